@@ -1,0 +1,1 @@
+"""ENFORCE: receive, judge, record, report."""

@@ -1,0 +1,1 @@
+"""What the gateway is about, as pure values: deliveries, dispatches, the record."""

@@ -1,0 +1,312 @@
+"""The record: a verdict in its envelope, and how it is written down and read back.
+
+The written form of a decision is one JSON document (the one users get); storage keeps its canonical bytes, so what is
+read back, shown, sealed and replayed is what was decided. Reading back is strict: a document that is not whole raises.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NewType
+
+from policies.model import (
+    Action,
+    BundleId,
+    Digest,
+    Enforcement,
+    EngineInfo,
+    Fault,
+    Hold,
+    Json,
+    Location,
+    Outcome,
+    PolicyId,
+    PolicyResult,
+    Question,
+    Reason,
+    ShadowResult,
+    Verdict,
+    Violation,
+    Warning,
+    Who,
+    Would,
+    rfc3339,
+)
+
+DecisionId = NewType("DecisionId", str)
+"""Unguessable: whoever has the link may see outcome and remedies."""
+
+
+class FactsOrigin(StrEnum):
+    """Where the facts came from. Only gathered ones may be reported to a forge."""
+
+    GATHERED = "gathered"
+    PROVIDED = "provided"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeRef:
+    """Which change a decision is about, and the commit and target branch it is good for."""
+
+    connection: str
+    repository_id: str
+    repository: str
+    number: int
+    head_sha: str
+    target_branch: str
+    url: str
+    title: str
+
+    @property
+    def workflow_id(self) -> str:
+        """The id of the workflow that judges this change."""
+        return change_workflow_id(self.connection, self.repository, self.number)
+
+
+def change_workflow_id(connection: str, repository: str, number: int) -> str:
+    """One workflow for each change; forges ignore the case of a repository's name."""
+    return f"change:{connection}:{repository.lower()}:{number}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """Break-glass: shown beside the outcome, never instead of it."""
+
+    by: str
+    reason: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """A verdict in its envelope.
+
+    subject: the Actor's `ref`. input_digest: the blob of the facts judged (kind `facts`).
+    generation: which bundles were in force; 0 = none of the gateway's (a dry run).
+    seconds: how long judging took, gathering included.
+    policies_commit: where the repository's own `.admit/` was read, if it has one.
+    """
+
+    id: DecisionId
+    at: datetime
+    action: Action
+    subject: str
+    change: ChangeRef | None
+    workflow: str | None
+    verdict: Verdict
+    bundles: tuple[BundleId, ...]
+    engine: EngineInfo
+    generation: int
+    facts: FactsOrigin
+    input_digest: Digest
+    relations: tuple[tuple[Question, bool], ...] = ()
+    policies_commit: str | None = None
+    seconds: float = 0.0
+    override: Override | None = None
+    confirmed_at: datetime | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        return self.verdict.outcome
+
+
+def verdict_document(verdict: Verdict) -> dict[str, Json]:
+    """The verdict alone, as users get it and as replay compares it."""
+    return {
+        "outcome": verdict.outcome.value,
+        "reason": verdict.reason,
+        "violations": [_violation(v) for v in verdict.violations],
+        "faults": [
+            {"reason": f.reason.value, "message": f.message, "policy": _policy(f.policy) if f.policy else None} for f in verdict.faults
+        ],
+        "holds": [
+            {
+                "policy": _policy(h.policy),
+                "message": h.message,
+                "relation": h.relation,
+                "object": h.object,
+                "count": h.count,
+                "expires_at": rfc3339(h.expires_at) if h.expires_at else None,
+            }
+            for h in verdict.holds
+        ],
+        "warnings": [
+            {"policy": _policy(w.policy), "message": w.message, "remedy": w.remedy, "location": _location(w.location)}
+            for w in verdict.warnings
+        ],
+        "dryrun": [{"policy": _policy(s.policy), "would": s.would.value, "message": s.message} for s in verdict.dryrun],
+        "policies": [
+            {"bundle": p.policy.bundle, "package": p.policy.package, "enforcement": p.enforcement.value, "outcome": p.outcome.value}
+            for p in verdict.policies
+        ],
+        "valid_until": rfc3339(verdict.valid_until) if verdict.valid_until else None,
+    }
+
+
+def decision_document(decision: Decision) -> dict[str, Json]:
+    """The decision as users get it (design: "The decision"). Faults ride along beside the promised names."""
+    change = decision.change
+    return {
+        "id": decision.id,
+        "at": rfc3339(decision.at),
+        "action": decision.action.value,
+        "subject": decision.subject,
+        "change": None
+        if change is None
+        else {
+            "connection": change.connection,
+            "repository_id": change.repository_id,
+            "repository": change.repository,
+            "number": change.number,
+            "head_sha": change.head_sha,
+            "target_branch": change.target_branch,
+            "url": change.url,
+            "title": change.title,
+        },
+        "workflow": decision.workflow,
+        **verdict_document(decision.verdict),
+        "override": None
+        if decision.override is None
+        else {"by": decision.override.by, "reason": decision.override.reason, "until": rfc3339(decision.override.until)},
+        "bundles": [{"name": b.name, "revision": b.revision, "digest": b.digest} for b in decision.bundles],
+        "generation": decision.generation,
+        "facts": decision.facts.value,
+        "input_digest": decision.input_digest,
+        "relations": [
+            {"user": q.user, "relation": q.relation, "object": q.object, "related": related} for q, related in decision.relations
+        ],
+        "engine": {"name": decision.engine.name, "version": decision.engine.version},
+        "policies_commit": decision.policies_commit,
+        "seconds": round(decision.seconds, 6),
+        "confirmed_at": rfc3339(decision.confirmed_at) if decision.confirmed_at else None,
+    }
+
+
+def decision_from_document(document: dict[str, Any]) -> Decision:
+    """The inverse of `decision_document`. Raises KeyError or ValueError where the document is not whole."""
+    change, override = document["change"], document["override"]
+    decision = Decision(
+        id=DecisionId(document["id"]),
+        at=_time(document["at"]),
+        action=Action(document["action"]),
+        subject=document["subject"],
+        change=None if change is None else ChangeRef(**change),
+        workflow=document["workflow"],
+        verdict=_verdict(document),
+        bundles=tuple(BundleId(name=b["name"], revision=b["revision"], digest=Digest(b["digest"])) for b in document["bundles"]),
+        engine=EngineInfo(**document["engine"]),
+        generation=document["generation"],
+        facts=FactsOrigin(document["facts"]),
+        input_digest=Digest(document["input_digest"]),
+        relations=tuple(
+            (Question(user=r["user"], relation=r["relation"], object=r["object"]), bool(r["related"])) for r in document["relations"]
+        ),
+        policies_commit=document["policies_commit"],
+        seconds=document["seconds"],
+        override=None if override is None else Override(by=override["by"], reason=override["reason"], until=_time(override["until"])),
+        confirmed_at=_time(document["confirmed_at"]) if document["confirmed_at"] else None,
+    )
+    if decision.outcome.value != document["outcome"]:
+        raise ValueError(f"decision {decision.id} says '{document['outcome']}' but its findings come to '{decision.outcome}'")
+    return decision
+
+
+def _verdict(document: dict[str, Any]) -> Verdict:
+    return Verdict(
+        violations=tuple(
+            Violation(
+                policy=_policy_id(v["policy"]),
+                message=v["message"],
+                remedy=v["remedy"],
+                location=_location_from(v["location"]),
+                who=Who(**v["who"]) if v["who"] else None,
+            )
+            for v in document["violations"]
+        ),
+        faults=tuple(
+            Fault(reason=Reason(f["reason"]), message=f["message"], policy=_policy_id(f["policy"]) if f["policy"] else None)
+            for f in document["faults"]
+        ),
+        holds=tuple(
+            Hold(
+                policy=_policy_id(h["policy"]),
+                message=h["message"],
+                relation=h["relation"],
+                object=h["object"],
+                count=h["count"],
+                expires_at=_time(h["expires_at"]) if h["expires_at"] else None,
+            )
+            for h in document["holds"]
+        ),
+        warnings=tuple(
+            Warning(policy=_policy_id(w["policy"]), message=w["message"], remedy=w["remedy"], location=_location_from(w["location"]))
+            for w in document["warnings"]
+        ),
+        dryrun=tuple(
+            ShadowResult(policy=_policy_id(s["policy"]), would=Would(s["would"]), message=s["message"]) for s in document["dryrun"]
+        ),
+        policies=tuple(
+            PolicyResult(
+                policy=PolicyId(bundle=p["bundle"], package=p["package"]),
+                enforcement=Enforcement(p["enforcement"]),
+                outcome=Outcome(p["outcome"]),
+            )
+            for p in document["policies"]
+        ),
+        valid_until=_time(document["valid_until"]) if document["valid_until"] else None,
+    )
+
+
+def _violation(violation: Violation) -> dict[str, Json]:
+    return {
+        "policy": _policy(violation.policy),
+        "message": violation.message,
+        "remedy": violation.remedy,
+        "location": _location(violation.location),
+        "who": {"relation": violation.who.relation, "object": violation.who.object} if violation.who else None,
+    }
+
+
+def _policy(policy: PolicyId) -> Json:
+    return {"bundle": policy.bundle, "package": policy.package}
+
+
+def _policy_id(document: dict[str, str]) -> PolicyId:
+    return PolicyId(bundle=document["bundle"], package=document["package"])
+
+
+def _location(location: Location | None) -> Json:
+    return {"path": location.path, "line": location.line} if location else None
+
+
+def _location_from(document: dict[str, Any] | None) -> Location | None:
+    return Location(path=document["path"], line=document["line"]) if document else None
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """Which bundles are in force together. Numbers count from 1 and never repeat."""
+
+    number: int
+    activated_at: datetime
+    bundles: tuple[BundleId, ...]
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackedChange:
+    """What the gateway last knew of a change, and the decision in force for it."""
+
+    ref: ChangeRef
+    state: str
+    decision_id: DecisionId | None
+    outcome: Outcome | None
+    updated_at: datetime
+    draft: bool = False
+    reasons: tuple[str, ...] = field(default=())

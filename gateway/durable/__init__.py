@@ -1,0 +1,43 @@
+"""The durable core: the port and its values."""
+
+from gateway.durable.port import (
+    ONCE,
+    PATIENT,
+    PROMPT,
+    Activity,
+    ActivityFailed,
+    DurableCore,
+    DurableError,
+    EngineFull,
+    HistoryEvent,
+    NonDeterministic,
+    PayloadTooLarge,
+    RetrySchedule,
+    Signal,
+    UnknownWorkflow,
+    Workflow,
+    WorkflowContext,
+    WorkflowRun,
+    WorkflowStatus,
+)
+
+__all__ = [
+    "ONCE",
+    "PATIENT",
+    "PROMPT",
+    "Activity",
+    "ActivityFailed",
+    "DurableCore",
+    "DurableError",
+    "EngineFull",
+    "HistoryEvent",
+    "NonDeterministic",
+    "PayloadTooLarge",
+    "RetrySchedule",
+    "Signal",
+    "UnknownWorkflow",
+    "Workflow",
+    "WorkflowContext",
+    "WorkflowRun",
+    "WorkflowStatus",
+]

@@ -1,0 +1,212 @@
+"""The port to the durable core: workflows that outlive the process, and what they may await.
+
+A workflow is a pure coroutine `async def name(ctx, input) -> Json`: it awaits only what `ctx` offers, so that
+running it again over its history takes the same path. It names activities, it never imports them. The same file runs
+on every engine. Times are aware; payloads are JSON of at most 256 kB (pass digests of blobs).
+
+What starts or wakes a workflow from outside is a `Dispatch` (gateway.domain): storage writes it in the caller's own
+transaction, and the engine turns it into a start or a signal, exactly once by its id. `wake` says that there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NoReturn, Protocol, TypeAlias
+from uuid import UUID
+
+from gateway.domain.dispatch import Dispatch
+from policies.model import Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrySchedule:
+    """When an activity that failed with a TemporaryError is tried again.
+
+    delays: seconds before the 2nd, 3rd … attempt; the last repeats while `repeat_last_for` seconds since the first
+    attempt have not passed (0 = no repetition). jitter: fraction of each delay, either way.
+    retry_after_limit: a `Retry-After` is honoured up to this many seconds.
+    """
+
+    name: str
+    delays: tuple[float, ...]
+    repeat_last_for: float = 0.0
+    jitter: float = 0.2
+    retry_after_limit: float = 3600.0
+
+
+PROMPT = RetrySchedule(name="prompt", delays=(1, 5, 15, 60, 120), repeat_last_for=24 * 3600)
+"""Judging and reporting: soon, then every 2 minutes for a day."""
+PATIENT = RetrySchedule(name="patient", delays=(5, 300, 1800, 7200, 18000, 36000, 36000))
+"""Outgoing deliveries: 8 attempts over about 27.6 h (Svix's published schedule)."""
+ONCE = RetrySchedule(name="once", delays=())
+"""No second attempt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """A message to a workflow, consumed in the order of arrival."""
+
+    name: str
+    payload: Json
+
+
+class WorkflowContext(Protocol):
+    """All a workflow may use. Deterministic: nothing here reads a clock or a socket while history is replayed."""
+
+    @property
+    def workflow_id(self) -> str: ...
+
+    @property
+    def run_id(self) -> str: ...
+
+    async def activity(self, name: str, *args: Json, schedule: RetrySchedule = PROMPT, timeout: float = 60.0) -> Json:
+        """Run the activity registered under this name; its result. `timeout`: seconds for one attempt.
+
+        A TemporaryError is retried by the schedule; a PermanentError, an exhausted schedule or an operator's
+        "give up" raises ActivityFailed here. Each attempt is an event. At least once: the activity is idempotent by key.
+        """
+
+    async def sleep(self, seconds: float) -> None:
+        """A durable timer."""
+
+    async def wait_signal(self, *names: str, timeout: float | None = None) -> Signal | None:
+        """The next unconsumed signal of one of these names (none named = any), or None after `timeout` seconds.
+
+        With `timeout=0`: what has arrived already, without waiting.
+        """
+
+    async def gather(self, *branches: Coroutine[Any, Any, Json]) -> list[Json]:
+        """Run the branches side by side; their results in order. One failing raises after all have ended."""
+
+    def now(self) -> datetime:
+        """The time of the event being processed; the same on replay."""
+
+    def uuid(self) -> UUID:
+        """Random, and the same on replay."""
+
+    def version(self, marker: str, newest: int) -> int:
+        """Which version of changed code this run takes: `newest` for a run that has not passed here yet, what it took
+        before otherwise, 0 for one that passed before the marker existed."""
+
+    def continue_as_new(self, input: Json) -> NoReturn:
+        """End this run and go on with a fresh history and this input; unconsumed signals go along."""
+
+
+Workflow: TypeAlias = Callable[[WorkflowContext, Json], Coroutine[Any, Any, Json]]
+Activity: TypeAlias = Callable[..., Awaitable[Json]]
+
+
+class ActivityFailed(Exception):
+    """Raised in a workflow: the activity was refused, gave up, or ran out of attempts.
+
+    kind: the exception's class name at the last attempt; message: its text.
+    """
+
+    def __init__(self, activity: str, kind: str, message: str, *, permanent: bool) -> None:
+        super().__init__(f"{activity}: {kind}: {message}")
+        self.activity = activity
+        self.kind = kind
+        self.message = message
+        self.permanent = permanent
+
+
+class DurableError(Exception):
+    """Base of what this port's own methods raise."""
+
+
+class UnknownWorkflow(DurableError):
+    """No workflow of this type, or none of this id."""
+
+
+class PayloadTooLarge(DurableError):
+    """Over 256 kB, or not JSON: pass a digest of a blob."""
+
+
+class NonDeterministic(DurableError):
+    """History and code disagree; the message has both sides."""
+
+
+class EngineFull(DurableError):
+    """Back-pressure: come back in `retry_after` seconds."""
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class WorkflowStatus(StrEnum):
+    READY = "ready"
+    RUNNING = "running"
+    PARKED = "parked"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        return self in {WorkflowStatus.COMPLETED, WorkflowStatus.FAILED, WorkflowStatus.CANCELLED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowRun:
+    """A run as seen from outside. `wake_at`: when a parked one goes on by itself. `error`: why it failed."""
+
+    workflow_id: str
+    run_id: str
+    type: str
+    status: WorkflowStatus
+    started_at: datetime
+    ended_at: datetime | None
+    wake_at: datetime | None
+    result: Json
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryEvent:
+    """One line of a history. `sequence` counts from 1 without gaps; `kind` names what `attributes` holds."""
+
+    sequence: int
+    at: datetime
+    kind: str
+    attributes: Mapping[str, Json]
+
+
+class DurableCore(Protocol):
+    """Runs workflows to their end through crashes and restarts."""
+
+    async def start(self) -> None:
+        """Begin to take work (also a dead process's). Nothing runs before."""
+
+    async def stop(self, *, grace: float = 10.0) -> None:
+        """Take no more, let activities end for `grace` seconds, hand the rest over."""
+
+    def wake(self) -> None:
+        """Dispatches have been committed; look now rather than at the next poll. Harmless if there are none."""
+
+    async def dispatch(self, dispatch: Dispatch) -> None:
+        """Commit this dispatch by itself and wake: start or signal, once per `dispatch.id`.
+
+        Raises UnknownWorkflow, PayloadTooLarge, EngineFull.
+        """
+
+    async def result(self, workflow_id: str, *, timeout: float) -> WorkflowRun:
+        """The newest run of this id once it has ended, or as it stands after `timeout` seconds. Raises UnknownWorkflow."""
+
+    async def describe(self, workflow_id: str, run_id: str | None = None) -> WorkflowRun:
+        """A run (the newest if not named) as it stands. Raises UnknownWorkflow."""
+
+    async def history(self, workflow_id: str, run_id: str | None = None) -> Sequence[HistoryEvent]:
+        """All events of a run, in order. Raises UnknownWorkflow."""
+
+    async def replay(self, workflow_id: str, run_id: str | None = None) -> WorkflowRun:
+        """Re-execute the history against today's code, touching nothing. Raises NonDeterministic, UnknownWorkflow."""
+
+    async def list(self, *, type: str | None = None, status: WorkflowStatus | None = None, limit: int = 100) -> Sequence[WorkflowRun]:
+        """Newest first."""
+
+    async def cancel(self, workflow_id: str) -> None:
+        """End the newest run as cancelled; its running activity is told. An ended run stays as it ended."""

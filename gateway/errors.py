@@ -1,0 +1,48 @@
+"""What the gateway's own parts raise. Retry vocabulary comes from `providers.errors`: temporary or permanent.
+
+GatewayError
+├── ConfigurationWrong    admit.yaml or the environment; names the key
+├── StorageError
+│   ├── DatabaseUnavailable   cannot be reached or is locked (a TemporaryError as well)
+│   ├── DatabaseOutdated      older or newer than this code; names the command to run
+│   └── GenerationMoved       other bundles came into force since the judgement started (a TemporaryError as well)
+└── UnknownThing          an id nobody knows: connection, decision, change
+"""
+
+from __future__ import annotations
+
+from providers.errors import TemporaryError
+
+
+class GatewayError(Exception):
+    """Base of the gateway's own errors."""
+
+    advice: str | None = None
+
+    def __init__(self, message: str, *, advice: str | None = None) -> None:
+        super().__init__(message)
+        self.advice = advice
+
+
+class ConfigurationWrong(GatewayError):
+    """The configuration cannot be used as it stands."""
+
+
+class UnknownThing(GatewayError):
+    """Nothing is known under this id."""
+
+
+class StorageError(GatewayError):
+    """The database."""
+
+
+class DatabaseUnavailable(TemporaryError):
+    """Cannot be reached, is locked, or its disk is full."""
+
+
+class DatabaseOutdated(StorageError):
+    """The schema is older or newer than this code."""
+
+
+class GenerationMoved(TemporaryError):
+    """Other bundles came into force since the judgement started: judge again."""

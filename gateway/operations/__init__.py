@@ -1,0 +1,1 @@
+"""Tier 3: one use case each, with its side effects."""

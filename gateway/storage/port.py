@@ -1,0 +1,145 @@
+"""The port to what is kept. Each method is one transaction and one intent; there is no half of one.
+
+Blobs (facts, relation answers, bundle bytes, delivery bodies) are content-addressed and kept while something names
+them. Reads see every write that has returned. Any method may raise DatabaseUnavailable (temporary).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from gateway.domain.delivery import Delivery
+from gateway.domain.dispatch import Dispatch
+from gateway.domain.record import Decision, DecisionId, Generation, TrackedChange
+from policies.model import BundleId, Digest, Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredBundle:
+    """A bundle's bytes under its digest: relative path → content."""
+
+    id: BundleId
+    files: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionFilter:
+    """None = any. Repository names are compared as forges do, without case."""
+
+    connection: str | None = None
+    repository: str | None = None
+    number: int | None = None
+    outcome: Outcome | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionPage:
+    """Newest first. `cursor`: pass it to get what follows; None = that was all."""
+
+    decisions: tuple[Decision, ...]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostedReport:
+    """The last status we posted for (connection, repository, sha, context)."""
+
+    connection: str
+    repository_id: str
+    sha: str
+    context: str
+    state: str
+    description: str
+    target_url: str
+    posted_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredToken:
+    """An API token, known only by its hash (SHA-256 of 256 random bits: no salt is needed)."""
+
+    name: str
+    hash: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime | None
+
+
+class Storage(Protocol):
+    """What the gateway keeps."""
+
+    async def record_delivery(self, delivery: Delivery, dispatches: Sequence[Dispatch]) -> bool:
+        """Keep the delivery and what it sets going, together; False (and nothing changes) if it is known already."""
+
+    async def delivery(self, connection: str, id: str) -> Delivery | None:
+        """As recorded."""
+
+    async def record_dispatches(self, dispatches: Sequence[Dispatch]) -> None:
+        """Set workflows going without a delivery; an id that is known already changes nothing."""
+
+    async def activate(self, bundles: Sequence[StoredBundle], *, at: datetime, by: str) -> Generation:
+        """Bring these bundles, and no others, into force: a new generation, unless they are what is in force already.
+
+        Bundles are in force ordered by name.
+        """
+
+    async def generation(self) -> Generation | None:
+        """What is in force; None before the first `activate`."""
+
+    async def bundle_files(self, digest: Digest) -> Mapping[str, bytes] | None:
+        """The files of a bundle any generation or decision names."""
+
+    async def keep_bundle(self, bundle: StoredBundle) -> None:
+        """Keep a repository's own bundle that a decision is about to name."""
+
+    async def record_decision(self, decision: Decision, *, facts: bytes, change: TrackedChange | None, generation: int | None) -> Decision:
+        """Keep the decision with the blob of its facts and, for a change, what it says of the change.
+
+        If the last decision on this change has the same facts, generation, relation answers and verdict, that one is
+        confirmed (`confirmed_at`) and returned instead of a new row. `generation` not being in force any more raises
+        GenerationMoved and changes nothing; None = do not compare (a dry run's facts were provided).
+        """
+
+    async def decision(self, id: DecisionId) -> Decision | None:
+        """As recorded, with `confirmed_at`."""
+
+    async def decisions(self, filter: DecisionFilter, *, limit: int = 50, cursor: str | None = None) -> DecisionPage:
+        """Newest first. Raises ValueError for a cursor nobody gave out."""
+
+    async def blob(self, digest: Digest) -> bytes | None:
+        """The bytes, checked against the digest on the way out (a mismatch raises StorageError)."""
+
+    async def change(self, connection: str, repository: str, number: int) -> TrackedChange | None:
+        """What is known of a change; the repository by its name, without case."""
+
+    async def changes(self, *, state: str | None = "open", limit: int = 200) -> Sequence[TrackedChange]:
+        """Most recently updated first."""
+
+    async def changes_with_head(self, connection: str, repository_id: str, sha: str) -> Sequence[TrackedChange]:
+        """Every known change of this repository with that head, open or not."""
+
+    async def posted(self, connection: str, repository_id: str, sha: str, context: str) -> PostedReport | None:
+        """What we last posted there."""
+
+    async def record_report(self, report: PostedReport) -> None:
+        """Remember what was posted; it replaces what was."""
+
+    async def add_token(self, token: StoredToken) -> None:
+        """Keep it; a known name is replaced."""
+
+    async def token(self, hash: str) -> StoredToken | None:
+        """By hash."""
+
+    async def has_tokens(self) -> bool:
+        """Whether any token exists."""
+
+    async def ready(self) -> None:
+        """Returns if the database answers and its schema is this code's. Raises DatabaseUnavailable, DatabaseOutdated."""
+
+    async def close(self) -> None:
+        """Commit what was handed in, then let go."""

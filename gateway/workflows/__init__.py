@@ -1,0 +1,1 @@
+"""Tier 2: deterministic processes, one per file: what happens, in which order."""

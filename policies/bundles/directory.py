@@ -1,0 +1,1 @@
+"""Bundles that lie in folders."""

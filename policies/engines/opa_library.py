@@ -1,0 +1,1 @@
+"""OPA as a library, in killable workers."""

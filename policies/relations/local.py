@@ -1,0 +1,1 @@
+"""An own evaluator of OpenFGA models."""

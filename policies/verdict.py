@@ -1,0 +1,1 @@
+"""Sans-IO: plan a judgement, and judge."""

@@ -1,0 +1,1 @@
+"""REACH OUT: forges, where changes are proposed, and targets, where workflows run."""

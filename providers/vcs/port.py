@@ -1,0 +1,229 @@
+"""The port to forges: deliveries in, facts out, statuses back.
+
+An adapter translates and nothing else. Ask what a forge *can* (`capabilities`), not which it is.
+Every method that reaches out has a timeout of its own and raises only `providers.errors`
+(TemporaryError: retry may help; PermanentError: it will not); a delivery that is refused raises DeliveryRefused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType, Protocol, TypeAlias
+
+from providers.vcs.model import Change, ChangeState, Repository
+
+Sha = NewType("Sha", str)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeKey:
+    """Which change of a connection. `repository` is the `owner/name` it is known by now; `repository_id` never changes."""
+
+    repository: str
+    number: int
+
+
+class Capability(StrEnum):
+    """What a forge can do beyond the port's minimum."""
+
+    NAMED_STATUS_REQUIRED = "named_status_required"
+    """A status of a certain name can be made a condition of merging."""
+    MERGE_QUEUE = "merge_queue"
+    EXPECTED_SOURCE = "expected_source"
+    """The forge can insist on who reports a status; without it `reported` must be watched for forgeries."""
+    REDELIVERY = "redelivery"
+    """Missed deliveries can be asked for again."""
+
+
+# --- deliveries -----------------------------------------------------------------------
+
+
+class Refusal(StrEnum):
+    """Why a delivery is not trusted. The first two are 401 whatever the body holds, the last is 400."""
+
+    SIGNATURE_MISSING = "signature_missing"
+    SIGNATURE_WRONG = "signature_wrong"
+    MALFORMED = "malformed"
+
+
+class DeliveryRefused(Exception):
+    """A delivery that is not trusted or cannot be read; nothing of it may be stored as trusted."""
+
+    def __init__(self, refusal: Refusal, message: str) -> None:
+        super().__init__(message)
+        self.refusal = refusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeEvent:
+    """Something happened to this change. The payload is a hint: facts are read from the forge at judgement time.
+
+    head_sha, updated_at: lower bounds the facts must reach (a replica may lag); None = the payload has none.
+    what: the forge's own words, `pull_request.synchronized`, for the log and for coalescing.
+    """
+
+    key: ChangeKey
+    what: str
+    head_sha: str | None = None
+    updated_at: datetime | None = None
+    by: str | None = None
+    """Login of who caused it, as a hint."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusEvent:
+    """A status or check was reported on this commit; whichever changes have it as head are concerned."""
+
+    repository: str
+    sha: str
+    context: str
+    by: str | None
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchEvent:
+    """A branch moved or went away (`sha` None); changes onto it are concerned, and `.admit/` may differ."""
+
+    repository: str
+    branch: str
+    sha: str | None
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IgnoredEvent:
+    """Understood, and of no consequence here (pings, kinds nobody asked for): acknowledged, never an error."""
+
+    what: str
+
+
+Event: TypeAlias = ChangeEvent | StatusEvent | BranchEvent | IgnoredEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParsedDelivery:
+    """A delivery whose signature has been verified. `id` is the forge's own; a redelivery may repeat it or not."""
+
+    id: str
+    event: Event
+
+
+# --- reading and writing ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenChange:
+    """A line of the cheap listing reconciliation compares."""
+
+    key: ChangeKey
+    head_sha: str
+    base_ref: str
+    updated_at: datetime
+    state: ChangeState = ChangeState.OPEN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folder:
+    """The files below a folder at one commit. `commit` is what the ref was resolved to, once; no files = no folder."""
+
+    commit: str
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+class StatusState(StrEnum):
+    """What a status can say. `success` is for admitted, and nothing else."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    PENDING = "pending"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """A status of ours. description: at most 140 characters. target_url: the decision's page."""
+
+    context: str
+    state: StatusState
+    description: str
+    target_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportedStatus:
+    """The newest status of a name on a commit, whoever posted it. `ours`: posted by this connection's own account."""
+
+    status: Status
+    by: str | None
+    ours: bool
+
+
+class MergeMethod(StrEnum):
+    MERGE = "merge"
+    SQUASH = "squash"
+    REBASE = "rebase"
+
+
+class Forge(Protocol):
+    """One connection to one forge. Safe to call from many tasks at once."""
+
+    @property
+    def connection(self) -> str:
+        """The connection's name, as in `admit.yaml`."""
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What this forge can do beyond the minimum; known after `probe`."""
+
+    def parse_delivery(self, headers: Mapping[str, str], body: bytes) -> ParsedDelivery:
+        """Headers (any case) and raw bytes → the event, if one of the connection's webhook secrets signed it.
+
+        Pure: no network, no clock. The signature is checked first, in constant time, over the raw bytes; several
+        secrets are accepted while rotating; an empty signature or no configured secret is a refusal.
+        Raises DeliveryRefused.
+        """
+
+    def locate(self, url: str) -> ChangeKey | None:
+        """The change a browser's URL shows, if it is one of this forge's; None for anybody else's URL. Pure."""
+
+    async def read_change(self, key: ChangeKey, *, not_before: ChangeEvent | None = None) -> Change:
+        """All facts, all pages, of one moment.
+
+        Head, base and `updated_at` are read first and again at the end; different, or endpoints that disagree, or older
+        than `not_before`: start over, at most 3 times, then TornFacts. A page, limit or endpoint missing is a fault,
+        never a smaller change. The gateway's own statuses (contexts `admit/…`) are not among `checks`.
+        """
+
+    async def read_folder(self, repository: str, ref: str, path: str) -> Folder:
+        """The files below `path` at `ref` (branch, tag or sha), resolved once to a commit; paths relative to `path`.
+
+        At most 1,000 files and 10 MB, more is PermanentError. No such folder = no files; no such ref = NotFound.
+        """
+
+    async def open_changes(self, repository: str) -> Sequence[OpenChange]:
+        """Every open change, newest update first; cheap."""
+
+    async def repositories(self, patterns: Sequence[str]) -> Sequence[Repository]:
+        """The repositories these credentials see whose `owner/name` fits one of the globs, by name."""
+
+    async def report(self, repository: str, sha: str, status: Status) -> None:
+        """Post the status; posting the same again is harmless."""
+
+    async def reported(self, repository: str, sha: str, context: str) -> ReportedStatus | None:
+        """The newest status of that name on that commit."""
+
+    async def merge(self, key: ChangeKey, *, head_sha: str, method: MergeMethod) -> str:
+        """Merge if the head still is `head_sha`; the merge commit's sha. Already merged with that head = success.
+
+        Raises Conflict (the head moved, conflicts), PermanentError (closed, draft, refused), TemporaryError.
+        """
+
+    async def probe(self) -> str:
+        """Reach the forge with the credentials: its name and version in one line, for `admit doctor`. Raises as any."""
+
+    async def close(self) -> None:
+        """Let go of connections."""

@@ -1,0 +1,81 @@
+"""Which real servers the tests use, which version, and how each is had on a fresh machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+CACHE = Path(os.environ.get("ADMIT_SERVERS") or Path.home() / ".cache" / "admittance" / "servers")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """One server. `build`: the command that puts `binary` into its folder of the cache; `{folder}` is filled in.
+
+    Servers from the system's packages have `packages` instead, and are found where those put them.
+    """
+
+    name: str
+    version: str
+    binary: str
+    build: tuple[str, ...] = ()
+    build_in: Path | None = None
+    needs: str = "go"
+    packages: tuple[str, ...] = ()
+    found_in: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        return CACHE / f"{self.name}-{self.version}"
+
+    def path(self) -> Path | None:
+        """The binary, if it is here."""
+        built = self.folder / self.binary
+        if self.build and built.is_file():
+            return built
+        for folder in self.found_in:
+            for candidate in sorted(Path("/").glob(folder.lstrip("/"))):
+                if (candidate / self.binary).is_file():
+                    return candidate / self.binary
+        found = shutil.which(self.binary) if self.packages else None
+        return Path(found) if found else None
+
+    @property
+    def how_to_get(self) -> str:
+        """What a person has to do."""
+        if self.packages:
+            return f"install {' '.join(self.packages)} (Debian: apt-get install {' '.join(self.packages)})"
+        return "install Go 1.26 or later, then run: make servers"
+
+
+SERVERS = (
+    Server(
+        name="opa",
+        version="1.20.2",  # the version the embedded library holds: its exam compares the two
+        binary="opa",
+        build=("env", "GOBIN={folder}", "go", "install", "github.com/open-policy-agent/opa@v1.20.2"),
+    ),
+    Server(
+        name="gitea",
+        version="1.26.0",
+        binary="gitea",
+        build=("go", "build", "-tags", "sqlite sqlite_unlock_notify", "-o", "{folder}/gitea", "code.gitea.io/gitea"),
+        build_in=HERE / "gitea_build",
+    ),
+    Server(
+        name="openfga",
+        version="1.22.0",
+        binary="openfga",
+        build=("env", "GOBIN={folder}", "go", "install", "github.com/openfga/openfga/cmd/openfga@v1.22.0"),
+    ),
+    Server(name="postgresql", version="system", binary="postgres", packages=("postgresql",), found_in=("/usr/lib/postgresql/*/bin",)),
+    Server(name="mariadb", version="system", binary="mariadbd", packages=("mariadb-server",), found_in=("/usr/sbin",)),
+)
+
+
+def server(name: str) -> Server:
+    """By name. Raises KeyError."""
+    return {known.name: known for known in SERVERS}[name]
