@@ -1,0 +1,19 @@
+"""What every test shares: the closing summary that says aloud which real servers were missing."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name each missing server once, with how to get it and how many tests it cost."""
+    missing: dict[str, int] = {}
+    for report in terminalreporter.stats.get("skipped", []):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        if "server '" in reason:
+            text = reason.removeprefix("Skipped: ")
+            missing[text] = missing.get(text, 0) + 1
+    if missing:
+        terminalreporter.section("NOT TESTED on real servers", red=True)
+        for text, count in sorted(missing.items()):
+            terminalreporter.write_line(f"{count} tests skipped: {text}")
