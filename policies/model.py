@@ -252,11 +252,15 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyResult:
-    """What one selected policy came to. A `warn` or `dryrun` policy is `undecided` when it failed, and blocks nothing."""
+    """What one selected policy came to. A `warn` or `dryrun` policy is `undecided` when it failed, and blocks nothing.
+
+    message: why it is undecided, in the engine's words; else None.
+    """
 
     policy: PolicyId
     enforcement: Enforcement
     outcome: Outcome
+    message: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

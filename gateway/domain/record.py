@@ -138,7 +138,13 @@ def verdict_document(verdict: Verdict) -> dict[str, Json]:
         ],
         "dryrun": [{"policy": _policy(s.policy), "would": s.would.value, "message": s.message} for s in verdict.dryrun],
         "policies": [
-            {"bundle": p.policy.bundle, "package": p.policy.package, "enforcement": p.enforcement.value, "outcome": p.outcome.value}
+            {
+                "bundle": p.policy.bundle,
+                "package": p.policy.package,
+                "enforcement": p.enforcement.value,
+                "outcome": p.outcome.value,
+                "message": p.message,
+            }
             for p in verdict.policies
         ],
         "valid_until": rfc3339(verdict.valid_until) if verdict.valid_until else None,
@@ -252,6 +258,7 @@ def _verdict(document: dict[str, Any]) -> Verdict:
                 policy=PolicyId(bundle=p["bundle"], package=p["package"]),
                 enforcement=Enforcement(p["enforcement"]),
                 outcome=Outcome(p["outcome"]),
+                message=p["message"],
             )
             for p in document["policies"]
         ),

@@ -1,0 +1,58 @@
+"""From what a forge said to the question: a change as the input document policies are written against."""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from gateway.domain.record import ChangeRef
+from policies import AdmissionRequest, ChangeFacts, Json, rfc3339
+from providers.vcs import Change
+
+_NOT_FACTS = frozenset({"merged_sha", "merged_by"})
+"""What happened after the question was answered: for the bypass watch, not for policies."""
+
+
+def merge_request(change: Change, *, at: datetime) -> AdmissionRequest:
+    """May this change be merged? The subject is its author."""
+    document = change_document(change)
+    author = document["author"]
+    assert isinstance(author, dict)
+    return AdmissionRequest(subject=author, thing=ChangeFacts(document=document), time=at)
+
+
+def change_document(change: Change) -> dict[str, Json]:
+    """The `change` object of the input, field by field under the model's own names."""
+    return {field.name: _plain(getattr(change, field.name)) for field in fields(change) if field.name not in _NOT_FACTS}
+
+
+def change_ref(change: Change) -> ChangeRef:
+    """Which change, and the head and target branch a decision on it is good for."""
+    return ChangeRef(
+        connection=change.connection,
+        repository_id=change.repository.id,
+        repository=change.repository.name,
+        number=change.number,
+        head_sha=change.head.sha,
+        target_branch=change.target_branch,
+        url=change.url,
+        title=change.title,
+    )
+
+
+def _plain(value: Any) -> Json:
+    match value:
+        case Enum():
+            return str(value.value)
+        case datetime():
+            return rfc3339(value)
+        case tuple():
+            return [_plain(item) for item in value]
+        case _ if is_dataclass(value):
+            return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        case None | bool() | int() | float() | str():
+            return value
+        case other:
+            raise TypeError(f"a change holds a {type(other).__name__}, which the input document has no form for")

@@ -1,0 +1,127 @@
+"""Asks the question: selects, asks relations, evaluates, combines. The only module of `policies` that awaits.
+
+Every fault of engines and relations ends here as a fault of the policies it concerns; only "come back later"
+(EngineBusy) passes through, because nothing has been judged then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from policies.bundles import Bundle, Policy
+from policies.canonical import canonical
+from policies.engines import Evaluation, PolicyEngine, PolicyFailure, PolicyQuery, PolicyValues
+from policies.errors import (
+    BundleQuarantined,
+    BundleRefused,
+    EngineBusy,
+    EngineCrashed,
+    EngineError,
+    EngineTimedOut,
+    RelationsRefused,
+    RelationsUnavailable,
+)
+from policies.model import AdmissionRequest, Fault, Json, Judgement, PolicyId, Question, Reason
+from policies.relations import Relations
+from policies.verdict import Asked, Plan, Results, asked, judge, plan, question_queries, relations_document, rule_queries, unanswered
+
+Queries: TypeAlias = Callable[[Sequence[Policy]], tuple[PolicyQuery, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """What judging needs: an engine and relations.
+
+    fair_share: whose work this is (a repository). deadline: seconds for one pass of a bundle, None = the engine's.
+    """
+
+    engine: PolicyEngine
+    relations: Relations
+    fair_share: str = ""
+    deadline: float | None = None
+
+
+async def decide(request: AdmissionRequest, bundles: Sequence[Bundle], bench: Bench) -> Judgement:
+    """The verdict on the request by these bundles, with everything it was based on.
+
+    Raises EngineBusy (nothing was judged, come back later) and NotCanonical (facts JSON cannot carry), nothing else.
+    """
+    selection = plan(request, bundles)
+    document = request.document()
+    questions = asked(selection, await _evaluate(selection, question_queries, document, bench))
+    answers, faults = await _answers(questions, request, bench)
+    broken = {**questions.faults, **faults}
+    document["relations"] = relations_document(answers)
+    results = await _evaluate(selection, rule_queries, document, bench, without=broken)
+    return Judgement(
+        verdict=judge(selection, {**results, **broken}),
+        bundles=tuple(bundle.id for bundle in selection.bundles.values()),
+        engine=bench.engine.info,
+        relations=answers,
+    )
+
+
+async def _answers(asked: Asked, request: AdmissionRequest, bench: Bench) -> tuple[Mapping[Question, bool], Mapping[PolicyId, Fault]]:
+    if not asked.questions:
+        return {}, {}
+    try:
+        answers = await bench.relations.answers(asked.questions, at=request.time)
+    except RelationsUnavailable as problem:
+        return {}, dict(unanswered(asked, Reason.RELATIONS_UNAVAILABLE, f"relationships could not be asked: {problem}"))
+    except RelationsRefused as problem:
+        return {}, dict(unanswered(asked, Reason.RELATIONS_REFUSED, f"a relationship cannot be asked: {problem}"))
+    missing = [question for question in asked.questions if question not in answers]
+    if missing:
+        message = f"{len(missing)} relationships were not answered, {missing[0]} among them"
+        return {}, dict(unanswered(asked, Reason.RELATIONS_UNAVAILABLE, message))
+    return answers, {}
+
+
+async def _evaluate(
+    selection: Plan, queries: Queries, document: Mapping[str, Json], bench: Bench, *, without: Iterable[PolicyId] = ()
+) -> Results:
+    """Bundles side by side; of each the enforced policies first, then, on a budget of their own, those that only inform."""
+    input, left_out = canonical(document), frozenset(without)
+
+    async def one(bundle: Bundle) -> Results:
+        results: dict[PolicyId, PolicyValues | PolicyFailure | Fault] = {}
+        for enforced in (True, False):
+            policies = [policy for policy in selection.of(bundle.name, enforced=enforced) if policy.id not in left_out]
+            if asking := queries(policies):
+                results |= await _pass(bundle, asking, input, selection.request, bench)
+        return results
+
+    parts = await asyncio.gather(*(one(bundle) for bundle in selection.bundles.values()))
+    return {policy: result for part in parts for policy, result in part.items()}
+
+
+async def _pass(bundle: Bundle, queries: tuple[PolicyQuery, ...], input: bytes, request: AdmissionRequest, bench: Bench) -> Results:
+    evaluation = Evaluation(
+        bundle=bundle, queries=queries, input=input, time=request.time, fair_share=bench.fair_share, deadline=bench.deadline
+    )
+    ids = {query.package: PolicyId(bundle=bundle.name, package=query.package) for query in queries}
+    try:
+        values = await bench.engine.evaluate(evaluation)
+    except EngineBusy:
+        raise
+    except (EngineError, BundleRefused) as problem:
+        message = f"bundle '{bundle.name}' could not be evaluated: {problem}"
+        return {id: Fault(reason=_reason(problem), message=message, policy=id) for id in ids.values()}
+    return {id: values[package] for package, id in ids.items() if package in values}
+
+
+def _reason(problem: EngineError | BundleRefused) -> Reason:
+    match problem:
+        case EngineTimedOut():
+            return Reason.POLICY_TIMED_OUT
+        case EngineCrashed():
+            return Reason.ENGINE_CRASHED
+        case BundleQuarantined():
+            return Reason.BUNDLE_QUARANTINED
+        case BundleRefused():
+            return Reason.BUNDLE_BROKEN
+        case _:
+            return Reason.ENGINE_UNAVAILABLE
