@@ -42,7 +42,7 @@ def worst(changes: Sequence[TrackedChange], target_branch: str) -> Standing | No
     concerned = [change for change in changes if change.state == "open" and change.ref.target_branch == target_branch]
     if not concerned:
         return None
-    judged = sorted((c for c in concerned if c.outcome is not None), key=lambda c: _WORST_FIRST.index(c.outcome))  # type: ignore[arg-type]
+    judged = sorted((c for c in concerned if c.outcome is not None), key=lambda c: _WORST_FIRST.index(c.outcome))
     if judged and judged[0].outcome in (Outcome.DENIED, Outcome.UNDECIDED):
         return Standing(outcome=judged[0].outcome, decision=judged[0].decision_id)
     if len(judged) < len(concerned):

@@ -105,6 +105,12 @@ class Storage(Protocol):
         GenerationMoved and changes nothing; None = do not compare (a dry run's facts were provided).
         """
 
+    async def track_change(self, change: TrackedChange, dispatches: Sequence[Dispatch] = ()) -> None:
+        """Remember what is known of a change whose decision stays as it is (closed, merged), and what that sets going.
+
+        `decision_id` and `outcome` of the argument are ignored.
+        """
+
     async def decision(self, id: DecisionId) -> Decision | None:
         """As recorded, with `confirmed_at`."""
 

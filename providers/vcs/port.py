@@ -77,6 +77,7 @@ class ChangeEvent:
 class StatusEvent:
     """A status or check was reported on this commit; whichever changes have it as head are concerned."""
 
+    repository_id: str
     repository: str
     sha: str
     context: str
@@ -88,6 +89,7 @@ class StatusEvent:
 class BranchEvent:
     """A branch moved or went away (`sha` None); changes onto it are concerned, and `.admit/` may differ."""
 
+    repository_id: str
     repository: str
     branch: str
     sha: str | None
@@ -124,6 +126,20 @@ class OpenChange:
     base_ref: str
     updated_at: datetime
     state: ChangeState = ChangeState.OPEN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeSummary:
+    """What one cheap call says of a change: enough to know where a status belongs when its facts cannot be had."""
+
+    key: ChangeKey
+    repository_id: str
+    url: str
+    title: str
+    head_sha: str
+    target_branch: str
+    state: ChangeState
+    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +213,9 @@ class Forge(Protocol):
         than `not_before`: start over, at most 3 times, then TornFacts. A page, limit or endpoint missing is a fault,
         never a smaller change. The gateway's own statuses (contexts `admit/…`) are not among `checks`.
         """
+
+    async def summary(self, key: ChangeKey) -> ChangeSummary:
+        """What one call says of the change; no promise that its endpoints agree with each other. Raises as any."""
 
     async def read_folder(self, repository: str, ref: str, path: str) -> Folder:
         """The files below `path` at `ref` (branch, tag or sha), resolved once to a commit; paths relative to `path`.
