@@ -97,8 +97,19 @@ class Storage(Protocol):
     async def keep_bundle(self, bundle: StoredBundle) -> None:
         """Keep a repository's own bundle that a decision is about to name."""
 
-    async def record_decision(self, decision: Decision, *, facts: bytes, change: TrackedChange | None, generation: int | None) -> Decision:
-        """Keep the decision with the blob of its facts and, for a change, what it says of the change.
+    async def record_decision(
+        self,
+        decision: Decision,
+        *,
+        facts: bytes,
+        change: TrackedChange | None,
+        generation: int | None,
+        dispatches: Sequence[Dispatch] = (),
+    ) -> Decision:
+        """Keep the decision with the blob of its facts, what it says of the change, and what it sets going, together.
+
+        `facts` is the blob of kind `facts` the decision's `input_digest` names. The dispatches are written for a
+        confirmed decision too.
 
         If the last decision on this change has the same facts, generation, relation answers and verdict, that one is
         confirmed (`confirmed_at`) and returned instead of a new row. `generation` not being in force any more raises

@@ -1,1 +1,12 @@
 """Tier 2: deterministic processes, one per file: what happens, in which order."""
+
+from collections.abc import Mapping
+
+from gateway.durable import Workflow
+from gateway.workflows.judge_change import judge_change
+from gateway.workflows.report_status import report_status
+
+WORKFLOWS: Mapping[str, Workflow] = {"judge_change": judge_change, "report_status": report_status}
+"""Every workflow by the name dispatches call it."""
+
+__all__ = ["WORKFLOWS"]

@@ -1,0 +1,59 @@
+"""Operations as activities: registered by name, JSON in and out, so that workflows never import them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from gateway.durable import Activity
+from gateway.errors import GatewayError
+from gateway.operations.judge_change import JudgeChange
+from gateway.operations.report_status import ReportKey, ReportStatus
+from policies import Json, rfc3339
+from providers.errors import PermanentError
+from providers.vcs import ChangeEvent, ChangeKey
+
+
+def activities(*, judge_change: JudgeChange, report_status: ReportStatus) -> Mapping[str, Activity]:
+    """Every activity by the name workflows call it."""
+
+    async def _judge_change(change: Json, hint: Json) -> Json:
+        assert isinstance(change, dict)
+        key = ChangeKey(repository=str(change["repository"]), number=int(str(change["number"])))
+        try:
+            decision = await judge_change(str(change["connection"]), key, hint=_event(key, hint))
+        except GatewayError as problem:
+            raise PermanentError(str(problem), advice=problem.advice) from problem
+        if decision is None:
+            return {"decision": None, "outcome": None, "again": False, "valid_until": None}
+        end = decision.verdict.valid_until
+        return {
+            "decision": decision.id,
+            "outcome": decision.outcome.value,
+            "again": decision.verdict.may_change_by_itself,
+            "valid_until": rfc3339(end) if end else None,
+        }
+
+    async def _report_status(key: Json) -> Json:
+        assert isinstance(key, dict)
+        try:
+            status = await report_status(ReportKey(**{name: str(value) for name, value in key.items()}))
+        except GatewayError as problem:
+            raise PermanentError(str(problem), advice=problem.advice) from problem
+        return status.state.value if status else None
+
+    return {"judge_change": _judge_change, "report_status": _report_status}
+
+
+def _event(key: ChangeKey, hint: Any) -> ChangeEvent | None:
+    if hint is None:
+        return None
+    updated = hint["updated_at"]
+    return ChangeEvent(
+        key=key,
+        what=hint["what"],
+        head_sha=hint["head_sha"],
+        updated_at=datetime.fromisoformat(updated) if updated else None,
+        by=hint["by"],
+    )

@@ -1,0 +1,99 @@
+"""Judge: put a request to the bundles in force and write the answer as a decision, not yet recorded."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+
+from gateway.domain.clock import Clock
+from gateway.domain.record import ChangeRef, Decision, DecisionId, FactsOrigin
+from gateway.errors import StorageError, UnknownThing
+from gateway.operations.in_force import InForce
+from policies import Action, AdmissionRequest, Fault, Judgement, Reason, Verdict, WorkflowFacts, canonical, digest
+from policies.decide import Bench, decide
+from policies.engines import PolicyEngine
+from policies.errors import BundleRefused
+from policies.relations import Relations
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judge:
+    """Judges requests by what is in force."""
+
+    in_force: InForce
+    engine: PolicyEngine
+    relations: Relations
+    clock: Clock
+
+    async def __call__(
+        self, request: AdmissionRequest, *, facts: FactsOrigin, change: ChangeRef | None, policies_commit: str | None = None
+    ) -> tuple[Decision, bytes]:
+        """The decision and the blob of the facts it names.
+
+        Raises EngineBusy (come back later) and NotCanonical (facts JSON cannot carry); every other fault is in the verdict.
+        """
+        started = time.monotonic()
+        blob = canonical(request.document())
+        number = 0
+        try:
+            generation, bundles = await self.in_force()
+            number = generation.number
+            share = change.repository if change else ""
+            judgement = await decide(request, bundles, Bench(engine=self.engine, relations=self.relations, fair_share=share))
+        except (UnknownThing, BundleRefused, StorageError) as problem:
+            judgement = self._broken(f"the bundles in force cannot be used: {problem}")
+        decision = Decision(
+            id=new_decision_id(),
+            at=request.time,
+            action=request.action,
+            subject=str(request.subject["ref"]),
+            change=change,
+            workflow=request.thing.name if isinstance(request.thing, WorkflowFacts) else None,
+            verdict=judgement.verdict,
+            bundles=judgement.bundles,
+            engine=judgement.engine,
+            generation=number,
+            facts=facts,
+            input_digest=digest("facts", blob),
+            relations=tuple(sorted(judgement.relations.items())),
+            policies_commit=policies_commit,
+            seconds=time.monotonic() - started,
+        )
+        return decision, blob
+
+    async def without_facts(self, change: ChangeRef, reason: Reason, message: str) -> tuple[Decision, bytes]:
+        """An undecided decision on a change whose facts could not be had; the blob says which change and why."""
+        fault = Fault(reason=reason, message=message)
+        blob = canonical(
+            {
+                "version": 1,
+                "change": {"url": change.url, "head_sha": change.head_sha, "target_branch": change.target_branch},
+                "fault": {"reason": reason.value, "message": message},
+            }
+        )
+        generation = await self.in_force.storage.generation()
+        decision = Decision(
+            id=new_decision_id(),
+            at=self.clock(),
+            action=Action.MERGE,
+            subject="",
+            change=change,
+            workflow=None,
+            verdict=Verdict(faults=(fault,)),
+            bundles=(),
+            engine=self.engine.info,
+            generation=generation.number if generation else 0,
+            facts=FactsOrigin.GATHERED,
+            input_digest=digest("facts", blob),
+        )
+        return decision, blob
+
+    def _broken(self, message: str) -> Judgement:
+        verdict = Verdict(faults=(Fault(reason=Reason.BUNDLE_BROKEN, message=message),))
+        return Judgement(verdict=verdict, bundles=(), engine=self.engine.info)
+
+
+def new_decision_id() -> DecisionId:
+    """192 random bits: whoever has a decision's link may see its outcome, so nobody may guess one."""
+    return DecisionId(secrets.token_urlsafe(24))

@@ -1,0 +1,155 @@
+"""Judge a change: gather its facts from the forge, judge them, record the decision and set its report going.
+
+In that order, before anything acts; decision, what is known of the change and the dispatch of the report are one commit.
+A fault on the way is a decision too: undecided, with its reason, recorded and reported like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import structlog
+
+from gateway.domain.admission import change_ref, merge_request
+from gateway.domain.clock import Clock
+from gateway.domain.dispatch import Dispatch
+from gateway.domain.record import ChangeRef, Decision, FactsOrigin, TrackedChange
+from gateway.errors import GenerationMoved, UnknownThing
+from gateway.operations.judge import Judge
+from gateway.operations.report_status import report_dispatch
+from gateway.storage import Storage
+from policies import Reason
+from policies.errors import EngineBusy, NotCanonical
+from providers.errors import NotFound, ProviderError, TemporaryError, TornFacts
+from providers.vcs import Change, ChangeEvent, ChangeKey, ChangeState, ChangeSummary, Forge
+
+log = structlog.get_logger()
+
+_REPEATS = 3
+"""Judgements made again because other bundles came into force meanwhile, before it is left to the retry queue."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeChange:
+    """Judges one change as it stands now. Idempotent: the same facts, bundles and verdict confirm the last decision."""
+
+    judge: Judge
+    forges: Mapping[str, Forge]
+    storage: Storage
+    clock: Clock
+
+    async def __call__(self, connection: str, key: ChangeKey, *, hint: ChangeEvent | None = None) -> Decision | None:
+        """The recorded decision; None when there is nothing to judge (closed, merged, gone).
+
+        Raises UnknownThing (no such connection) and TemporaryError: the forge could not even say which commit this is
+        about, the engine is full, other bundles keep coming into force, the database is away.
+        """
+        forge = self.forges.get(connection)
+        if forge is None:
+            raise UnknownThing(f"no connection is named '{connection}'")
+        for _ in range(_REPEATS):
+            try:
+                return await self._judged(forge, key, hint)
+            except GenerationMoved:
+                continue
+        raise GenerationMoved(f"other bundles came into force {_REPEATS} times while this change was judged")
+
+    async def _judged(self, forge: Forge, key: ChangeKey, hint: ChangeEvent | None) -> Decision | None:
+        try:
+            change = await forge.read_change(key, not_before=hint)
+        except ProviderError as problem:
+            return await self._undecided(forge, key, problem)
+        tracked = _tracked(change, self.clock())
+        if change.state is not ChangeState.OPEN:
+            await self._ended(tracked)
+            return None
+        try:
+            decision, facts = await self.judge(merge_request(change, at=self.clock()), facts=FactsOrigin.GATHERED, change=tracked.ref)
+        except EngineBusy as problem:
+            raise TemporaryError(str(problem), retry_after=problem.retry_after) from problem
+        except NotCanonical as problem:
+            decision, facts = await self.judge.without_facts(tracked.ref, Reason.FACTS_MISSING, str(problem))
+        return await self._recorded(decision, facts, tracked)
+
+    async def _undecided(self, forge: Forge, key: ChangeKey, problem: ProviderError) -> Decision | None:
+        """The facts cannot be had. What one call still says of the change decides where that is reported."""
+        try:
+            summary = await forge.summary(key)
+        except NotFound:
+            log.info("change is gone", connection=forge.connection, repository=key.repository, number=key.number)
+            return None
+        except ProviderError as second:
+            raise TemporaryError(f"neither facts nor summary of {key.repository}#{key.number} can be had: {second}") from problem
+        tracked = TrackedChange(
+            ref=_summary_ref(forge.connection, summary),
+            state=summary.state.value,
+            decision_id=None,
+            outcome=None,
+            updated_at=self.clock(),
+        )
+        if summary.state is not ChangeState.OPEN:
+            await self._ended(tracked)
+            return None
+        decision, facts = await self.judge.without_facts(tracked.ref, _reason(problem), f"the facts could not be read: {problem}")
+        return await self._recorded(decision, facts, tracked)
+
+    async def _ended(self, tracked: TrackedChange) -> None:
+        await self.storage.track_change(tracked, await self._reports(tracked.ref, f"{tracked.state}:{tracked.updated_at.timestamp()}"))
+
+    async def _recorded(self, decision: Decision, facts: bytes, tracked: TrackedChange) -> Decision:
+        recorded = await self.storage.record_decision(
+            decision,
+            facts=facts,
+            change=replace(tracked, decision_id=decision.id, outcome=decision.outcome),
+            generation=decision.generation or None,
+            dispatches=await self._reports(tracked.ref, decision.id),
+        )
+        log.info(
+            "decision recorded",
+            decision=recorded.id,
+            outcome=recorded.outcome.value,
+            reason=recorded.verdict.reason,
+            repository=tracked.ref.repository,
+            number=tracked.ref.number,
+            confirmed=recorded.id != decision.id,
+        )
+        return recorded
+
+    async def _reports(self, ref: ChangeRef, cause: str) -> list[Dispatch]:
+        """A report for where the change stands now, and for where it stood before: other changes may share that commit."""
+        before = await self.storage.change(ref.connection, ref.repository, ref.number)
+        places = {(ref.head_sha, ref.target_branch): ref}
+        if before is not None:
+            places.setdefault((before.ref.head_sha, before.ref.target_branch), before.ref)
+        return [report_dispatch(place, cause) for place in places.values()]
+
+
+def _tracked(change: Change, at: datetime) -> TrackedChange:
+    return TrackedChange(
+        ref=change_ref(change), state=change.state.value, decision_id=None, outcome=None, updated_at=at, draft=change.draft
+    )
+
+
+def _summary_ref(connection: str, summary: ChangeSummary) -> ChangeRef:
+    return ChangeRef(
+        connection=connection,
+        repository_id=summary.repository_id,
+        repository=summary.key.repository,
+        number=summary.key.number,
+        head_sha=summary.head_sha,
+        target_branch=summary.target_branch,
+        url=summary.url,
+        title=summary.title,
+    )
+
+
+def _reason(problem: ProviderError) -> Reason:
+    match problem:
+        case TornFacts():
+            return Reason.FACTS_TORN
+        case TemporaryError():
+            return Reason.FACTS_UNREACHABLE
+        case _:
+            return Reason.FACTS_MISSING

@@ -1,0 +1,121 @@
+"""Receive: a webhook delivery in, verified, kept raw with what it sets going in one commit, and acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+import structlog
+
+from gateway.domain.clock import Clock
+from gateway.domain.delivery import Delivery
+from gateway.domain.dispatch import Dispatch
+from gateway.domain.record import change_workflow_id
+from gateway.domain.report import CONTEXT_PREFIX
+from gateway.errors import UnknownThing
+from gateway.storage import Storage
+from policies import Json, rfc3339
+from providers.vcs import BranchEvent, ChangeEvent, ChangeKey, Event, Forge, IgnoredEvent, ParsedDelivery, StatusEvent
+
+log = structlog.get_logger()
+
+WORKFLOW = "judge_change"
+SIGNAL = "event"
+
+_KEPT_HEADERS = ("content-type", "user-agent")
+_KEPT_PREFIXES = ("x-gitea-", "x-forgejo-", "x-github-", "x-gitlab-", "x-hub-", "x-memory-", "webhook-")
+_DROPPED = ("token", "signature")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """What became of a delivery. `ignored`: understood and of no consequence. `known`: seen before, nothing changed."""
+
+    what: str
+    ignored: bool
+    known: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiveDelivery:
+    """Verify, keep, dispatch, answer."""
+
+    forges: Mapping[str, Forge]
+    storage: Storage
+    clock: Clock
+
+    async def __call__(self, connection: str, headers: Mapping[str, str], body: bytes) -> Received:
+        """Raises UnknownThing (no such connection), DeliveryRefused (nothing is kept), DatabaseUnavailable."""
+        forge = self.forges.get(connection)
+        if forge is None:
+            raise UnknownThing(f"no connection is named '{connection}'")
+        parsed = forge.parse_delivery(headers, body)
+        dispatches = await self._dispatches(connection, parsed)
+        delivery = Delivery(
+            connection=connection,
+            id=parsed.id,
+            received_at=self.clock(),
+            headers=_worth_keeping(headers),
+            body=body,
+            what=parsed.event.what,
+        )
+        new = await self.storage.record_delivery(delivery, dispatches)
+        log.info(
+            "delivery received", connection=connection, delivery=parsed.id, what=parsed.event.what, new=new, sets_going=len(dispatches)
+        )
+        return Received(what=parsed.event.what, ignored=not dispatches, known=not new)
+
+    async def _dispatches(self, connection: str, parsed: ParsedDelivery) -> list[Dispatch]:
+        return [
+            judge_dispatch(connection, event, cause=f"{connection}:{parsed.id}")
+            for event in await self._concerned(connection, parsed.event)
+        ]
+
+    async def _concerned(self, connection: str, event: Event) -> Sequence[ChangeEvent]:
+        """Which changes an event is about. Our own statuses are about none: they never re-trigger."""
+        match event:
+            case ChangeEvent():
+                return [event]
+            case StatusEvent() if event.context.startswith(CONTEXT_PREFIX):
+                return []
+            case StatusEvent():
+                changes = await self.storage.changes_with_head(connection, event.repository_id, event.sha)
+                return [
+                    ChangeEvent(key=ChangeKey(repository=c.ref.repository, number=c.ref.number), what=event.what, by=event.by)
+                    for c in changes
+                    if c.state == "open"
+                ]
+            case BranchEvent() | IgnoredEvent():
+                return []
+            case _:
+                assert_never(event)
+
+
+def judge_dispatch(connection: str, event: ChangeEvent, *, cause: str) -> Dispatch:
+    """Have a change judged; once for each `cause` and change."""
+    hint: dict[str, Json] = {
+        "what": event.what,
+        "head_sha": event.head_sha,
+        "updated_at": rfc3339(event.updated_at) if event.updated_at else None,
+        "by": event.by,
+    }
+    workflow_id = change_workflow_id(connection, event.key.repository, event.key.number)
+    return Dispatch(
+        id=f"judge:{cause}:{event.key.number}",
+        workflow_id=workflow_id,
+        workflow_type=WORKFLOW,
+        input={"connection": connection, "repository": event.key.repository, "number": event.key.number},
+        signal=SIGNAL,
+        payload=hint,
+    )
+
+
+def _worth_keeping(headers: Mapping[str, str]) -> dict[str, str]:
+    """The forge's own headers; nothing that is, or proves knowledge of, a secret."""
+    lower = {name.lower(): value for name, value in headers.items()}
+    return {
+        name: value
+        for name, value in sorted(lower.items())
+        if (name in _KEPT_HEADERS or name.startswith(_KEPT_PREFIXES)) and not any(word in name for word in _DROPPED)
+    }

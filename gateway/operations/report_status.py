@@ -1,0 +1,103 @@
+"""Report: make the status on a commit say how that commit stands for a target branch.
+
+Keyed by (connection, repository, sha, target branch), one workflow each, so that two changes with one head never race to
+post. Posted only when it changed: forges keep a limited number of statuses for each name and commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from gateway.domain.clock import Clock
+from gateway.domain.dispatch import Dispatch
+from gateway.domain.record import ChangeRef
+from gateway.domain.report import context_for, pending_status, status_for, worst
+from gateway.errors import UnknownThing
+from gateway.storage import PostedReport, Storage
+from policies import Json
+from providers.vcs import Forge, Status
+
+log = structlog.get_logger()
+
+WORKFLOW = "report_status"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportKey:
+    """Where a status stands."""
+
+    connection: str
+    repository_id: str
+    repository: str
+    sha: str
+    target_branch: str
+
+
+def report_dispatch(change: ChangeRef, cause: str) -> Dispatch:
+    """Set the report going for where this change stands; once for each `cause` (a decision's id)."""
+    key: dict[str, Json] = {
+        "connection": change.connection,
+        "repository_id": change.repository_id,
+        "repository": change.repository,
+        "sha": change.head_sha,
+        "target_branch": change.target_branch,
+    }
+    return Dispatch(
+        id=f"report:{cause}:{change.head_sha[:12]}:{change.target_branch}"[:190],
+        workflow_id=f"report:{change.connection}:{change.repository_id}:{change.head_sha}:{change.target_branch}"[:190],
+        workflow_type=WORKFLOW,
+        input=key,
+        signal="changed",
+        payload=None,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportStatus:
+    """Posts what is worst among all open changes with that head and target, if it is not what we posted last."""
+
+    forges: Mapping[str, Forge]
+    storage: Storage
+    clock: Clock
+    public_url: str
+
+    async def __call__(self, key: ReportKey) -> Status | None:
+        """The status as it now stands; None when there is nothing to say. Raises UnknownThing, and what the forge raises."""
+        forge = self.forges.get(key.connection)
+        if forge is None:
+            raise UnknownThing(f"no connection is named '{key.connection}'")
+        status = await self._standing(key)
+        if status is None:
+            return None
+        last = await self.storage.posted(key.connection, key.repository_id, key.sha, status.context)
+        if last is not None and (last.state, last.description, last.target_url) == (status.state, status.description, status.target_url):
+            return status
+        await forge.report(key.repository, key.sha, status)
+        await self.storage.record_report(self._posted(key, status))
+        log.info("status posted", repository=key.repository, sha=key.sha, context=status.context, state=status.state.value)
+        return status
+
+    async def _standing(self, key: ReportKey) -> Status | None:
+        changes = await self.storage.changes_with_head(key.connection, key.repository_id, key.sha)
+        standing = worst(changes, key.target_branch)
+        if standing is None:
+            return None
+        decision = await self.storage.decision(standing.decision) if standing.decision else None
+        if decision is None:
+            return pending_status(target_branch=key.target_branch, public_url=self.public_url, why="Waiting to be judged")
+        return status_for(decision, target_branch=key.target_branch, public_url=self.public_url)
+
+    def _posted(self, key: ReportKey, status: Status) -> PostedReport:
+        return PostedReport(
+            connection=key.connection,
+            repository_id=key.repository_id,
+            sha=key.sha,
+            context=context_for(key.target_branch),
+            state=status.state.value,
+            description=status.description,
+            target_url=status.target_url,
+            posted_at=self.clock(),
+        )
