@@ -1,1 +1,5 @@
 """Gitea and Forgejo."""
+
+from providers.vcs.gitea.adapter import GiteaForge
+
+__all__ = ["GiteaForge"]

@@ -1,0 +1,91 @@
+"""Read a folder at one commit, and check that every byte is the one the commit names."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+from collections.abc import Sequence
+
+from providers.errors import PermanentError, TornFacts, Unreachable
+from providers.vcs.documents import Document, UnexpectedShape
+from providers.vcs.gitea.client import GiteaClient, path_of
+from providers.vcs.port import Folder
+
+MOST_FILES = 1_000
+MOST_BYTES = 10 * 1024 * 1024
+_FILE_MODES = frozenset({"100644", "100755"})
+
+
+async def read_folder(client: GiteaClient, repository: str, ref: str, path: str) -> Folder:
+    """The files below `path` at `ref`, resolved once. Raises as the port says."""
+    base = path_of("repos", repository)
+    try:
+        commit = (await client.get(f"{base}/git/commits" + path_of(ref), files="false", stat="false", verification="false")).text("sha")
+        tree = await _tree(client, base, commit, path)
+        if tree is None:
+            return Folder(commit=commit)
+        blobs = _blobs(await _entries(client, base, tree, recursive=True), path)
+        contents = await asyncio.gather(*(_blob(client, base, sha) for sha, _ in blobs.values()))
+    except UnexpectedShape as problem:
+        raise Unreachable(str(problem)) from problem
+    return Folder(commit=commit, files=dict(zip(blobs, contents, strict=True)))
+
+
+async def _tree(client: GiteaClient, base: str, commit: str, path: str) -> str | None:
+    """The sha of the folder's tree; None if there is no such folder."""
+    tree = commit
+    for part in (part for part in path.split("/") if part):
+        entries = await _entries(client, base, tree, recursive=False)
+        found = next((entry for entry in entries if entry.text("path") == part and entry.text("type") == "tree"), None)
+        if found is None:
+            return None
+        tree = found.text("sha")
+    return tree
+
+
+async def _entries(client: GiteaClient, base: str, tree: str, *, recursive: bool) -> Sequence[Document]:
+    """Every entry of a tree. This list is paged in its own way: `truncated` until the last page."""
+    found: list[Document] = []
+    for page in range(1, 1_000):
+        answer = await client.get(f"{base}/git/trees/{tree}", recursive=str(recursive).lower(), page=page)
+        found.extend(answer.documents("tree"))
+        if not answer.flag("truncated"):
+            if len(found) != answer.number("total_count"):
+                raise TornFacts(f"{answer.where}: expected {answer.number('total_count')} entries, found {len(found)}")
+            return found
+        if recursive and len(found) > 10 * MOST_FILES:
+            raise PermanentError(f"{answer.where}: more than {10 * MOST_FILES} entries")
+    raise PermanentError(f"GET {base}/git/trees/{tree}: the folder has too many entries")
+
+
+def _blobs(entries: Sequence[Document], path: str) -> dict[str, tuple[str, int]]:
+    """Path → (sha, size) of each file, if they are few and small enough, and nothing else than files."""
+    blobs: dict[str, tuple[str, int]] = {}
+    for entry in entries:
+        if entry.text("type") == "tree":
+            continue
+        if entry.text("mode") not in _FILE_MODES:
+            raise PermanentError(
+                f"'{path}/{entry.text('path')}' is a link or submodule, and only plain files are read", advice="replace it by a file"
+            )
+        blobs[entry.text("path")] = (entry.text("sha"), entry.number("size"))
+    size = sum(size for _, size in blobs.values())
+    if len(blobs) > MOST_FILES or size > MOST_BYTES:
+        raise PermanentError(f"'{path}' has {len(blobs)} files of {size} bytes; at most {MOST_FILES} files and {MOST_BYTES} bytes are read")
+    return blobs
+
+
+async def _blob(client: GiteaClient, base: str, sha: str) -> bytes:
+    """A file's bytes. Git names a blob by its hash, so a wrong or shortened one is noticed."""
+    blob = await client.get(f"{base}/git/blobs/{sha}")
+    try:
+        content = base64.b64decode(blob.text("content"), validate=True)
+    except binascii.Error as problem:
+        raise Unreachable(f"{blob.where}: expected base64") from problem
+    named = b"blob %d\0" % len(content) + content
+    hashed = hashlib.sha256(named) if len(sha) == 64 else hashlib.sha1(named, usedforsecurity=False)
+    if hashed.hexdigest() != sha:
+        raise Unreachable(f"{blob.where}: the content is not the one its name stands for")
+    return content

@@ -1,0 +1,130 @@
+"""Read one change whole: which endpoints, in which order, and when to start over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from providers.errors import TornFacts, Unreachable
+from providers.vcs.documents import Document, UnexpectedShape
+from providers.vcs.gitea.client import GiteaClient, path_of
+from providers.vcs.gitea.facts import Facts, check_not_before, check_same_moment, moment, threads
+from providers.vcs.model import Base, Change, Head
+from providers.vcs.port import ChangeEvent, ChangeKey
+
+PAUSES = (0.3, 0.7, 1.5)
+"""Seconds before each new start: after a push Gitea needs 0.2 to 2 s until its endpoints agree."""
+
+
+async def read_change(client: GiteaClient, connection: str, key: ChangeKey, not_before: ChangeEvent | None) -> Change:
+    """All facts of one moment, or a fault. Raises as the port says."""
+    for pause in (*PAUSES, None):
+        try:
+            return await _read_once(client, Facts(connection), key, not_before)
+        except TornFacts:
+            if pause is None:
+                raise
+            await asyncio.sleep(pause)
+        except UnexpectedShape as problem:
+            raise Unreachable(str(problem)) from problem
+    raise AssertionError("the last round returns or raises")
+
+
+async def _read_once(client: GiteaClient, facts: Facts, key: ChangeKey, not_before: ChangeEvent | None) -> Change:
+    repository = path_of("repos", key.repository)
+    path = f"{repository}/pulls/{key.number}"
+    pull = await client.get(path)
+    head_sha = pull.document("head").text("sha")
+    files, commits, reviews, comments, statuses = await asyncio.gather(
+        client.everything(f"{path}/files"),
+        client.everything(f"{path}/commits", files="false", stat="false"),
+        client.everything(f"{path}/reviews", hidden=True),
+        client.everything(f"{repository}/issues/{key.number}/comments"),
+        client.everything(f"{repository}/commits/{head_sha}/status", key="statuses"),
+    )
+    protected, dependencies, discussed = await asyncio.gather(
+        _protected(client, repository, pull),
+        _dependencies(client, f"{repository}/issues/{key.number}/dependencies", pull),
+        _review_comments(client, path, reviews),
+    )
+    again = await client.get(path)
+    if moment(again) != moment(pull):
+        raise TornFacts(f"GET {path}: it changed while it was read")
+    check_same_moment(pull, commits, files)
+    check_not_before(pull, commits, not_before)
+    base = pull.document("base")
+    return Change(
+        connection=facts.connection,
+        forge="gitea",
+        repository=facts.repository(base.document("repo")),
+        number=pull.number("number"),
+        url=pull.text("html_url"),
+        title=pull.text("title"),
+        body=pull.text("body"),
+        author=facts.actor(pull.document_or_none("user")),
+        labels=tuple(sorted(label.text("name") for label in pull.documents("labels"))),
+        draft=pull.flag("draft"),
+        state=facts.state(pull),
+        head=_head(pull),
+        base=Base(ref=base.text("ref"), sha=base.text("sha"), protected=protected),
+        stack=None,
+        mergeable=True if again.flag("mergeable") else None,  # false also means "still checking": Gitea cannot say which
+        files=tuple(facts.file(file) for file in files),
+        commits=tuple(facts.commit(commit) for commit in reversed(commits)),
+        reviews=facts.reviews(reviews),
+        requested_reviewers=facts.requested_reviewers(reviews),
+        checks=facts.checks(statuses, head_sha),
+        comments=tuple(facts.comment(comment) for comment in comments),
+        threads=threads(discussed),
+        dependencies=dependencies,
+        created_at=pull.time("created_at"),
+        updated_at=pull.time("updated_at"),
+        merged_sha=pull.text_or_none("merge_commit_sha"),
+        merged_by=facts.actor(pull.document_or_none("merged_by")) if pull.flag("merged") else None,
+    )
+
+
+def _head(pull: Document) -> Head:
+    head = pull.document("head")
+    repository = head.document_or_none("repo")
+    return Head(
+        ref=head.text("ref"),
+        sha=head.text("sha"),
+        repository=repository.text("full_name") if repository is not None else None,
+        fork=head.number("repo_id") != pull.document("base").number("repo_id"),
+    )
+
+
+async def _protected(client: GiteaClient, repository: str, pull: Document) -> bool | None:
+    """Whether a rule protects the base; None for a branch that is gone."""
+    base = pull.document("base")
+    if not base.text_or_none("sha"):
+        return None
+    branch = await client.get(f"{repository}/branches" + path_of(base.text("ref")))
+    return branch.flag("protected")
+
+
+async def _dependencies(client: GiteaClient, path: str, pull: Document) -> tuple[str, ...] | None:
+    """URLs of pull requests to be merged first. None where one is in a repository this account may not read."""
+    tracker = pull.document("base").document("repo").document_or_none("internal_tracker")
+    if tracker is None or not tracker.flag("enable_issue_dependencies"):
+        return ()
+    blockers = await client.everything(path)
+    if any(not blocker.text_or_none("html_url") for blocker in blockers):
+        return None
+    open_pulls = (b for b in blockers if b.document_or_none("pull_request") is not None and b.text("state") == "open")
+    return tuple(sorted(blocker.text("html_url") for blocker in open_pulls))
+
+
+async def _review_comments(client: GiteaClient, path: str, reviews: Sequence[Document]) -> list[Document]:
+    """Comments on lines, of every review that has some. This list has no pages; the review says how long it is."""
+    found: list[Document] = []
+    for review in reviews:
+        expected = review.number("comments_count")
+        if expected == 0:
+            continue
+        comments = await client.listed(f"{path}/reviews/{review.number('id')}/comments")
+        if len(comments) != expected:
+            raise TornFacts(f"GET {path}: a review has {expected} comments, but {len(comments)} are listed")
+        found.extend(comments)
+    return found
