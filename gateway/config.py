@@ -1,1 +1,172 @@
-"""Settings, read once."""
+"""Settings: `admit.yaml` and the environment, read once and checked whole.
+
+Scalars at the top level may also come from the environment (`ADMIT_DATABASE`, `ADMIT_PUBLIC_URL`, `ADMIT_LISTEN`),
+which wins over the file. Secrets are never written in the file: they are `env:NAME` or `file:PATH`. Paths in the file are
+relative to the file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+
+from gateway.errors import ConfigurationWrong
+
+_SCALARS = ("database", "public_url", "listen")
+
+
+def _secret(value: object) -> object:
+    """`env:NAME` or `file:PATH` → what it names."""
+    if isinstance(value, SecretStr):
+        return value
+    kind, _, where = str(value).partition(":")
+    match kind:
+        case "env":
+            if not os.environ.get(where):
+                raise ValueError(f"the environment variable {where} is not set")
+            return SecretStr(os.environ[where])
+        case "file":
+            try:
+                return SecretStr(Path(where).read_text().strip())
+            except OSError as problem:
+                raise ValueError(f"the file {where} cannot be read: {problem.strerror}") from problem
+        case _:
+            raise ValueError("expected env:NAME or file:PATH; a secret itself does not belong in this file")
+
+
+Secret = Annotated[SecretStr, BeforeValidator(_secret)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Connection(_Part):
+    """One forge, served at `/webhooks/<name>`.
+
+    repositories: globs of `owner/name`; what fits none is not judged. webhook_secrets: several while rotating.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")
+    forge: Literal["gitea", "memory"]
+    url: str = ""
+    token: Secret | None = None
+    webhook_secrets: tuple[Secret, ...] = ()
+    repositories: tuple[str, ...] = ("**",)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Connection:
+        if self.forge != "memory" and (not self.url or self.token is None):
+            raise ValueError(f"connection '{self.name}': a {self.forge} connection needs url and token")
+        return self
+
+
+class Engine(_Part):
+    """How policies are evaluated. Deadlines in seconds; `workers`: processes (each holds the bundles in force)."""
+
+    workers: int = Field(default=1, ge=1, le=64)
+    compile_deadline: float = Field(default=30.0, gt=0)
+    evaluation_deadline: float = Field(default=2.0, gt=0)
+
+
+class RelationsFile(_Part):
+    """Relationship checks answered from a store file (OpenFGA's format: model and tuples)."""
+
+    file: Path
+
+
+class Settings(_Part):
+    """Everything `admit.yaml` can say."""
+
+    database: str = "sqlite:///admit.db"
+    public_url: str = "http://127.0.0.1:8080"
+    listen: str | None = None
+    bundles: tuple[Path, ...] = ()
+    connections: tuple[Connection, ...] = ()
+    relations: RelationsFile | None = None
+    engine: Engine = Engine()
+
+    @field_validator("public_url")
+    @classmethod
+    def _http(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("expected http://host[:port] or https://host[:port]")
+        return value.rstrip("/")
+
+    @field_validator("connections")
+    @classmethod
+    def _named_once(cls, value: tuple[Connection, ...]) -> tuple[Connection, ...]:
+        names = [connection.name for connection in value]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"two connections are named '{min(twice)}'")
+        return value
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port to listen on: `listen`, else where `public_url` says."""
+        if self.listen:
+            host, _, port = self.listen.rpartition(":")
+            if not port.isdigit():
+                raise ConfigurationWrong(f"listen: expected host:port, found '{self.listen}'")
+            return host.strip("[]") or "127.0.0.1", int(port)
+        parts = urlsplit(self.public_url)
+        return parts.hostname or "127.0.0.1", parts.port or (443 if parts.scheme == "https" else 80)
+
+
+DEFAULT_FILE = Path("admit.yaml")
+
+
+def load_settings(file: Path | None = None) -> Settings:
+    """`file`, or `admit.yaml` in the current folder, or all defaults where there is none.
+
+    Raises ConfigurationWrong naming every key that is wrong.
+    """
+    if file is None and not DEFAULT_FILE.exists():
+        return _settings({}, Path())
+    path = file or DEFAULT_FILE
+    try:
+        content = yaml.safe_load(path.read_text()) or {}
+    except OSError as problem:
+        raise ConfigurationWrong(f"{path} cannot be read: {problem.strerror}", advice="name the file with --config") from problem
+    except (yaml.YAMLError, UnicodeDecodeError) as problem:
+        raise ConfigurationWrong(f"{path} is not YAML: {problem}") from problem
+    if not isinstance(content, dict):
+        raise ConfigurationWrong(f"{path}: expected keys and values, found a {type(content).__name__}")
+    return _settings(content, path.parent)
+
+
+def _settings(content: Mapping[str, Any], folder: Path) -> Settings:
+    environment = {name: os.environ[f"ADMIT_{name.upper()}"] for name in _SCALARS if os.environ.get(f"ADMIT_{name.upper()}")}
+    try:
+        settings = Settings.model_validate({**content, **environment})
+    except ValidationError as problem:
+        lines = [f"{'.'.join(str(part) for part in error['loc']) or 'settings'}: {_words(error['msg'])}" for error in problem.errors()]
+        raise ConfigurationWrong("the configuration cannot be used:\n" + "\n".join(f"  {line}" for line in lines)) from None
+    relations = settings.relations
+    return settings.model_copy(
+        update={
+            "bundles": tuple(folder / path for path in settings.bundles),
+            "relations": relations and RelationsFile(file=folder / relations.file),
+            "database": _beside(settings.database, folder),
+        }
+    )
+
+
+def _beside(url: str, folder: Path) -> str:
+    """A SQLite file is relative to the configuration, like every path in it."""
+    prefix = "sqlite:///"
+    path = url.removeprefix(prefix)
+    if not url.startswith(prefix) or path.startswith("/") or path == ":memory:":
+        return url
+    return prefix + str(folder / path)
+
+
+def _words(message: str) -> str:
+    return message.removeprefix("Value error, ")

@@ -6,6 +6,8 @@ read back, shown, sealed and replayed is what was decided. Reading back is stric
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -190,6 +192,21 @@ def decision_document(decision: Decision) -> dict[str, Json]:
     }
 
 
+def substance(decision: Decision, facts: bytes) -> str:
+    """Equal for two decisions that say the same of the same facts: all but its id, when, how long, and the judgement's clock.
+
+    Facts carry the time they were judged at, so their digests never meet twice; everything else in them counts.
+    """
+    said = decision_document(decision)
+    for incidental in ("id", "at", "seconds", "confirmed_at", "override", "input_digest"):
+        del said[incidental]
+    judged = json.loads(facts)
+    if isinstance(judged, dict):
+        judged.pop("time", None)
+    # written and read by this process's like only, and a difference merely costs a row: no canonical form is needed
+    return hashlib.sha256(json.dumps([said, judged], sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
 def decision_from_document(document: dict[str, Any]) -> Decision:
     """The inverse of `decision_document`. Raises KeyError or ValueError where the document is not whole."""
     change, override = document["change"], document["override"]
@@ -210,7 +227,7 @@ def decision_from_document(document: dict[str, Any]) -> Decision:
             (Question(user=r["user"], relation=r["relation"], object=r["object"]), bool(r["related"])) for r in document["relations"]
         ),
         policies_commit=document["policies_commit"],
-        seconds=document["seconds"],
+        seconds=float(document["seconds"]),
         override=None if override is None else Override(by=override["by"], reason=override["reason"], until=_time(override["until"])),
         confirmed_at=_time(document["confirmed_at"]) if document["confirmed_at"] else None,
     )

@@ -45,12 +45,16 @@ class ReceiveDelivery:
     storage: Storage
     clock: Clock
 
-    async def __call__(self, connection: str, headers: Mapping[str, str], body: bytes) -> Received:
-        """Raises UnknownThing (no such connection), DeliveryRefused (nothing is kept), DatabaseUnavailable."""
+    def known(self, connection: str) -> Forge:
+        """The connection's forge. Raises UnknownThing."""
         forge = self.forges.get(connection)
         if forge is None:
             raise UnknownThing(f"no connection is named '{connection}'")
-        parsed = forge.parse_delivery(headers, body)
+        return forge
+
+    async def __call__(self, connection: str, headers: Mapping[str, str], body: bytes) -> Received:
+        """Raises UnknownThing (no such connection), DeliveryRefused (nothing is kept), DatabaseUnavailable."""
+        parsed = self.known(connection).parse_delivery(headers, body)
         dispatches = await self._dispatches(connection, parsed)
         delivery = Delivery(
             connection=connection,

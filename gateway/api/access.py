@@ -1,0 +1,55 @@
+"""Who may come in: every `/v1` path needs a bearer token, whether or not there is anything at it."""
+
+from __future__ import annotations
+
+from http.cookies import CookieError, SimpleCookie
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway.api.problems import problem
+from gateway.operations.access import Tokens
+
+COOKIE = "admit_token"
+
+
+class BearerTokens:
+    """ASGI middleware. Recognised tokens are found at `scope["admit.token"]`, on pages too."""
+
+    def __init__(self, app: ASGIApp, tokens: Tokens) -> None:
+        self._app = app
+        self._tokens = tokens
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path = scope["path"]
+        guarded = path == "/v1" or path.startswith("/v1/")
+        text = _presented(scope, cookies=not guarded)
+        token = await self._tokens.recognise(text) if text else None
+        scope["admit.token"] = token
+        if guarded and token is None:
+            answer = problem(
+                401,
+                "this needs a valid token" if text else "this needs a token",
+                advice="send it as: Authorization: Bearer TOKEN",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+            await answer(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+def _presented(scope: Scope, *, cookies: bool) -> str | None:
+    """The token sent. Cookies count for pages only, so that no other site's page can make a browser call the API."""
+    headers = {name: value.decode("latin-1") for name, value in scope["headers"] if name in (b"authorization", b"cookie")}
+    scheme, _, text = headers.get(b"authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and text.strip():
+        return text.strip()
+    if not cookies:
+        return None
+    try:
+        morsel = SimpleCookie(headers.get(b"cookie", "")).get(COOKIE)
+    except CookieError:
+        return None
+    return str(morsel.value) if morsel else None

@@ -1,0 +1,27 @@
+"""The HTTP application: routers, access and problems put together."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, FastAPI
+
+from gateway.api import admissions, decisions, health, problems, webhooks
+from gateway.api.access import BearerTokens
+from gateway.api.services import Services
+
+
+def create_app(services: Services, *, pages: APIRouter | None = None) -> FastAPI:
+    """The application over these operations. `pages`: tier 1's other half."""
+    app = FastAPI(
+        title="Admittance",
+        version=services.version,
+        summary="A policy admission gateway for merges and workflows.",
+        redoc_url=None,
+    )
+    app.state.services = services
+    problems.install(app)
+    for router in (webhooks.router, admissions.router, decisions.router, health.router):
+        app.include_router(router)
+    if pages is not None:
+        app.include_router(pages)
+    app.add_middleware(BearerTokens, tokens=services.tokens)
+    return app

@@ -1,0 +1,88 @@
+"""Errors as `application/problem+json` (RFC 9457): what went wrong, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from gateway.durable import EngineFull
+from gateway.errors import GatewayError, StorageError, UnknownThing
+from policies.errors import EngineBusy, NotCanonical, RequestRefused
+from providers.errors import NotFound, PermanentError, ProviderError, TemporaryError
+from providers.vcs import DeliveryRefused, Refusal
+
+log = structlog.get_logger()
+
+_RETRY_AFTER = 5
+"""Seconds, where nobody said better."""
+
+Handler = Callable[[Request, Any], Awaitable[JSONResponse]]
+
+
+def problem(status: int, detail: str, *, advice: str | None = None, headers: dict[str, str] | None = None, **more: Any) -> JSONResponse:
+    """A problem document. `advice` says what to do."""
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
+    if advice:
+        body["advice"] = advice
+    return JSONResponse(body, status, headers=headers, media_type="application/problem+json")
+
+
+def install(app: FastAPI) -> None:
+    """Give every error this house raises its answer."""
+    answers: dict[type[Exception], Handler] = {
+        UnknownThing: _simple(404),
+        RequestRefused: _simple(422),
+        NotCanonical: _simple(422),
+        DeliveryRefused: _delivery_refused,
+        EngineBusy: _try_again,
+        EngineFull: _try_again,
+        TemporaryError: _try_again,
+        NotFound: _simple(404),
+        PermanentError: _simple(502),
+        StorageError: _simple(500),
+        RequestValidationError: _invalid,
+        StarletteHTTPException: _http,
+        Exception: _unforeseen,
+    }
+    for kind, answer in answers.items():
+        app.add_exception_handler(kind, answer)
+
+
+def _simple(status: int) -> Handler:
+    async def answer(request: Request, error: GatewayError | ProviderError) -> JSONResponse:
+        return problem(status, str(error), advice=error.advice)
+
+    return answer
+
+
+async def _delivery_refused(request: Request, error: DeliveryRefused) -> JSONResponse:
+    status = 400 if error.refusal is Refusal.MALFORMED else 401
+    log.warning("delivery refused", path=request.url.path, refusal=error.refusal.value, reason=str(error))
+    return problem(status, str(error), refusal=error.refusal.value)
+
+
+async def _try_again(request: Request, error: EngineBusy | EngineFull | TemporaryError) -> JSONResponse:
+    seconds = max(1, round(error.retry_after or _RETRY_AFTER))
+    return problem(503, str(error), advice=f"try again in {seconds} s", headers={"Retry-After": str(seconds)})
+
+
+async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    found = [{"where": ".".join(str(part) for part in item["loc"]), "message": item["msg"]} for item in error.errors()]
+    return problem(422, "the request does not fit", errors=found)
+
+
+async def _http(request: Request, error: HTTPException) -> JSONResponse:
+    return problem(error.status_code, str(error.detail), headers=dict(error.headers or {}))
+
+
+async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
+    """The process's edge: a bug. Its text stays in the log."""
+    log.error("request failed", path=request.url.path, method=request.method, exc_info=error)
+    return problem(500, "something went wrong on our side; it has been logged")

@@ -1,0 +1,80 @@
+"""Judge on request: a change by its URL, with facts from its forge; or a document of facts someone provides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.domain.admission import change_ref, merge_request
+from gateway.domain.clock import Clock
+from gateway.domain.record import ChangeRef, Decision, FactsOrigin
+from gateway.errors import UnknownThing
+from gateway.operations.judge import Judge
+from gateway.operations.judge_change import JudgeChange
+from gateway.storage import Storage
+from policies import AdmissionRequest, ChangeFacts
+from policies.document import request_from_document
+from providers.vcs import ChangeKey, Forge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeOnRequest:
+    """`POST /v1/admissions`."""
+
+    judge: Judge
+    judge_change: JudgeChange
+    forges: Mapping[str, Forge]
+    storage: Storage
+    clock: Clock
+
+    async def change(self, url: str, *, dry_run: bool) -> Decision:
+        """Gather, judge, record and report like an event would; a dry run only gathers and judges.
+
+        Raises UnknownThing (no connection's URL, or nothing there to judge), EngineBusy, and what the forge raises.
+        """
+        connection, key = self._located(url)
+        if not dry_run:
+            decision = await self.judge_change(connection, key)
+            if decision is None:
+                raise UnknownThing(f"{url} is closed, merged or gone: there is nothing to judge")
+            return decision
+        change = await self.forges[connection].read_change(key)
+        decision, _ = await self.judge(merge_request(change, at=self.clock()), facts=FactsOrigin.GATHERED, change=change_ref(change))
+        return decision
+
+    async def facts(self, document: object, *, dry_run: bool) -> Decision:
+        """Judge provided facts. Recorded as provided; such a decision is about no tracked change and is never reported.
+
+        Raises RequestRefused (the document does not fit the schema), NotCanonical, EngineBusy.
+        """
+        request = request_from_document(document, at=self.clock())
+        decision, blob = await self.judge(request, facts=FactsOrigin.PROVIDED, change=_provided_ref(request))
+        if dry_run:
+            return decision
+        return await self.storage.record_decision(decision, facts=blob, change=None, generation=decision.generation or None)
+
+    def _located(self, url: str) -> tuple[str, ChangeKey]:
+        for name, forge in self.forges.items():
+            if (key := forge.locate(url)) is not None:
+                return name, key
+        raise UnknownThing(f"{url} is not a change of any connection", advice="add its forge under `connections:` in admit.yaml")
+
+
+def _provided_ref(request: AdmissionRequest) -> ChangeRef | None:
+    if not isinstance(request.thing, ChangeFacts):
+        return None
+    change = request.thing
+    document = change.document
+    repository, head = document["repository"], document["head"]
+    assert isinstance(repository, Mapping)
+    assert isinstance(head, Mapping)
+    return ChangeRef(
+        connection=change.connection,
+        repository_id=str(repository["id"]),
+        repository=change.repository,
+        number=int(str(document["number"])),
+        head_sha=str(head["sha"]),
+        target_branch=change.target_branch,
+        url=str(document["url"]),
+        title=str(document["title"]),
+    )

@@ -1,0 +1,128 @@
+"""Pages, rendered on the server, whole without JavaScript.
+
+A decision's page shows outcome and remedies to whoever has its link; facts, relationships and lists only to those with
+a token.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any, Final
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from gateway.api.access import COOKIE
+from gateway.api.bodies import limited_body
+from gateway.api.services import Services
+from gateway.domain.explanation import sentence, subject_of
+from gateway.domain.record import DecisionId
+from gateway.errors import GatewayError
+from gateway.storage import DecisionFilter
+from policies import Outcome
+from policies.errors import PolicyError
+
+_HERE: Final = Path(__file__).parent
+_TEMPLATES: Final = Environment(loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined)
+_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+router = APIRouter(include_in_schema=False)
+
+
+def services(request: Request) -> Services:
+    """The operations of this gateway."""
+    return request.app.state.services  # type: ignore[no-any-return]
+
+
+Asked = Annotated[Services, Depends(services)]
+
+
+@router.get("/")
+async def front(request: Request, asked: Asked) -> HTMLResponse:
+    """Latest decisions, and how open changes stand."""
+    if not _may_read(request, asked):
+        return _page("front.html", asked, decisions=None, refused=False)
+    page = await asked.storage.decisions(DecisionFilter(), limit=50)
+    open_changes = await asked.storage.changes()
+    counted = Counter(change.outcome for change in open_changes if change.outcome is not None)
+    counts = {outcome.value: counted[outcome] for outcome in (Outcome.DENIED, Outcome.UNDECIDED, Outcome.HELD, Outcome.ADMITTED)}
+    return _page("front.html", asked, decisions=page.decisions, counts=counts, subject_of=subject_of)
+
+
+@router.post("/login")
+async def login(request: Request, asked: Asked) -> Response:
+    """Keep the token in a cookie no script and no other site can use."""
+    form = _form(await limited_body(request, 4096))
+    text = form.get("token", "")
+    if await asked.tokens.recognise(text) is None:
+        return _page("front.html", asked, status=401, decisions=None, refused=True)
+    answer = RedirectResponse("/", 303)
+    secure = request.url.scheme == "https"
+    answer.set_cookie(COOKIE, text, max_age=12 * 3600, httponly=True, samesite="strict", secure=secure)
+    return answer
+
+
+@router.get("/decisions/{id}")
+async def decision_page(id: str, request: Request, asked: Asked) -> HTMLResponse:
+    """One decision in plain words."""
+    decision = await asked.storage.decision(DecisionId(id))
+    if decision is None:
+        return _page("problem.html", asked, status=404, title="No such decision", detail="Nothing has been recorded under this link.")
+    return _page(
+        "decision.html",
+        asked,
+        decision=decision,
+        sentence=sentence(decision),
+        subject_of=subject_of,
+        titles=await _titles(asked),
+        may_read=_may_read(request, asked),
+    )
+
+
+@router.get("/decisions/{id}/input")
+async def input_page(id: str, request: Request, asked: Asked) -> Response:
+    """The facts, for those who may read them."""
+    decision = await asked.storage.decision(DecisionId(id)) if _may_read(request, asked) else None
+    facts = await asked.storage.blob(decision.input_digest) if decision else None
+    if facts is None:
+        return _page(
+            "problem.html", asked, status=404, title="Nothing to see", detail="The facts are shown to those signed in with a token."
+        )
+    return Response(facts, media_type="application/json", headers=_HEADERS)
+
+
+@router.get("/static/style.css")
+async def style() -> FileResponse:
+    """The one stylesheet."""
+    return FileResponse(_HERE / "static" / "style.css", media_type="text/css")
+
+
+async def _titles(asked: Services) -> dict[str, str]:
+    """Policy id → title, as far as the bundles in force can tell."""
+    try:
+        _, bundles = await asked.in_force()
+    except (GatewayError, PolicyError):
+        return {}
+    return {str(policy.id): policy.title for bundle in bundles for policy in bundle.policies if policy.title}
+
+
+def _may_read(request: Request, asked: Services) -> bool:
+    return asked.open_pages or request.scope.get("admit.token") is not None
+
+
+def _page(template: str, asked: Services, *, status: int = 200, **values: Any) -> HTMLResponse:
+    text = _TEMPLATES.get_template(template).render(version=asked.version, **values)
+    return HTMLResponse(text, status, headers=_HEADERS)
+
+
+def _form(body: bytes) -> dict[str, str]:
+    return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=10))
