@@ -24,6 +24,8 @@ Name = String(191)
 """Short enough for every index of every database at four bytes a character."""
 ExactName = String(191).with_variant(mysql.VARCHAR(191, collation="utf8mb4_bin"), "mysql", "mariadb")
 """Compared byte by byte everywhere; MySQL's default collation ignores case."""
+Key = String(64).with_variant(mysql.CHAR(64, charset="ascii", collation="ascii_bin"), "mysql", "mariadb")
+"""A hash in hex that stands for free text of any length and content (`gateway.storage.keys`)."""
 LongText = Text().with_variant(mysql.LONGTEXT(collation="utf8mb4_bin"), "mysql", "mariadb")
 LongBytes = LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
 Milliseconds = BigInteger()

@@ -1,0 +1,102 @@
+"""Storage's tables. What people read is one canonical document a row; beside it stand only the columns that are searched.
+
+Names that people choose are never columns: their hashes are (`gateway.storage.keys`).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Integer, SmallInteger, String, Table
+
+from gateway.storage.columns import ExactName, Key, LongBytes, Milliseconds, Sequence, metadata
+
+BlobDigest = String(71)
+
+blobs = Table(
+    "blob",
+    metadata,
+    Column("digest", BlobDigest, primary_key=True),
+    Column("part", Integer, primary_key=True, autoincrement=False),
+    Column("kind", String(16), nullable=False),
+    Column("content", LongBytes, nullable=False),
+)
+
+deliveries = Table(
+    "delivery",
+    metadata,
+    Column("key", Key, primary_key=True),
+    Column("received_at", Milliseconds, nullable=False, index=True),
+    Column("body", BlobDigest, nullable=False),
+    Column("document", LongBytes, nullable=False),
+)
+
+bundles = Table(
+    "bundle",
+    metadata,
+    Column("digest", BlobDigest, primary_key=True),
+    Column("document", LongBytes, nullable=False),
+)
+
+generations = Table(
+    "generation",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("document", LongBytes, nullable=False),
+)
+
+in_force = Table(
+    "generation_in_force",
+    metadata,
+    # one row, made by the migration: who counts on locks it, so numbers have neither gaps nor twins
+    Column("one", SmallInteger, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
+)
+
+decisions = Table(
+    "decision",
+    metadata,
+    Column("ord", Sequence, primary_key=True, autoincrement=True),
+    Column("id", ExactName, nullable=False, unique=True),
+    Column("at", Milliseconds, nullable=False),
+    Column("connection", ExactName),
+    Column("repository_key", Key),
+    Column("change_key", Key),
+    Column("number", BigInteger),
+    Column("outcome", String(16), nullable=False),
+    Column("facts", String(16), nullable=False),
+    Column("facts_digest", BlobDigest, nullable=False),
+    Column("substance", Key),
+    Column("confirmed_at", String(32)),
+    Column("document", LongBytes, nullable=False),
+    Index(None, "at", "ord"),
+    Index(None, "connection", "at", "ord"),
+    Index(None, "repository_key", "at", "ord"),
+    Index(None, "outcome", "at", "ord"),
+    Index(None, "change_key", "ord"),
+)
+
+changes = Table(
+    "tracked_change",
+    metadata,
+    Column("key", Key, primary_key=True),
+    Column("head_key", Key, nullable=False, index=True),
+    Column("state", String(32), nullable=False),
+    Column("updated_at", Milliseconds, nullable=False),
+    Column("document", LongBytes, nullable=False),
+    Index(None, "state", "updated_at"),
+    Index(None, "updated_at"),
+)
+
+reports = Table(
+    "report",
+    metadata,
+    Column("key", Key, primary_key=True),
+    Column("document", LongBytes, nullable=False),
+)
+
+tokens = Table(
+    "api_token",
+    metadata,
+    Column("name", ExactName, primary_key=True),
+    Column("hash", ExactName, nullable=False, unique=True),
+    Column("document", LongBytes, nullable=False),
+)

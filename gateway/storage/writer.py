@@ -1,0 +1,191 @@
+"""The writer's thread: units of work, one after another, committed in groups.
+
+Whatever came in while a group was being committed is the next group. Under load commits per second stay few while units
+per second grow; with one caller a unit is one transaction.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from asyncio import AbstractEventLoop, Future
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from gateway.errors import DatabaseUnavailable
+from gateway.storage.faults import Fault, fault_of, first_line, unavailable
+
+_GROUP_LIMIT = 256
+_WAITING_LIMIT = 20_000
+
+
+@dataclass(slots=True, kw_only=True)
+class Unit:
+    """One piece of work and who waits for it."""
+
+    work: Callable[[Connection], Any]
+    loop: AbstractEventLoop
+    waiter: Future[Any]
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    result: Any
+
+
+_Outcome: TypeAlias = _Done | BaseException
+
+
+class Writer:
+    """Runs units until `close`. `patience`: seconds a group is tried again while the database is locked or away."""
+
+    def __init__(self, engine: Engine, *, patience: float) -> None:
+        self._engine = engine
+        self._patience = patience
+        self._units: queue.SimpleQueue[Unit | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="database-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, unit: Unit) -> None:
+        """Queue it. Raises DatabaseUnavailable when closed, or when too much waits already."""
+        with self._lock:
+            if self._closed:
+                raise DatabaseUnavailable("the database has been closed")
+            if self._units.qsize() >= _WAITING_LIMIT:
+                raise DatabaseUnavailable(f"{_WAITING_LIMIT} writes are waiting already", retry_after=5.0)
+            self._units.put(unit)
+
+    def close(self) -> None:
+        """Commit what was handed in, and end the thread. Blocks."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._units.put(None)
+        self._thread.join()
+
+    # --- on the thread -----------------------------------------------------------------
+
+    def _run(self) -> None:
+        while (group := self._next_group()) is not None:
+            self._commit(group)
+
+    def _next_group(self) -> list[Unit] | None:
+        first = self._units.get()
+        if first is None:
+            return None
+        group = [first]
+        while len(group) < _GROUP_LIMIT:
+            try:
+                unit = self._units.get_nowait()
+            except queue.Empty:
+                break
+            if unit is None:
+                self._units.put(None)  # closing: seen again after this group
+                break
+            group.append(unit)
+        return group
+
+    def _commit(self, group: Sequence[Unit]) -> None:
+        """Together if it goes; one by one where together fails, so that nobody pays for another's fault."""
+        wanted = [unit for unit in group if not unit.waiter.cancelled()]
+        if not wanted:
+            return
+        try:
+            outcomes = self._patiently(wanted)
+        except DBAPIError as problem:
+            if len(wanted) > 1 and fault_of(problem) is not Fault.PASSING:
+                for unit in wanted:
+                    self._commit([unit])
+                return
+            outcomes = [unavailable(problem) for _ in wanted]
+        except _InDoubt as problem:
+            outcomes = [DatabaseUnavailable(str(problem)) for _ in wanted]
+        except Exception as problem:  # the thread's edge: whoever waits must hear of it, and the thread must live on
+            outcomes = [problem for _ in wanted]
+        settled: list[tuple[Unit, _Outcome]] = []
+        for unit, outcome in zip(wanted, outcomes, strict=True):
+            if isinstance(outcome, IntegrityError) and not unit.repeated:
+                unit.repeated = True
+                self._commit([unit])
+            else:
+                settled.append((unit, outcome))
+        _deliver(settled)
+
+    def _patiently(self, group: Sequence[Unit]) -> list[_Outcome]:
+        """One committed transaction, repeated while the fault may pass. Raises DBAPIError with nothing committed."""
+        deadline = time.monotonic() + self._patience
+        pause = 0.01
+        while True:
+            try:
+                return self._transaction(group)
+            except DBAPIError as problem:
+                if fault_of(problem) is not Fault.PASSING or time.monotonic() + pause > deadline:
+                    raise
+            time.sleep(pause)
+            pause = min(pause * 2, 0.5)
+
+    def _transaction(self, group: Sequence[Unit]) -> list[_Outcome]:
+        """Raises DBAPIError with nothing committed, or _InDoubt."""
+        alone = len(group) == 1
+        with self._engine.connect() as connection:
+            connection.begin()
+            outcomes = [_outcome(connection, unit, alone=alone) for unit in group]
+            if alone and not isinstance(outcomes[0], _Done):
+                connection.rollback()
+                return outcomes
+            try:
+                connection.commit()
+            except DBAPIError as problem:
+                if problem.connection_invalidated:
+                    raise _InDoubt(f"lost while it was committing, which may or may not have happened: {first_line(problem)}") from problem
+                raise
+        return outcomes
+
+
+class _InDoubt(Exception):
+    """The connection went away between COMMIT and its answer: to repeat might do everything twice."""
+
+
+def _outcome(connection: Connection, unit: Unit, *, alone: bool) -> _Outcome:
+    """Run one unit; what goes wrong with the database as a whole is raised, the unit's own failure is undone and returned."""
+    try:
+        if alone:
+            return _Done(unit.work(connection))
+        with connection.begin_nested():
+            return _Done(unit.work(connection))
+    except DBAPIError as problem:
+        if fault_of(problem) in {Fault.PASSING, Fault.UNAVAILABLE}:
+            raise
+        return problem
+    except BaseException as problem:  # whatever a unit raises belongs to its caller, not to the writer
+        return problem
+
+
+def _deliver(settled: Sequence[tuple[Unit, _Outcome]]) -> None:
+    """Wake those who wait: each loop once for all of its units."""
+    by_loop: dict[AbstractEventLoop, list[tuple[Unit, _Outcome]]] = {}
+    for unit, outcome in settled:
+        by_loop.setdefault(unit.loop, []).append((unit, outcome))
+    for loop, theirs in by_loop.items():
+        with suppress(RuntimeError):  # the loop has been closed: nobody waits any more
+            loop.call_soon_threadsafe(_settle, theirs)
+
+
+def _settle(settled: Sequence[tuple[Unit, _Outcome]]) -> None:
+    for unit, outcome in settled:
+        if unit.waiter.done():
+            continue
+        if isinstance(outcome, _Done):
+            unit.waiter.set_result(outcome.result)
+        else:
+            unit.waiter.set_exception(outcome)
+            unit.waiter.exception()  # heard: a caller cancelled at this very moment is not worth a complaint
