@@ -1,0 +1,148 @@
+"""On which lines something of a syntax tree stands.
+
+`rego.parse_module` gives no locations, so they are found again in the source by its words. OPA has parsed
+the source already, so splitting it into words needs no grammar: names, strings, comments, brackets.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from policies.bundles.syntax.tree import Module, Ref, Rule
+
+_WORD = re.compile(
+    r"""(?P<comment>\#[^\n]*)
+      | (?P<template>\$"(?:[^"\\\n]|\\.)*"|\$`[^`]*`)
+      | (?P<raw>`[^`]*`)
+      | (?P<string>"(?:[^"\\\n]|\\.)*")
+      | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
+      | (?P<number>[0-9][0-9.eE+-]*)
+      | (?P<mark>[^\s])""",
+    re.VERBOSE,
+)
+_HOLE = re.compile(r"(?<!\\)\{([^{}]*)\}")
+_OPEN, _CLOSE = frozenset("([{"), frozenset(")]}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """One word of the source. depth: how many brackets are open before it. first: nothing stands before it on its line."""
+
+    text: str
+    row: int
+    column: int
+    depth: int
+    first: bool
+
+
+class Places:
+    """Finds lines in one module's source."""
+
+    def __init__(self, module: Module) -> None:
+        self._words = tuple(_words(module.source))
+        self._starts = tuple(self._rule_starts(module.rules))
+        self._rows = {id(rule): start for rule, start in zip(module.rules, self._starts, strict=True)}
+
+    def package(self) -> int:
+        """The line of `package`."""
+        return next((word.row for word in self._words if word.text == "package" and word.first), 1)
+
+    def rule(self, rule: Rule) -> int:
+        """The line a rule begins on."""
+        return self._words[self._rows[id(rule)]].row
+
+    def ref(self, ref: Ref, within: Rule | None = None) -> tuple[int, ...]:
+        """Every line on which this reference is written, in one rule or anywhere in the file; at least one line."""
+        first, last = self._range(within)
+        rows = [self._words[at].row for at in range(first, last) if self._matches(at, ref)]
+        return tuple(dict.fromkeys(rows)) or (self._words[first].row if self._words else 1,)
+
+    def _range(self, rule: Rule | None) -> tuple[int, int]:
+        if rule is None:
+            return 0, len(self._words)
+        start = self._rows[id(rule)]
+        later = sorted(set(self._starts))
+        after = bisect_right(later, start)
+        return start, later[after] if after < len(later) else len(self._words)
+
+    def _rule_starts(self, rules: Sequence[Rule]) -> Iterator[int]:
+        """Rules stand in the tree as in the source: each begins a line, outside all brackets, with its name."""
+        at = 0
+        for rule in rules:
+            found = self._next_head(rule, at)
+            if found is None:
+                yield max(at - 1, 0)
+            else:
+                yield found
+                at = found + 1
+
+    def _next_head(self, rule: Rule, at: int) -> int | None:
+        indented = None
+        for position in range(at, len(self._words)):
+            word = self._words[position]
+            if word.depth or not word.first or not self._begins(rule, position):
+                continue
+            if word.column == 1:
+                return position
+            indented = position if indented is None else indented
+        return indented
+
+    def _begins(self, rule: Rule, position: int) -> bool:
+        if rule.is_default:
+            return self._text(position) == "default" and self._text(position + 1) == rule.name
+        return self._text(position) == rule.name
+
+    def _matches(self, at: int, ref: Ref) -> bool:
+        if self._text(at) != ref.root or self._text(at - 1) == ".":
+            return False
+        at += 1
+        for step in ref.steps:
+            if self._text(at) == "." and self._text(at + 1) == step:
+                at += 2
+            elif self._text(at) == "[" and (step is None or self._text(at + 1) in (json.dumps(step), f"`{step}`")):
+                at = self._closing(at) + 1
+            else:
+                return False
+        return True
+
+    def _closing(self, at: int) -> int:
+        depth = self._words[at].depth
+        return next(
+            (later for later in range(at + 1, len(self._words)) if self._words[later].depth == depth + 1 and self._text(later) == "]"), at
+        )
+
+    def _text(self, at: int) -> str | None:
+        return self._words[at].text if 0 <= at < len(self._words) else None
+
+
+def _words(source: str) -> Iterator[Word]:
+    depth, last_row = 0, 0
+    line_starts = [0, *(match.end() for match in re.finditer("\n", source))]
+    for match in _WORD.finditer(_opened(source)):
+        text = match.group()
+        if match.lastgroup == "comment":
+            continue
+        row = bisect_right(line_starts, match.start())
+        yield Word(text=text, row=row, column=match.start() - line_starts[row - 1] + 1, depth=depth, first=row != last_row)
+        last_row = row
+        if match.lastgroup == "mark":
+            depth += (text in _OPEN) - (text in _CLOSE)
+
+
+def _opened(source: str) -> str:
+    """Template strings with everything but their `{…}` blanked, at the same length, so that what they read is found."""
+
+    def opened(match: re.Match[str]) -> str:
+        text = match.group()
+        if match.lastgroup != "template":
+            return text
+        kept = [" "] * len(text)
+        for hole in _HOLE.finditer(text):
+            kept[hole.start(1) : hole.end(1)] = hole.group(1)
+        return "".join("\n" if char == "\n" else new for char, new in zip(text, kept, strict=True))
+
+    return _WORD.sub(opened, source)

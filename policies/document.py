@@ -1,0 +1,127 @@
+"""From a document someone hands in to the request it asks, or to everything that is wrong with it.
+
+Used by `admit check` and by POST /v1/admissions: the one place where a question that was not gathered
+by the gateway itself becomes an `AdmissionRequest`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from policies.canonical import canonical
+from policies.errors import NotCanonical, RequestRefused
+from policies.model import AdmissionRequest, ChangeFacts, WorkflowFacts, rfc3339
+from policies.schema import described, shape_at
+from policies.schema.models import InputDocument
+
+_SHOWN = 10
+
+
+def request_from_document(document: object, *, at: datetime | None = None) -> AdmissionRequest:
+    """The request a document asks, or RequestRefused with the path of everything that is wrong.
+
+    at: the time where the document has none. `subject` may be missing for a change (its author then),
+    `action` follows from the thing. `parameters` and `relations` are never taken from a document.
+    """
+    if not isinstance(document, Mapping):
+        raise RequestRefused(f"expected an object with version, action, subject and a change or a workflow; found {_found(document)}")
+    kind = _thing_of(document)
+    complete = _completed(document, kind, at)
+    try:
+        parsed = InputDocument.model_validate(complete)
+    except ValidationError as problem:
+        raise RequestRefused(_report(problem, complete)) from None
+    facts = parsed.model_dump(exclude_none=False)
+    try:
+        canonical(facts)
+    except NotCanonical as problem:
+        raise RequestRefused(str(problem)) from problem
+    thing = ChangeFacts(document=facts["change"]) if kind == "change" else WorkflowFacts(document=facts["workflow"])
+    return AdmissionRequest(subject=facts["subject"], thing=thing, time=datetime.fromisoformat(parsed.time))
+
+
+def _thing_of(document: Mapping[str, Any]) -> Literal["change", "workflow"]:
+    here = [key for key in ("change", "workflow") if document.get(key) is not None]
+    if len(here) != 1:
+        near = {key: guess for key in document if key not in InputDocument.model_fields and (guess := _meant(key, ["change", "workflow"]))}
+        hint = "".join(f"; did you mean {guess!r} where it says {key!r}?" for key, guess in near.items())
+        raise RequestRefused(f"expected either a change or a workflow, found {' and '.join(here) or 'neither'}{hint}")
+    for key in ("parameters", "relations"):
+        if key in document:
+            whence = "bundle.yaml" if key == "parameters" else "the relations the gateway asks for, or --relations"
+            raise RequestRefused(f"{key}: not taken from a document, found one; remove it, they come from {whence}")
+    return "change" if here == ["change"] else "workflow"
+
+
+def _completed(document: Mapping[str, Any], kind: Literal["change", "workflow"], at: datetime | None) -> dict[str, Any]:
+    complete: dict[str, Any] = {"parameters": {}, "relations": {}, **document}
+    action = "merge" if kind == "change" else "submit"
+    if complete.setdefault("action", action) != action:
+        raise RequestRefused(f"action: expected {action!r} for a {kind}, found {complete['action']!r}")
+    if at is not None:
+        complete.setdefault("time", rfc3339(at))
+    thing = complete[kind]
+    if kind == "change" and isinstance(thing, Mapping) and "author" in thing:
+        complete.setdefault("subject", thing["author"])
+    return complete
+
+
+def _report(problem: ValidationError, document: Mapping[str, Any]) -> str:
+    lines = [_line(error["type"], error["loc"], document) for error in problem.errors()]
+    more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+    return "the document does not fit the input's schema, version 1:\n" + "\n".join(f"  {line}" for line in lines[:_SHOWN] + more)
+
+
+def _line(kind: str, place: tuple[int | str, ...], document: Mapping[str, Any]) -> str:
+    """`change.files[0].additions: expected a whole number or null, found "three"`."""
+    where = _written(place)
+    if kind == "extra_forbidden":
+        names = shape_at(place[:-1]).get("properties", {})
+        guess = _meant(str(place[-1]), names)
+        return f"{where}: unknown key" + (f"; did you mean {guess!r}?" if guess else f"; expected one of {', '.join(names)}")
+    expected = described(shape_at(place))
+    return f"{where}: expected {expected}, found {'nothing' if kind == 'missing' else _found(_value_at(document, place))}"
+
+
+def _meant(word: str, known: Iterable[str]) -> str | None:
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return near[0] if near else None
+
+
+def _written(place: tuple[int | str, ...]) -> str:
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)
+    return text.removeprefix(".")
+
+
+def _value_at(document: object, place: tuple[int | str, ...]) -> object:
+    for step in place:
+        if isinstance(document, Mapping):
+            document = document.get(step)
+        elif isinstance(document, list) and isinstance(step, int) and step < len(document):
+            document = document[step]
+        else:
+            return document
+    return document
+
+
+def _found(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case str():
+            return f'"{value[:40]}{"…" if len(value) > 40 else ""}"'
+        case int() | float():
+            return str(value)
+        case Mapping():
+            return "an object"
+        case list():
+            return "a list"
+        case _:
+            return type(value).__name__
