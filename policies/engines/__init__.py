@@ -1,4 +1,4 @@
-"""Rego engines: the port and its values."""
+"""Rego engines: the port and its values, and the reserved package every engine adds to every bundle."""
 
 from policies.engines.port import (
     Evaluation,
@@ -10,8 +10,10 @@ from policies.engines.port import (
     TestCase,
     TestReport,
 )
+from policies.engines.reserved import ADMIT_MODULE
 
 __all__ = [
+    "ADMIT_MODULE",
     "Evaluation",
     "FailureKind",
     "PolicyEngine",

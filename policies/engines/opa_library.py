@@ -1,1 +1,192 @@
-"""OPA as a library, in killable workers."""
+"""OPA as a library, in killable workers.
+
+The library has no time limit, no way to cancel and no memory limit, so it runs in processes
+that can be ended (`worker_pool`). This module is the port's side: bundles and queries in,
+values, failures and errors out.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from policies.bundles.model import Bundle
+from policies.engines import rego_tests
+from policies.engines.checks import refusals
+from policies.engines.frames import Kind
+from policies.engines.messages import problems_in
+from policies.engines.port import Evaluation, FailureKind, PolicyFailure, PolicyQuery, PolicyValues, TestReport
+from policies.engines.quarantine import Quarantine
+from policies.engines.queries import asked, one_pass, values_of, wrapped
+from policies.engines.worker_pool import Job, WorkerPool
+from policies.errors import BundleRefused, EngineCrashed, EngineTimedOut, Problem
+from policies.model import Digest, EngineInfo, Json
+
+_OPA_VERSION_OF: Mapping[str, str] = {"0.4.4": "1.20.2"}
+"""Of the bindings' release: the library cannot say it itself."""
+
+_TRIES_ALONE = 3
+
+
+class OpaLibrary:
+    """The engine that ships: OPA inside worker processes.
+
+    workers: processes; one per two cores is a good start, since the gateway needs the other.
+    compile_deadline, evaluation_deadline: seconds; over them the worker is killed.
+    memory_limit: bytes a worker may have resident; looked at 20 times a second.
+    queue_limit: evaluations that may wait; beyond it EngineBusy for whoever holds most of the queue.
+    patience: seconds an evaluation may wait in the queue before EngineBusy.
+    quarantine_after: this many killed workers within an hour, and a bundle is not run until they are that old.
+    """
+
+    def __init__(
+        self,
+        *,
+        workers: int = 1,
+        compile_deadline: float = 10.0,
+        evaluation_deadline: float = 2.0,
+        memory_limit: int = 1 << 30,
+        queue_limit: int = 1000,
+        patience: float = 30.0,
+        quarantine_after: int = 3,
+    ) -> None:
+        self._compile_deadline = compile_deadline
+        self._evaluation_deadline = evaluation_deadline
+        self._quarantine = Quarantine(after=quarantine_after)
+        self._compiled: set[Digest] = set()
+        self._pool = WorkerPool(
+            workers=workers,
+            queue_limit=queue_limit,
+            memory_limit=memory_limit,
+            compile_deadline=compile_deadline,
+            patience=patience,
+        )
+
+    @property
+    def info(self) -> EngineInfo:
+        """`opa-library` and the OPA version inside."""
+        bindings = importlib.metadata.version("opa-golib-python-bindings")
+        return EngineInfo(name="opa-library", version=_OPA_VERSION_OF.get(bindings, f"bindings {bindings}"))
+
+    async def start(self) -> None:
+        """Start the workers now rather than with the first call. Raises EngineUnavailable."""
+        self._pool.start()
+
+    async def parse(self, modules: Mapping[str, str]) -> Mapping[str, Json | Problem]:
+        """See the port."""
+        if not modules:
+            return {}
+        body = json.dumps(dict(modules), ensure_ascii=False).encode(errors="surrogatepass")
+        answer = json.loads(await self._pool.run(Job(kind=Kind.PARSE, body=body, deadline=self._compile_deadline)))
+        return {path: _tree(path, envelope) for path, envelope in answer.items()}
+
+    async def compile(self, bundle: Bundle) -> None:
+        """See the port."""
+        self._quarantine.check(bundle.digest, bundle.name)
+        if bundle.digest in self._compiled:
+            return
+        await self._load(bundle, tests=False)
+        self._compiled.add(bundle.digest)
+
+    async def evaluate(self, evaluation: Evaluation) -> Mapping[str, PolicyValues | PolicyFailure]:
+        """See the port. One pass; where it fails, every policy by itself, to say whose fault it is."""
+        await self.compile(evaluation.bundle)
+        if not evaluation.queries:
+            return {}
+        try:
+            found = await self._pass(evaluation, evaluation.queries)
+        except (EngineTimedOut, EngineCrashed):
+            self._quarantine.strike(evaluation.bundle.digest)
+            if len(evaluation.queries) == 1:
+                raise
+            return await self._one_by_one(evaluation)
+        if not isinstance(found, PolicyFailure):
+            return found
+        if len(evaluation.queries) == 1:
+            return {evaluation.queries[0].package: found}
+        return await self._one_by_one(evaluation)
+
+    async def test(self, bundle: Bundle, *, coverage: bool = False) -> TestReport:
+        """See the port."""
+        self._quarantine.check(bundle.digest, bundle.name)
+        trees = await self._load(bundle, tests=True)
+        return await rego_tests.run(bundle, trees, self._ask, coverage=coverage)
+
+    async def close(self) -> None:
+        """See the port."""
+        await self._pool.close()
+
+    async def _load(self, bundle: Bundle, *, tests: bool) -> Mapping[str, Json | Problem]:
+        trees = await self.parse({**bundle.modules, **(bundle.tests if tests else {})})
+        problems = refusals(bundle, trees)
+        if problems:
+            raise BundleRefused(bundle.name, problems)
+        job = Job(kind=Kind.LOAD, body=b"", deadline=self._compile_deadline, bundle=bundle, tests=tests)
+        try:
+            answer = json.loads(await self._pool.run(job))
+        except (EngineTimedOut, EngineCrashed):
+            self._quarantine.strike(bundle.digest)
+            raise
+        if answer["problems"]:
+            raise BundleRefused(bundle.name, [problem for _, text in answer["problems"] for problem in problems_in(text)])
+        return trees
+
+    async def _pass(self, evaluation: Evaluation, queries: tuple[PolicyQuery, ...]) -> Mapping[str, PolicyValues] | PolicyFailure:
+        wanted = asked(queries)
+        job = Job(
+            kind=Kind.EVALUATE,
+            bundle=evaluation.bundle,
+            query=one_pass(wanted),
+            body=wrapped(evaluation.input, evaluation.time, [query.parameters for query in queries]),
+            deadline=self._deadline(evaluation),
+            share=evaluation.fair_share,
+        )
+        envelope = json.loads(await self._pool.run(job))
+        if envelope.get("error"):
+            return PolicyFailure(kind=FailureKind.FAILED, message=envelope["error"]["message"])
+        return values_of(wanted, envelope["result"][0]["bindings"])
+
+    async def _one_by_one(self, evaluation: Evaluation) -> Mapping[str, PolicyValues | PolicyFailure]:
+        """Each policy with its own deadline, all of them with a few times that: the rest is given up, undecided."""
+        over = time.monotonic() + _TRIES_ALONE * self._deadline(evaluation)
+        found: dict[str, PolicyValues | PolicyFailure] = {}
+        for query in evaluation.queries:
+            if time.monotonic() < over:
+                found[query.package] = await self._alone(evaluation, query)
+            else:
+                found[query.package] = PolicyFailure(
+                    kind=FailureKind.TIMED_OUT, message="not evaluated: other policies of the bundle used up the time"
+                )
+        return found
+
+    async def _alone(self, evaluation: Evaluation, query: PolicyQuery) -> PolicyValues | PolicyFailure:
+        try:
+            found = await self._pass(evaluation, (query,))
+        except EngineTimedOut as problem:
+            return PolicyFailure(kind=FailureKind.TIMED_OUT, message=str(problem))
+        except EngineCrashed as problem:
+            return PolicyFailure(kind=FailureKind.CRASHED, message=str(problem))
+        return found if isinstance(found, PolicyFailure) else found[query.package]
+
+    def _deadline(self, evaluation: Evaluation) -> float:
+        return evaluation.deadline if evaluation.deadline is not None else self._evaluation_deadline
+
+    async def _ask(self, bundle: Bundle, queries: Sequence[str], *, coverage: bool, trace: bool) -> list[rego_tests.Envelope]:
+        body = json.dumps({"queries": list(queries), "coverage": coverage, "trace": trace}, ensure_ascii=False).encode()
+        job = Job(kind=Kind.ASK, bundle=bundle, tests=True, body=body, deadline=self._evaluation_deadline * max(1, len(queries)))
+        answers = json.loads(await self._pool.run(job))
+        assert isinstance(answers, list)
+        return answers
+
+
+def _tree(path: str, envelope: Mapping[str, Json]) -> Json | Problem:
+    error = envelope.get("error")
+    if isinstance(error, dict):
+        found = problems_in(str(error["message"]).partition("rego.parse_module: ")[2] or str(error["message"]))
+        return replace(found[0], path=path)
+    result = envelope["result"]
+    assert isinstance(result, list)
+    return result[0]["bindings"]["tree"]  # type: ignore[index,call-overload]

@@ -1,0 +1,190 @@
+"""One worker as its parent sees it: started, spoken to without blocking, watched, killed.
+
+Separate from the pool, which decides what runs where: this is the only module that knows about
+processes, sockets and /proc.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import mmap
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from policies.engines.frames import BOARD, Kind, frames
+from policies.errors import EngineUnavailable
+
+ADDRESS_SPACE = 4 << 30
+"""RLIMIT_AS of a worker. Go maps 1.7 GB while idle, so this is only the last line; the parent watches what is resident."""
+
+_RECEIVE = 1 << 20
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_HOW_TO_INSTALL = (
+    "install OPA's library with `make setup`, or with `pip install --ignore-requires-python --no-deps opa-golib-python-bindings==0.4.4`"
+)
+
+
+def library_folder() -> str:
+    """Where `opa_bindings` is installed. Raises EngineUnavailable, saying how to install it."""
+    found = importlib.util.find_spec("opa_bindings")
+    if found is None or found.origin is None:
+        missing = EngineUnavailable("the embedded OPA library (opa_bindings) is not installed")
+        missing.advice = _HOW_TO_INSTALL
+        raise missing
+    return str(Path(found.origin).parent.parent)
+
+
+class WorkerProcess:
+    """A running worker. Calls back with every frame it answers, and once when it has died.
+
+    Not forked: Go does not promise to work in a forked child. A fresh interpreter is started by path.
+    """
+
+    def __init__(
+        self,
+        *,
+        memory_limit: int,
+        on_frame: Callable[[WorkerProcess, Kind, int, bytes], None],
+        on_death: Callable[[WorkerProcess], None],
+    ) -> None:
+        self._on_frame, self._on_death = on_frame, on_death
+        self._loop = asyncio.get_running_loop()
+        self._incoming = bytearray()
+        self._outgoing: deque[memoryview] = deque()
+        self._flush_planned = False
+        self._alive = True
+        self.last = (0, 0)
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  open as long as the process
+        self._channel, theirs = socket.socketpair()
+        with theirs, tempfile.TemporaryFile() as board:
+            board.truncate(BOARD.size)
+            self._board = mmap.mmap(board.fileno(), BOARD.size)
+            self._process = self._spawn(theirs.fileno(), board.fileno(), memory_limit)
+        self._channel.setblocking(False)
+        self._loop.add_reader(self._channel, self._read)
+
+    def _spawn(self, channel: int, board: int, memory_limit: int) -> subprocess.Popen[bytes]:
+        script = Path(__file__).with_name("worker.py")
+        numbers = [str(number) for number in (channel, board, os.getpid(), ADDRESS_SPACE)]
+        return subprocess.Popen(  # noqa: S603  our own interpreter and script
+            [sys.executable, "-I", "-S", str(script), *numbers, library_folder()],
+            pass_fds=(channel, board),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._complaints,
+            env=_environment(memory_limit),
+        )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def at(self) -> tuple[int, int]:
+        """The job it is at and `time.monotonic_ns()` of its start; job 0 = idle."""
+        job, started = BOARD.unpack_from(self._board)
+        return job, started
+
+    def resident(self) -> int:
+        """Bytes in memory; 0 where the system does not say."""
+        try:
+            return int(Path(f"/proc/{self.pid}/statm").read_bytes().split()[1]) * _PAGE
+        except (OSError, IndexError, ValueError):
+            return 0
+
+    def send(self, data: bytes) -> None:
+        """Queue a frame; all that is queued in one turn of the loop leaves in one write."""
+        self._outgoing.append(memoryview(data))
+        if not self._flush_planned:
+            self._flush_planned = True
+            self._loop.call_soon(self._flush)
+
+    def kill(self) -> None:
+        """At once, and for certain; the death is reported as any other."""
+        if self._alive:
+            self._process.send_signal(signal.SIGKILL)
+
+    def complaint(self) -> str:
+        """The first line of what it last wrote to stderr, or how it ended."""
+        self._complaints.seek(0)
+        lines = [line for line in self._complaints.read(1 << 16).decode(errors="replace").splitlines() if line.strip()]
+        code = self._process.returncode
+        ended = f"killed by signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+        return f"{lines[0]} ({ended})" if lines else ended
+
+    async def close(self) -> None:
+        """Let it end, or end it."""
+        if self._alive:
+            self._dispose()
+        try:
+            await asyncio.to_thread(self._process.wait, 1)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            await asyncio.to_thread(self._process.wait)
+        self._complaints.close()
+
+    def _flush(self) -> None:
+        self._flush_planned = False
+        if not self._alive or not self._outgoing:
+            return
+        waiting = self._outgoing[0] if len(self._outgoing) == 1 else memoryview(b"".join(self._outgoing))
+        self._outgoing.clear()
+        try:
+            sent = self._channel.send(waiting)
+        except BlockingIOError:
+            sent = 0
+        except OSError:  # it has died; the reader hears of it
+            return
+        if sent < len(waiting):
+            self._outgoing.append(waiting[sent:])
+            self._flush_planned = True
+            self._loop.add_writer(self._channel, self._writable)
+
+    def _writable(self) -> None:
+        self._loop.remove_writer(self._channel)
+        self._flush()
+
+    def _read(self) -> None:
+        try:
+            chunk = self._channel.recv(_RECEIVE)
+        except BlockingIOError:
+            return
+        except OSError:
+            chunk = b""
+        if not chunk:
+            self._died()
+            return
+        self._incoming += chunk
+        for kind, job, body in list(frames(self._incoming)):
+            self._on_frame(self, kind, job, body)
+
+    def _died(self) -> None:
+        self._process.kill()  # its end of the socket is closed: whatever is left of it is of no use
+        self._dispose()
+        self._process.wait()
+        self._on_death(self)
+
+    def _dispose(self) -> None:
+        self._alive = False
+        self.last = self.at
+        self._loop.remove_reader(self._channel)
+        self._loop.remove_writer(self._channel)
+        self._channel.close()
+        self._board.close()
+
+
+def _environment(memory_limit: int) -> dict[str, str]:
+    """Nothing of ours reaches the worker, and local time is UTC for whoever asks for it.
+
+    GOMAXPROCS and GOGC: measured, one evaluation at a time wants no second collector thread and a larger heap.
+    """
+    kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT") if name in os.environ}
+    return {**kept, "TZ": "UTC", "GOGC": "400", "GOMAXPROCS": "1", "GOMEMLIMIT": str(memory_limit * 3 // 4)}
