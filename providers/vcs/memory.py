@@ -1,1 +1,0 @@
-"""A forge in memory."""

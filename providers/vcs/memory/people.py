@@ -1,0 +1,321 @@
+"""What people do on the memory forge: push, propose, review, label, retarget, close, merge behind the gateway's back.
+
+Each act changes the world at once and puts the webhook deliveries a forge would send into the outbox. Separate from the
+adapter, since the port knows nothing of these: they are how the demo and the tests make things happen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TypeAlias
+
+from providers.errors import Conflict
+from providers.vcs.memory.deliveries import PendingDelivery, write_delivery
+from providers.vcs.memory.git import Tree
+from providers.vcs.memory.merging import land
+from providers.vcs.memory.state import StoredChange, StoredRepository, StoredStatus, World
+from providers.vcs.model import Actor, ChangeState, Comment, Repository, Review, ReviewState, Thread
+from providers.vcs.port import BranchEvent, ChangeEvent, ChangeKey, Event, MergeMethod, StatusEvent
+
+Content: TypeAlias = "str | bytes | None"
+"""A file's new content; None deletes it."""
+
+
+class People:
+    """The forge as its users have it. Accounts are named by login and made when first named."""
+
+    def __init__(self, *, connection: str, url: str, webhook_secrets: Sequence[str], clock: Callable[[], datetime]) -> None:
+        self._world = World(connection=connection, url=url, clock=clock)
+        self._secrets = tuple(webhook_secrets)
+        self._outbox: list[PendingDelivery] = []
+        self._silent = False
+
+    # --- deliveries -----------------------------------------------------------------------
+
+    def outbox(self) -> list[PendingDelivery]:
+        """The deliveries made since the last call, oldest first, signed with the newest secret: POST each to the gateway."""
+        pending, self._outbox = self._outbox, []
+        return pending
+
+    @contextmanager
+    def silently(self) -> Iterator[None]:
+        """Whatever happens in this block sends no delivery, as some of a real forge's events do not."""
+        before, self._silent = self._silent, True
+        try:
+            yield
+        finally:
+            self._silent = before
+
+    # --- accounts and repositories ----------------------------------------------------------
+
+    def account(self, login: str) -> Actor:
+        """The account of that login, made if it is new."""
+        return self._world.account(login)
+
+    def delete_account(self, login: str) -> None:
+        """From now on what it did is a ghost's, and its login is free for somebody else."""
+        self._world.ghosts.add(self._world.accounts.pop(login).id)
+
+    def create_repository(self, name: str, files: Mapping[str, Content] | None = None) -> Repository:
+        """`owner/name` with a branch `main` that holds these files (a README.md if none are given)."""
+        repository = StoredRepository(id=self._world.new_id(), name=name)
+        self._world.repositories[name.lower()] = repository
+        owner = self.account(name.partition("/")[0])
+        self._commit(repository, "main", [], {}, files or {"README.md": f"# {name}\n"}, {}, "Begin", owner, verified=False)
+        return self._world.value(repository)
+
+    def fork(self, repository: str, *, by: str) -> Repository:
+        """A copy owned by `by`, all branches included."""
+        origin = self._world.repository(repository)
+        copy = StoredRepository(id=self._world.new_id(), name=f"{by}/{origin.name.partition('/')[2]}", branches=dict(origin.branches))
+        self.account(by)
+        self._world.repositories[copy.name.lower()] = copy
+        return self._world.value(copy)
+
+    def delete_repository(self, repository: str) -> None:
+        """Changes from it stay, closed, with a head that has no repository."""
+        gone = self._world.repository(repository)
+        del self._world.repositories[gone.name.lower()]
+        for key, change in self._changes_from(gone.name):
+            self._remember(key)
+            change.head_repository = None
+            if change.state is ChangeState.OPEN:
+                change.state = ChangeState.CLOSED
+                self._happened(key, "change.closed", None)
+
+    # --- content -----------------------------------------------------------------------------
+
+    def push(
+        self,
+        repository: str,
+        branch: str,
+        files: Mapping[str, Content] | None = None,
+        *,
+        by: str | None = None,
+        message: str = "Write",
+        renames: Mapping[str, str] | None = None,
+        verified: bool = False,
+        start: str = "main",
+    ) -> str:
+        """One commit on a branch (new ones begin at `start`); its sha. `renames`: new path → old path.
+
+        Open changes with that head are synchronised, and changes onto that branch hear of the push.
+        """
+        stored = self._world.repository(repository)
+        author = self.account(by or stored.name.partition("/")[0])
+        begin = stored.branches.get(branch) or stored.branches[start]
+        tree = self._world.objects.tree(begin)
+        sha = self._commit(stored, branch, [begin], tree, files or {}, renames or {}, message, author, verified=verified)
+        self._moved(stored, branch, author.login)
+        return sha
+
+    def force_push(self, repository: str, branch: str, sha: str, *, by: str | None = None) -> None:
+        """Put a branch on another commit."""
+        stored = self._world.repository(repository)
+        stored.branches[branch] = sha
+        self._moved(stored, branch, by)
+
+    def delete_branch(self, repository: str, branch: str) -> None:
+        """Open changes with that head are closed, as forges do."""
+        stored = self._world.repository(repository)
+        del stored.branches[branch]
+        for key, change in self._changes_from(stored.name):
+            if change.head_ref == branch and change.state is ChangeState.OPEN:
+                self.close_change(key)
+        self._send(BranchEvent(repository_id=stored.id, repository=stored.name, branch=branch, sha=None, what="branch.deleted"))
+
+    # --- changes -------------------------------------------------------------------------------
+
+    def open_change(
+        self,
+        repository: str,
+        *,
+        head: str,
+        base: str = "main",
+        title: str = "A change",
+        body: str = "",
+        by: str | None = None,
+        labels: Sequence[str] = (),
+        draft: bool = False,
+        source: str | None = None,
+        files: Mapping[str, Content] | None = None,
+    ) -> ChangeKey:
+        """Propose to merge branch `head` into `base`. source: the fork that holds `head`; files: pushed to it first."""
+        stored, origin = self._world.repository(repository), self._world.repository(source or repository)
+        if files is not None:
+            self.push(origin.name, head, files, by=by, start=base)
+        author, now = self.account(by or origin.name.partition("/")[0]), self._world.clock()
+        number = len(stored.changes) + 1
+        stored.changes[number] = StoredChange(
+            number=number,
+            title=title,
+            body=body,
+            author=author,
+            head_repository=origin.name,
+            head_ref=head,
+            head_sha=origin.branches[head],
+            fork=origin is not stored,
+            base_ref=base,
+            draft=draft,
+            labels=tuple(labels),
+            created_at=now,
+            updated_at=now,
+        )
+        key = ChangeKey(repository=stored.name, number=number)
+        self._happened(key, "change.opened", author.login)
+        return key
+
+    def review(self, key: ChangeKey, *, by: str, state: ReviewState = ReviewState.APPROVED, commit_sha: str | None = None) -> None:
+        """Give a review, on the head unless another commit is named."""
+        with self._act(key, f"change.review_{state}", by) as change:
+            user = self.account(by)
+            sha = commit_sha or change.head_sha
+            change.reviews.append(Review(user=user, state=state, commit_sha=sha, submitted_at=self._world.clock(), dismissed=False))
+            change.requested = [asked for asked in change.requested if asked.id != user.id]
+
+    def approve(self, key: ChangeKey, *, by: str) -> None:
+        self.review(key, by=by)
+
+    def dismiss(self, key: ChangeKey, *, of: str) -> None:
+        """Dismiss every review of that account."""
+        with self._act(key, "change.review_dismissed", None) as change:
+            change.reviews = [replace(r, dismissed=True) if r.user.login == of else r for r in change.reviews]
+
+    def request_review(self, key: ChangeKey, *, of: str) -> None:
+        with self._act(key, "change.review_requested", None) as change:
+            change.requested.append(self.account(of))
+
+    def label(self, key: ChangeKey, *names: str) -> None:
+        """Replace the labels by these."""
+        with self._act(key, "change.labeled", None) as change:
+            change.labels = names
+
+    def edit(self, key: ChangeKey, *, title: str | None = None, body: str | None = None, draft: bool | None = None) -> None:
+        with self._act(key, "change.edited", None) as change:
+            change.title = change.title if title is None else title
+            change.body = change.body if body is None else body
+            change.draft = change.draft if draft is None else draft
+
+    def comment(self, key: ChangeKey, body: str, *, by: str) -> None:
+        with self._act(key, "change.commented", by) as change:
+            change.comments.append(Comment(user=self.account(by), body=body, created_at=self._world.clock(), edited=False))
+
+    def discuss(self, key: ChangeKey, path: str, *, by: str, resolved: bool = False) -> None:
+        """Begin a conversation on a file; forges count that as a review that comments."""
+        with self._act(key, "change.discussed", by) as change:
+            now, user = self._world.clock(), self.account(by)
+            change.threads.append(Thread(resolved=resolved, path=path))
+            state = ReviewState.COMMENTED
+            change.reviews.append(Review(user=user, state=state, commit_sha=change.head_sha, submitted_at=now, dismissed=False))
+
+    def depend(self, key: ChangeKey, on: ChangeKey) -> None:
+        """`on` has to be merged first."""
+        with self._act(key, "change.dependency_added", None) as change:
+            change.dependencies.append(self._world.url_of(self._world.repository(on.repository), on.number))
+
+    def retarget(self, key: ChangeKey, base: str) -> None:
+        with self._act(key, "change.retargeted", None) as change:
+            change.base_ref = base
+
+    def close_change(self, key: ChangeKey) -> None:
+        with self._act(key, "change.closed", None) as change:
+            change.state = ChangeState.CLOSED
+
+    def reopen_change(self, key: ChangeKey) -> None:
+        """The head is wherever its branch is by now."""
+        with self._act(key, "change.reopened", None) as change:
+            change.state = ChangeState.OPEN
+            origin = self._world.repositories.get((change.head_repository or "").lower())
+            if origin is not None:
+                change.head_sha = origin.branches.get(change.head_ref, change.head_sha)
+
+    def merge_outside(self, key: ChangeKey, *, by: str) -> str:
+        """Merge without asking the gateway or the branch's rules; the merge commit's sha. Raises Conflict."""
+        stored = self._world.repository(key.repository)
+        with self._act(key, "change.merged", by) as change:
+            sha = land(self._world, stored, change, self.account(by), MergeMethod.MERGE)
+            if sha is None:
+                raise Conflict(f"change {key.number} of '{key.repository}' conflicts with '{change.base_ref}'")
+        self._moved(stored, change.base_ref, by)
+        return sha
+
+    # --- statuses ----------------------------------------------------------------------------------
+
+    def post_status(self, repository: str, sha: str, context: str, state: str, *, by: str) -> None:
+        """Somebody's status on a commit: CI's, or a forgery of the gateway's."""
+        stored = self._world.repository(repository)
+        self._set_status(
+            stored, sha, StoredStatus(context=context, state=state, description=context, target_url="", by=self.account(by).login)
+        )
+
+    # --- inside ------------------------------------------------------------------------------------
+
+    def _set_status(self, stored: StoredRepository, sha: str, status: StoredStatus) -> None:
+        stored.statuses.setdefault(sha, {})[status.context] = status
+        what = f"status.{status.state}"
+        self._send(StatusEvent(repository_id=stored.id, repository=stored.name, sha=sha, context=status.context, by=status.by, what=what))
+
+    @contextmanager
+    def _act(self, key: ChangeKey, what: str, by: str | None) -> Iterator[StoredChange]:
+        """One act on a change: remember how it looked, do it, tell."""
+        self._remember(key)
+        yield self._world.change(key)
+        self._happened(key, what, by)
+
+    def _remember(self, key: ChangeKey) -> None:
+        self._world.change(key).before = self._world.facts(key)
+
+    def _happened(self, key: ChangeKey, what: str, by: str | None) -> None:
+        change = self._world.change(key)
+        change.updated_at = max(self._world.clock(), change.updated_at + timedelta(microseconds=1))  # no two events look alike
+        self._send(ChangeEvent(key=key, what=what, head_sha=change.head_sha, updated_at=change.updated_at, by=by))
+
+    def _moved(self, stored: StoredRepository, branch: str, by: str | None) -> None:
+        """Everything that follows from a branch having a new tip."""
+        sha = stored.branches[branch]
+        for key, change in self._changes_from(stored.name):
+            if change.head_ref == branch and change.state is ChangeState.OPEN and change.head_sha != sha:
+                with self._act(key, "change.synchronized", by):
+                    change.head_sha = sha
+        self._send(BranchEvent(repository_id=stored.id, repository=stored.name, branch=branch, sha=sha, what="push"))
+
+    def _changes_from(self, head_repository: str) -> list[tuple[ChangeKey, StoredChange]]:
+        return [
+            (ChangeKey(repository=stored.name, number=number), change)
+            for stored in self._world.repositories.values()
+            for number, change in stored.changes.items()
+            if change.head_repository == head_repository
+        ]
+
+    def _commit(
+        self,
+        stored: StoredRepository,
+        branch: str,
+        parents: Sequence[str],
+        tree: Tree,
+        files: Mapping[str, Content],
+        renames: Mapping[str, str],
+        message: str,
+        author: Actor,
+        *,
+        verified: bool,
+    ) -> str:
+        after = dict(tree)
+        for new, old in renames.items():
+            after[new] = after.pop(old)
+        for path, content in files.items():
+            if content is None:
+                del after[path]
+            else:
+                after[path] = content.encode() if isinstance(content, str) else content
+        at = self._world.clock()
+        made = self._world.objects.commit(parents=parents, tree=after, message=message, author=author, at=at, verified=verified)
+        stored.branches[branch] = made.sha
+        return made.sha
+
+    def _send(self, event: Event) -> None:
+        if not self._silent:
+            self._outbox.append(write_delivery(event, self._secrets[0] if self._secrets else None))
