@@ -1,1 +1,84 @@
-"""An own evaluator of OpenFGA models."""
+"""Relationship checks in process: an own evaluator of OpenFGA models over tuples in memory.
+
+The default where no OpenFGA server is configured, and what the dry run answers from. It means what a
+server means by the same model and tuples (`check` says where it is stricter), and it can say why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from policies.errors import RelationsRefused, RelationsUnavailable
+from policies.model import Json, Question, rfc3339
+from policies.relations.check import Check
+from policies.relations.model import AuthorizationModel
+from policies.relations.proof import Proof
+from policies.relations.refusals import QuestionRefused
+from policies.relations.sound_model import SoundModel
+from policies.relations.store_file import read_store_file
+from policies.relations.tuples import RelationshipTuple, TupleIndex, TupleReader
+
+MOST_QUESTIONS = 500  # in one batch: what policies may ask for one judgement
+AT_ONCE = 50  # questions answered before others on the event loop get their turn
+TRIES = 3
+
+
+class LocalRelations:
+    """Answers from a model and tuples. Raises ModelRefused for a model that is not sound."""
+
+    def __init__(self, model: AuthorizationModel | SoundModel, tuples: TupleReader | Iterable[RelationshipTuple]) -> None:
+        self._model = model if isinstance(model, SoundModel) else SoundModel(model)
+        self._tuples: TupleReader = tuples if hasattr(tuples, "usersets") else TupleIndex(tuples)  # type: ignore[assignment]
+
+    @classmethod
+    def from_store_file(cls, source: Path | str) -> LocalRelations:
+        """From OpenFGA's store file: its path, or (a str) its text. Raises RelationsRefused with the place of what is wrong."""
+        store = read_store_file(source)
+        return cls(store.model, store.tuples)
+
+    async def answers(self, questions: Sequence[Question], *, at: datetime) -> Mapping[Question, bool]:
+        """Every question → related or not, from one state of the tuples; conditions see `at` as `current_time`."""
+        if len(questions) > MOST_QUESTIONS:
+            raise QuestionRefused(f"at most {MOST_QUESTIONS} questions are answered at once, found {len(questions)}")
+        for _ in range(TRIES):
+            version = self._tuples.version
+            answers = await self._answered(questions, at)
+            if self._tuples.version == version:
+                return answers
+        raise RelationsUnavailable(f"the tuples changed during each of {TRIES} tries to answer {len(questions)} questions")
+
+    async def _answered(self, questions: Sequence[Question], at: datetime) -> dict[Question, bool]:
+        context = context_at(at)
+        checks: dict[str, Check] = {}
+        answers: dict[Question, bool] = {}
+        for number, question in enumerate(questions, 1):
+            answers[question] = self._proof(question, context, checks) is not None
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return answers
+
+    def _proof(self, question: Question, context: Mapping[str, Json], checks: dict[str, Check]) -> Proof | None:
+        try:
+            check = checks.get(question.user)
+            if check is None:
+                check = checks[question.user] = Check(self._model, self._tuples, question.user, context)
+            return check.proof(question.relation, question.object)
+        except RelationsRefused as problem:
+            refusal = QuestionRefused(f"{_asked(question)} cannot be answered: {problem}")
+            refusal.advice = problem.advice
+            raise refusal from problem
+
+    async def close(self) -> None:
+        return None
+
+
+def context_at(at: datetime) -> dict[str, Json]:
+    """What conditions know of a judgement: `current_time`, the parameter OpenFGA's own examples use."""
+    return {"current_time": rfc3339(at)}
+
+
+def _asked(question: Question) -> str:
+    return f"whether {question.user[:100]!a} is {question.relation[:60]!a} of {question.object[:100]!a}"

@@ -1,0 +1,26 @@
+"""No relations configured: whoever asks is told so. Not answering beats answering no."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from policies.errors import RelationsRefused
+from policies.model import Question
+
+
+class NoRelations:
+    """`Relations` where nothing is configured: any question is refused, none asked is none answered."""
+
+    async def answers(self, questions: Sequence[Question], *, at: datetime) -> Mapping[Question, bool]:
+        if not questions:
+            return {}
+        first = questions[0]
+        refusal = RelationsRefused(
+            f"no relations are configured, and a policy asks whether {first.user} is {first.relation} of {first.object}"
+        )
+        refusal.advice = "configure `relations` in admit.yaml, or give --relations FILE (an OpenFGA store file)"
+        raise refusal
+
+    async def close(self) -> None:
+        return None

@@ -1,0 +1,198 @@
+"""Is a user related to an object? OpenFGA's meaning of a check, over tuples in memory.
+
+The meaning is that of openfga/openfga, internal/graph/check.go:
+- a union is true as soon as one operand is; an intersection false as soon as one is; `but not` false
+  when the base is false or the other true. A fault in an operand matters only where nothing else decides;
+- coming back to a question that is still being answered is "no, and a circle": an intersection or
+  `but not` with a circle in an operand is false;
+- a branch that could never lead to this kind of user is not looked at;
+- following a tuple to another object is one step; 25 steps are too many.
+
+Stricter than the server in one place: there, a fault in a condition is dropped when another tuple of
+the same relation holds, although that one may lead nowhere. Here only a true answer makes a fault
+irrelevant, because under `but not` a dropped fault would allow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from enum import Enum, auto
+from typing import TypeAlias
+
+from policies.errors import RelationsRefused
+from policies.model import Json
+from policies.relations.model import Computed, Difference, Direct, Intersection, Rewrite, TupleToUserset, Union
+from policies.relations.proof import Follows, Itself, Proof, Stated, Through, Together, Unless
+from policies.relations.refusals import ConditionFailed, TooDeep
+from policies.relations.sound_model import Node, SoundModel
+from policies.relations.tuples import RelationshipTuple, TupleReader
+
+DEEPEST = 25  # https://openfga.dev/docs/getting-started/setup-openfga/configuration: resolveNodeLimit
+MOST_STEPS = 200_000  # relations and tuples looked at for one question; counted, not timed, so that replay agrees
+
+
+class Negative(Enum):
+    """The two ways of not being related."""
+
+    NO = auto()
+    CIRCLE = auto()
+
+
+Outcome: TypeAlias = Proof | Negative | RelationsRefused
+"""A proof, a no, or a fault that may yet turn out not to matter."""
+
+NO, CIRCLE = Negative.NO, Negative.CIRCLE
+
+
+class Check:
+    """Everything asked about one user with one context over one state of the tuples; answers are kept within.
+
+    context: values for conditions; a tuple's own values go before them.
+    """
+
+    def __init__(self, model: SoundModel, tuples: TupleReader, user: str, context: Mapping[str, Json]) -> None:
+        self._model = model
+        self._tuples = tuples
+        self._user = user
+        self._context = context
+        self._name = model.asked_user(user)
+        self._wildcard_type = None if self._name.is_userset else self._name.type
+        self._known: dict[tuple[str, str], Outcome] = {}
+        self._path: set[tuple[str, str]] = set()
+        self._circles = 0
+        self._steps = 0
+
+    def proof(self, relation: str, object: str) -> Proof | None:
+        """The proof that the user has this relation to the object; None when not related. Raises RelationsRefused."""
+        self._model.asked_relation(relation, object)
+        self._steps = 0
+        outcome = self._related(object, relation, 0)
+        if isinstance(outcome, RelationsRefused):
+            raise outcome
+        return None if isinstance(outcome, Negative) else outcome
+
+    def _related(self, object: str, relation: str, depth: int) -> Outcome:
+        key = (object, relation)
+        known = self._known.get(key)
+        if known is not None:
+            return known
+        if depth == DEEPEST:
+            return TooDeep(f"the answer lies more than {DEEPEST} steps away, at {object}#{relation}")
+        if key in self._path:
+            self._circles += 1
+            return CIRCLE
+        if self._name.facet == relation and self._name.object == object:
+            return Itself(object, relation)
+        node = (object[: object.index(":")], relation)
+        if not self._model.leads_to(self._name, node):
+            return NO
+        self._count(1)
+        self._path.add(key)
+        circles = self._circles
+        outcome = self._rewritten(self._model.rewrite(node), object, node, depth)
+        self._path.discard(key)
+        if self._circles == circles and not isinstance(outcome, TooDeep):
+            self._known[key] = outcome
+        return outcome
+
+    def _count(self, steps: int) -> None:
+        self._steps += steps
+        if self._steps > MOST_STEPS:
+            raise TooDeep(f"more than {MOST_STEPS} steps did not answer the question")
+
+    def _rewritten(self, rewrite: Rewrite, object: str, node: Node, depth: int) -> Outcome:
+        match rewrite:
+            case Direct():
+                return self._direct(object, node, depth)
+            case Computed(relation=relation):
+                outcome = self._related(object, relation, depth)
+                return outcome if isinstance(outcome, (Negative, RelationsRefused)) else Follows(object, relation, outcome)
+            case TupleToUserset():
+                return self._from(rewrite, object, depth)
+            case Union(children=children):
+                return _any(self._rewritten(child, object, node, depth) for child in children)
+            case Intersection(children=children):
+                return _all(self._rewritten(child, object, node, depth) for child in children)
+            case Difference(base=base, subtract=subtract):
+                return self._unless(base, subtract, object, node, depth)
+
+    def _direct(self, object: str, node: Node, depth: int) -> Outcome:
+        _, relation = node
+        candidates: list[RelationshipTuple] = []
+        stated = self._tuples.stated(object, relation, self._user)
+        if stated is not None:
+            candidates.append(stated)
+        if self._wildcard_type is not None:
+            candidates.extend(self._tuples.public(object, relation, self._wildcard_type))
+        found = _any(self._holds(one) or Stated(one) for one in candidates if self._model.allows(one))
+        if not isinstance(found, (Negative, RelationsRefused)):
+            return found
+        return _any((found, self._over(self._tuples.usersets(object, relation), None, depth)))
+
+    def _from(self, rewrite: TupleToUserset, object: str, depth: int) -> Outcome:
+        return self._over(self._tuples.written(object, rewrite.tupleset), rewrite.computed, depth)
+
+    def _over(self, tuples: Collection[RelationshipTuple], computed: str | None, depth: int) -> Outcome:
+        """Is the user related through any of these: by the userset a tuple names, or by `computed` of the object it points to?"""
+        if not tuples:
+            return NO
+        self._count(len(tuples))
+        return _any(self._through(one, computed or one.shape.facet, depth) for one in tuples if self._model.allows(one))
+
+    def _through(self, one: RelationshipTuple, relation: str, depth: int) -> Outcome:
+        refused = self._holds(one)
+        if refused is not None:
+            return refused
+        if self._model.relation(one.shape.user_type, relation) is None:
+            return NO
+        outcome = self._related(one.user_object, relation, depth + 1)
+        return outcome if isinstance(outcome, (Negative, RelationsRefused)) else Through(one, one.user_object, relation, outcome)
+
+    def _holds(self, one: RelationshipTuple) -> Outcome | None:
+        """None when the tuple counts; NO when its condition does not hold; a fault when that cannot be said."""
+        if one.condition is None:
+            return None
+        try:
+            return None if self._model.holds(one, self._context) else NO
+        except ConditionFailed as problem:
+            return ConditionFailed(f"{problem}, in {one}")
+
+    def _unless(self, base: Rewrite, subtract: Rewrite, object: str, node: Node, depth: int) -> Outcome:
+        kept = self._rewritten(base, object, node, depth)
+        if isinstance(kept, Negative):
+            return kept
+        taken = self._rewritten(subtract, object, node, depth)
+        if taken is CIRCLE:
+            return CIRCLE
+        if taken is NO:
+            return kept if isinstance(kept, RelationsRefused) else Unless(kept)
+        if isinstance(taken, RelationsRefused):
+            return kept if isinstance(kept, RelationsRefused) else taken
+        return NO
+
+
+def _any(outcomes: Iterable[Outcome]) -> Outcome:
+    """The first proof; else a fault, if there was one; else no."""
+    worst: Outcome = NO
+    for outcome in outcomes:
+        if isinstance(outcome, RelationsRefused):
+            worst = worst if isinstance(worst, RelationsRefused) else outcome
+        elif isinstance(outcome, Negative):
+            worst = outcome if worst is NO else worst
+        else:
+            return outcome
+    return worst
+
+
+def _all(outcomes: Iterable[Outcome]) -> Outcome:
+    """The first no; else a fault, if there was one; else the proofs together."""
+    fault: RelationsRefused | None = None
+    parts: list[Proof] = []
+    for outcome in outcomes:
+        if isinstance(outcome, Negative):
+            return outcome
+        if isinstance(outcome, RelationsRefused):
+            fault = fault or outcome
+        else:
+            parts.append(outcome)
+    return fault or Together(tuple(parts))

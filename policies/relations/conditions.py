@@ -1,0 +1,123 @@
+"""Conditions: CEL by `common-expression-language`, parameters typed by their declaration.
+
+A condition has an answer or raises: a parameter without a value is an error even where `||` could do
+without it, as on the server, because a false that means "unknown" becomes a true under `but not`.
+The library does not check types when compiling; what its operators do not take raises when evaluated.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+
+import cel
+
+from policies.model import Json
+from policies.relations.model import Condition, ParameterKind, ParameterType
+from policies.relations.parameters import address, in_cidr, typed
+from policies.relations.refusals import ConditionFailed, ModelProblem, ModelRefused, TupleRefused
+from policies.relations.tuples import RelationshipTuple
+
+LARGEST_CONTEXT = 32 * 1024  # bytes, as the server's limit on a tuple's condition context
+
+# CEL's macros bind a name of their own: list.exists(x, x > 1)
+_BOUND = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*([A-Za-z_]\w*)\s*,")
+_TYPE_NAMES = frozenset({"bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type", "type"})
+_FUNCTIONS: dict[str, Callable[..., object]] = {"ipaddress": address, "in_cidr": in_cidr}
+
+
+class CompiledCondition:
+    """One condition, ready to be evaluated. Raises ModelRefused when its expression is not CEL over its parameters."""
+
+    def __init__(self, condition: Condition) -> None:
+        self._condition = condition
+        try:
+            self._program = cel.compile(condition.expression)
+        except (ValueError, TypeError, RuntimeError) as problem:
+            raise self._refused(f"is not CEL: {problem}") from problem
+        unknown = sorted(identifiers(condition.expression) - condition.parameters.keys())
+        if unknown:
+            raise self._refused(f"uses '{unknown[0]}', which is not one of its parameters")
+
+    def _refused(self, text: str) -> ModelRefused:
+        message = f"the condition '{self._condition.name}' {text}"
+        return ModelRefused([ModelProblem(code="condition", message=message, at=self._condition.at)])
+
+    def holds(self, context: Mapping[str, Json]) -> bool:
+        """Is it true with these values? Keys that are not parameters are ignored. Raises ConditionFailed."""
+        condition = self._condition
+        missing = sorted(condition.parameters.keys() - context.keys())
+        if missing:
+            raise ConditionFailed(f"the condition '{condition.name}' needs a value for {', '.join(missing)}")
+        try:
+            values = {name: typed(context[name], kind) for name, kind in condition.parameters.items()}
+            answer = self._program.execute(cel.Context(values, _FUNCTIONS))
+        # all that the library documents, and what our own functions raise within it
+        except (ValueError, TypeError, RuntimeError, ArithmeticError, LookupError) as problem:
+            raise ConditionFailed(f"the condition '{condition.name}' could not be evaluated: {problem}") from problem
+        if not isinstance(answer, bool):
+            raise ConditionFailed(f"the condition '{condition.name}' is {type(answer).__name__}, not true or false")
+        return answer
+
+    def allows_context(self, context: Mapping[str, Json]) -> bool:
+        """May a tuple bring these values along: parameters only, each of its type?"""
+        parameters = self._condition.parameters
+        try:
+            return all(key in parameters and (typed(value, parameters[key]), True)[1] for key, value in context.items())
+        except ValueError:
+            return False
+
+
+INLINE = "$expression"
+"""The reserved name of a condition that a tuple brings along: its context is `{expression, parameters: {name: type}}`."""
+
+_WRITTEN_TYPE = re.compile(r"([a-z]+)(?:<([a-z]+)>)?")
+
+
+def inline_condition(context: Mapping[str, Json]) -> CompiledCondition:
+    """The condition an `$expression` tuple carries; names without a type are strings. Raises ModelRefused."""
+    return _inline(json.dumps(context, sort_keys=True))
+
+
+@lru_cache(maxsize=4096)
+def _inline(text: str) -> CompiledCondition:
+    context = json.loads(text)
+    expression, types = context.get("expression"), context.get("parameters", {})
+    if not isinstance(expression, str) or not expression or not isinstance(types, dict):
+        message = f"{INLINE} needs an expression (text), and parameters (name: type) if any"
+        raise ModelRefused([ModelProblem(code="condition", message=message)])
+    parameters = {name: written_type(written) for name, written in types.items()}
+    for name in identifiers(expression):
+        parameters.setdefault(name, ParameterType(kind=ParameterKind.STRING))
+    return CompiledCondition(Condition(name=INLINE, parameters=parameters, expression=expression))
+
+
+def identifiers(expression: str) -> set[str]:
+    """The free names of a CEL expression. Raises ModelRefused where it is not CEL."""
+    try:
+        names = set(cel.compile(expression).variables())
+    except (ValueError, TypeError, RuntimeError) as problem:
+        raise ModelRefused([ModelProblem(code="condition", message=f"not CEL: {problem}")]) from problem
+    return names - set(_BOUND.findall(expression)) - _TYPE_NAMES
+
+
+def written_type(text: Json) -> ParameterType:
+    """`string`, `list<int>` … as a type. Raises ModelRefused."""
+    found = _WRITTEN_TYPE.fullmatch(text) if isinstance(text, str) else None
+    try:
+        if found is not None:
+            kind = ParameterKind(found[1])
+            items = ParameterType(kind=ParameterKind(found[2])) if found[2] else None
+            if kind.takes_items == (items is not None) and not (items and items.kind.takes_items):
+                return ParameterType(kind=kind, items=items)
+    except ValueError:
+        pass
+    raise ModelRefused([ModelProblem(code="condition", message=f"expected a parameter's type such as string or list<int>, found {text!r}")])
+
+
+def refuse_large(one: RelationshipTuple) -> None:
+    """Raises TupleRefused when the tuple's context is larger than the server stores."""
+    if one.context and len(json.dumps(one.context).encode()) > LARGEST_CONTEXT:
+        raise TupleRefused(f"the context of {one} is larger than {LARGEST_CONTEXT} bytes")

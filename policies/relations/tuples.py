@@ -1,0 +1,247 @@
+"""Relationship tuples, how they are read, and an index of them in memory.
+
+`TupleReader` is what the evaluator needs from whoever keeps tuples; storage implements it
+with an index kept current from the database. Names are checked when a tuple is made, so
+everything behind trusts them; whether a model allows a tuple is the model's question.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import NamedTuple, Protocol
+
+from policies.model import Json
+from policies.relations.refusals import TupleRefused
+
+# https://openfga.dev/api/service: `user` at most 512 bytes, `object` 256, `relation` 50
+LONGEST_USER, LONGEST_OBJECT, LONGEST_RELATION = 512, 256, 50
+
+_PART = r"[^\s:#\x00-\x1f\x7f-\x9f\ud800-\udfff]+"
+_OBJECT = re.compile(f"({_PART}):({_PART})")
+_USERSET = re.compile(rf"({_PART}):([^\s:#*\x00-\x1f\x7f-\x9f\ud800-\udfff]+)#([^\s:#@*\x00-\x1f\x7f-\x9f\ud800-\udfff]+)")
+_RELATION = re.compile(r"[^\s:#@\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
+
+
+class UserName(NamedTuple):
+    """A user's parts. `facet`: empty for an object, `*` for everybody of the type, else the userset's relation."""
+
+    type: str
+    object: str
+    facet: str
+
+    @property
+    def is_userset(self) -> bool:
+        return self.facet not in ("", "*")
+
+
+def user_name(text: str) -> UserName:
+    """`user:ana`, `user:*` or `team:core#member` in parts. Raises TupleRefused."""
+    if len(text.encode(errors="replace")) > LONGEST_USER:
+        raise TupleRefused(f"a user is at most {LONGEST_USER} bytes, found one of {len(text.encode(errors='replace'))}: {_shown(text)}")
+    if found := _OBJECT.fullmatch(text):
+        return UserName(found[1], text, "*" if found[2] == "*" else "")
+    if found := _USERSET.fullmatch(text):
+        return UserName(found[1], f"{found[1]}:{found[2]}", found[3])
+    raise TupleRefused(f"expected a user as type:id, type:* or type:id#relation, found {_shown(text)}")
+
+
+def object_type(text: str) -> str:
+    """The type of `type:id`. Raises TupleRefused, also for `type:*`: an object is always one."""
+    found = _OBJECT.fullmatch(text)
+    if found is None or found[2] == "*":
+        raise TupleRefused(f"expected an object as type:id, found {_shown(text)}")
+    if len(text.encode()) > LONGEST_OBJECT:
+        raise TupleRefused(f"an object is at most {LONGEST_OBJECT} bytes, found one of {len(text.encode())}: {_shown(text)}")
+    return found[1]
+
+
+def relation_name(text: str) -> str:
+    """The text, if it can name a relation. Raises TupleRefused."""
+    if _RELATION.fullmatch(text) is None or len(text) > LONGEST_RELATION:
+        raise TupleRefused(f"expected a relation: 1 to {LONGEST_RELATION} characters without space, ':', '#' and '@', found {_shown(text)}")
+    return text
+
+
+def _shown(text: str) -> str:
+    return ascii(text if len(text) <= 80 else text[:77] + "...")
+
+
+class Shape(NamedTuple):
+    """What a model's type restrictions look at in a tuple."""
+
+    object_type: str
+    relation: str
+    user_type: str
+    facet: str
+    condition: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelationshipTuple:
+    """`object # relation @ user`, counting only where its condition (if it has one) holds. Raises TupleRefused."""
+
+    object: str
+    relation: str
+    user: str
+    condition: str | None = None
+    context: Mapping[str, Json] = field(default_factory=dict, hash=False)
+    shape: Shape = field(init=False, compare=False, repr=False)
+    user_object: str = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        user = user_name(self.user)
+        shape = Shape(object_type(self.object), relation_name(self.relation), user.type, user.facet, self.condition)
+        object.__setattr__(self, "shape", shape)
+        object.__setattr__(self, "user_object", user.object)
+        if self.context and self.condition is None:
+            raise TupleRefused(f"{self} has a context without a condition")
+
+    def __str__(self) -> str:
+        return f"{self.object}#{self.relation}@{self.user}"
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What is unique among stored tuples; the condition is not part of it (OpenFGA's rule)."""
+        return self.object, self.relation, self.user
+
+
+class TupleReader(Protocol):
+    """Reads tuples, synchronously and from memory. What the model no longer allows may be among them.
+
+    `version` changes whenever what can be read changes: two reads under one version are of one state.
+    """
+
+    @property
+    def version(self) -> object: ...
+
+    def stated(self, object: str, relation: str, user: str) -> RelationshipTuple | None:
+        """The tuple with exactly this user."""
+
+    def public(self, object: str, relation: str, user_type: str) -> Collection[RelationshipTuple]:
+        """The tuples whose user is `user_type:*`."""
+
+    def usersets(self, object: str, relation: str) -> Collection[RelationshipTuple]:
+        """The tuples whose user is a userset."""
+
+    def written(self, object: str, relation: str) -> Collection[RelationshipTuple]:
+        """All tuples of this object and relation."""
+
+    def naming(self, user: str) -> Collection[RelationshipTuple]:
+        """All tuples whose user is exactly this one."""
+
+    def __iter__(self) -> Iterator[RelationshipTuple]:
+        """Every tuple."""
+
+
+class _Row:
+    """The tuples of one object and relation."""
+
+    __slots__ = ("by_user", "usersets")
+
+    def __init__(self) -> None:
+        self.by_user: dict[str, RelationshipTuple] = {}
+        self.usersets: dict[str, RelationshipTuple] = {}
+
+
+class TupleIndex:
+    """Tuples in memory, one per key: a later one of the same key takes the earlier's place."""
+
+    def __init__(self, tuples: Iterable[RelationshipTuple] = ()) -> None:
+        self._rows: dict[tuple[str, str], _Row] = {}
+        self._by_user: dict[str, dict[tuple[str, str], RelationshipTuple]] = {}
+        self._changes = 0
+        self._size = 0
+        for one in tuples:
+            self.add(one)
+
+    @property
+    def version(self) -> int:
+        return self._changes
+
+    def add(self, one: RelationshipTuple) -> None:
+        """Put it in, in place of one with the same key."""
+        row = self._rows.setdefault((one.object, one.relation), _Row())
+        self._size += one.user not in row.by_user
+        row.by_user[one.user] = one
+        if one.shape.facet not in ("", "*"):
+            row.usersets[one.user] = one
+        self._by_user.setdefault(one.user, {})[one.object, one.relation] = one
+        self._changes += 1
+
+    def discard(self, one: RelationshipTuple) -> None:
+        """Take out the tuple with this key, if there is one."""
+        row = self._rows.get((one.object, one.relation))
+        if row is None or row.by_user.pop(one.user, None) is None:
+            return
+        row.usersets.pop(one.user, None)
+        if not row.by_user:
+            del self._rows[one.object, one.relation]
+        named = self._by_user[one.user]
+        del named[one.object, one.relation]
+        if not named:
+            del self._by_user[one.user]
+        self._size -= 1
+        self._changes += 1
+
+    def stated(self, object: str, relation: str, user: str) -> RelationshipTuple | None:
+        row = self._rows.get((object, relation))
+        return None if row is None else row.by_user.get(user)
+
+    def public(self, object: str, relation: str, user_type: str) -> Collection[RelationshipTuple]:
+        found = self.stated(object, relation, f"{user_type}:*")
+        return () if found is None else (found,)
+
+    def usersets(self, object: str, relation: str) -> Collection[RelationshipTuple]:
+        row = self._rows.get((object, relation))
+        return () if row is None else row.usersets.values()
+
+    def written(self, object: str, relation: str) -> Collection[RelationshipTuple]:
+        row = self._rows.get((object, relation))
+        return () if row is None else row.by_user.values()
+
+    def naming(self, user: str) -> Collection[RelationshipTuple]:
+        return self._by_user.get(user, {}).values()
+
+    def __iter__(self) -> Iterator[RelationshipTuple]:
+        for row in self._rows.values():
+            yield from row.by_user.values()
+
+    def __len__(self) -> int:
+        return self._size
+
+
+class LayeredTuples:
+    """Contextual tuples over stored ones, seen by one question only.
+
+    As in OpenFGA, a contextual tuple stands in for the stored one where a plain user is looked up;
+    usersets, parents and public tuples are read from both.
+    """
+
+    def __init__(self, contextual: Iterable[RelationshipTuple], stored: TupleReader) -> None:
+        self._contextual = TupleIndex(contextual)
+        self._stored = stored
+
+    @property
+    def version(self) -> object:
+        return self._stored.version
+
+    def stated(self, object: str, relation: str, user: str) -> RelationshipTuple | None:
+        return self._contextual.stated(object, relation, user) or self._stored.stated(object, relation, user)
+
+    def public(self, object: str, relation: str, user_type: str) -> Collection[RelationshipTuple]:
+        return (*self._contextual.public(object, relation, user_type), *self._stored.public(object, relation, user_type))
+
+    def usersets(self, object: str, relation: str) -> Collection[RelationshipTuple]:
+        return (*self._contextual.usersets(object, relation), *self._stored.usersets(object, relation))
+
+    def written(self, object: str, relation: str) -> Collection[RelationshipTuple]:
+        return (*self._contextual.written(object, relation), *self._stored.written(object, relation))
+
+    def naming(self, user: str) -> Collection[RelationshipTuple]:
+        return (*self._contextual.naming(user), *self._stored.naming(user))
+
+    def __iter__(self) -> Iterator[RelationshipTuple]:
+        return chain(self._contextual, self._stored)

@@ -1,0 +1,194 @@
+"""Questions of a judgement, answered in process from a store file."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+
+from policies.errors import RelationsRefused, RelationsUnavailable
+from policies.model import Question
+from policies.relations.absent import NoRelations
+from policies.relations.dsl import parse_model
+from policies.relations.local import MOST_QUESTIONS, LocalRelations
+from policies.relations.tuples import RelationshipTuple, TupleIndex
+
+NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
+
+STORE = """
+name: acme
+model: |
+  model
+    schema 1.1
+  type user
+  type team
+    relations
+      define member: [user, team#member]
+  type repository
+    relations
+      define owner: [user, team#member, user with until]
+      define blocked: [user, user with until]
+      define approver: owner but not blocked
+  condition until(current_time: timestamp, end: timestamp) {
+    current_time < end
+  }
+tuples:
+  - {user: "user:work/1", relation: member, object: "team:core"}
+  - {user: "team:core#member", relation: owner, object: "repository:work/12"}
+  - {user: "user:work/2", relation: owner, object: "repository:work/12", condition: {name: until, context: {end: "2026-05-04T13:00:00Z"}}}
+  - {user: "user:work/1", relation: blocked, object: "repository:work/13"}
+  - {user: "team:core#member", relation: owner, object: "repository:work/13"}
+"""
+
+
+def asked(user, relation, object):
+    return Question(user=user, relation=relation, object=object)
+
+
+def answers(relations, *questions, at=NOON):
+    return asyncio.run(relations.answers(questions, at=at))
+
+
+def answer(relations, user, relation, object, at=NOON):
+    question = asked(user, relation, object)
+    return answers(relations, question, at=at)[question]
+
+
+def test_every_question_of_a_batch_is_answered():
+    """One batch, one answer for each question, true and false alike."""
+    relations = LocalRelations.from_store_file(STORE)
+    yes = asked("user:work/1", "owner", "repository:work/12")
+    no = asked("user:work/9", "owner", "repository:work/12")
+    assert answers(relations, yes, no) == {yes: True, no: False}
+
+
+def test_no_question_is_no_answer():
+    """An empty batch is answered with nothing."""
+    assert answers(LocalRelations.from_store_file(STORE)) == {}
+
+
+def test_being_blocked_takes_away_what_a_team_gives():
+    """`but not` is false where its right side is true."""
+    relations = LocalRelations.from_store_file(STORE)
+    assert answer(relations, "user:work/1", "approver", "repository:work/12") is True
+    assert answer(relations, "user:work/1", "approver", "repository:work/13") is False
+
+
+def test_conditions_see_the_time_of_the_judgement():
+    """The same tuple counts before its end and no longer after, by the judgement's clock alone."""
+    relations = LocalRelations.from_store_file(STORE)
+    assert answer(relations, "user:work/2", "owner", "repository:work/12") is True
+    assert answer(relations, "user:work/2", "owner", "repository:work/12", at=NOON.replace(hour=14)) is False
+
+
+@pytest.mark.parametrize(
+    ("user", "relation", "object", "names"),
+    [
+        ("user:work/1", "owner", "project:1", "project"),
+        ("user:work/1", "admin", "repository:1", "admin"),
+        ("robot:1", "owner", "repository:1", "robot"),
+        ("team:core#admin", "owner", "repository:1", "admin"),
+        ("work/1", "owner", "repository:1", "work/1"),
+        ("user:a b", "owner", "repository:1", "a b"),
+        ("user:a#b#c", "owner", "repository:1", "a#b#c"),
+        ("user:a:b", "owner", "repository:1", "a:b"),
+        ("*", "owner", "repository:1", "'*'"),
+        ("team:*#member", "owner", "repository:1", "team:*#member"),
+        ("user:" + "a" * 10_000, "owner", "repository:1", "512 bytes"),
+        ("user:a\x00", "owner", "repository:1", "x00"),
+        ("user:\ud800", "owner", "repository:1", "ud800"),
+        ("user:work/1", "owner", "repository:*", "repository:*"),
+        ("user:work/1", "owner", "repository", "repository"),
+        ("user:work/1", "", "repository:1", "relation"),
+        ("user:work/1", "own er", "repository:1", "own er"),
+    ],
+)
+def test_a_question_the_model_cannot_be_asked_is_refused_by_name(user, relation, object, names):
+    """Unknown types and relations and malformed names are refused, and the message names what was asked."""
+    with pytest.raises(RelationsRefused) as refusal:
+        answer(LocalRelations.from_store_file(STORE), user, relation, object)
+    assert names in str(refusal.value)
+    assert "cannot be answered" in str(refusal.value)
+
+
+def test_one_unanswerable_question_leaves_none_answered():
+    """A batch is answered whole or not at all."""
+    relations = LocalRelations.from_store_file(STORE)
+    good = asked("user:work/1", "owner", "repository:work/12")
+    with pytest.raises(RelationsRefused):
+        answers(relations, good, asked("user:work/1", "admin", "repository:work/12"))
+
+
+def test_a_condition_without_its_parameter_refuses_instead_of_saying_no():
+    """Unknown is not false: under `but not` a false would allow."""
+    relations = LocalRelations(
+        parse_model(STORE.split("model: |\n")[1].split("tuples:")[0]),
+        [
+            RelationshipTuple(object="repository:1", relation="owner", user="user:1", condition=None),
+            RelationshipTuple(object="repository:1", relation="blocked", user="user:1", condition="until"),
+        ],
+    )
+    with pytest.raises(RelationsRefused, match="needs a value for end"):
+        answer(relations, "user:1", "approver", "repository:1")
+
+
+def test_more_questions_than_a_judgement_may_ask_are_refused():
+    """501 questions are not a batch of a judgement."""
+    questions = [asked(f"user:{n}", "owner", "repository:1") for n in range(MOST_QUESTIONS + 1)]
+    with pytest.raises(RelationsRefused, match="500"):
+        answers(LocalRelations.from_store_file(STORE), *questions)
+
+
+def test_a_large_batch_lets_others_run():
+    """Between questions the event loop gets its turn, so a judgement cannot hold up a webhook."""
+
+    async def scene():
+        relations = LocalRelations.from_store_file(STORE)
+        turns = 0
+
+        async def other():
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        task = asyncio.create_task(other())
+        await relations.answers([asked(f"user:{n}", "owner", "repository:1") for n in range(MOST_QUESTIONS)], at=NOON)
+        task.cancel()
+        return turns
+
+    assert asyncio.run(scene()) >= MOST_QUESTIONS // 50
+
+
+def test_answers_come_from_one_state_although_tuples_change_meanwhile():
+    """A change between two questions of a batch starts the batch over; a batch that never settles is unavailable, not wrong."""
+
+    async def scene(changes):
+        index = TupleIndex([RelationshipTuple(object="team:1", relation="member", user="user:1")])
+        model = parse_model("model\n  schema 1.1\ntype user\ntype team\n  relations\n    define member: [user]")
+        relations = LocalRelations(model, index)
+        first = asked("user:1", "member", "team:1")
+        last = asked("user:1", "member", "team:2")
+        batch = [first, *(asked(f"user:x{n}", "member", "team:1") for n in range(60)), last]
+
+        async def writer():
+            for n in range(changes):
+                index.discard(RelationshipTuple(object=f"team:{1 + n % 2}", relation="member", user="user:1"))
+                index.add(RelationshipTuple(object=f"team:{2 - n % 2}", relation="member", user="user:1"))
+                await asyncio.sleep(0)
+
+        answers, _ = await asyncio.gather(relations.answers(batch, at=NOON), writer())
+        return answers[first], answers[last]
+
+    assert asyncio.run(scene(1)) == (False, True)
+    with pytest.raises(RelationsUnavailable):
+        asyncio.run(scene(100))
+
+
+def test_nothing_configured_refuses_and_says_what_to_do():
+    """Without relations a question is refused with advice, and no question is no problem."""
+    with pytest.raises(RelationsRefused, match="no relations are configured") as refusal:
+        answer(NoRelations(), "user:1", "owner", "repository:1")
+    assert "--relations" in refusal.value.advice
+    assert answers(NoRelations()) == {}
