@@ -82,7 +82,10 @@ class RelationsFile(_Part):
 
 
 class Settings(_Part):
-    """Everything `admit.yaml` can say."""
+    """Everything `admit.yaml` can say.
+
+    api_tokens: bearer tokens for `/v1` and the pages; without one, one is made at first start and only loopback is served.
+    """
 
     database: str = "sqlite:///admit.db"
     public_url: str = "http://127.0.0.1:8080"
@@ -91,6 +94,7 @@ class Settings(_Part):
     connections: tuple[Connection, ...] = ()
     relations: RelationsFile | None = None
     engine: Engine = Engine()
+    api_tokens: tuple[Secret, ...] = ()
 
     @field_validator("public_url")
     @classmethod
@@ -118,6 +122,15 @@ class Settings(_Part):
             return host.strip("[]") or "127.0.0.1", int(port)
         parts = urlsplit(self.public_url)
         return parts.hostname or "127.0.0.1", parts.port or (443 if parts.scheme == "https" else 80)
+
+    def require_safe_address(self) -> None:
+        """Raises ConfigurationWrong for an address others can reach while nobody has set a token."""
+        host, _ = self.address
+        if not self.api_tokens and host not in {"127.0.0.1", "::1", "localhost"}:
+            raise ConfigurationWrong(
+                f"listening on {host} needs a token that you chose: only loopback is served without one",
+                advice="set api_tokens: [env:ADMIT_TOKEN] in admit.yaml (at least 32 characters)",
+            )
 
 
 DEFAULT_FILE = Path("admit.yaml")

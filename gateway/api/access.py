@@ -42,7 +42,7 @@ class BearerTokens:
 
 def _presented(scope: Scope, *, cookies: bool) -> str | None:
     """The token sent. Cookies count for pages only, so that no other site's page can make a browser call the API."""
-    headers = {name: value.decode("latin-1") for name, value in scope["headers"] if name in (b"authorization", b"cookie")}
+    headers: dict[bytes, str] = {name: value.decode("latin-1") for name, value in scope["headers"] if name in (b"authorization", b"cookie")}
     scheme, _, text = headers.get(b"authorization", "").partition(" ")
     if scheme.lower() == "bearer" and text.strip():
         return text.strip()
@@ -52,4 +52,4 @@ def _presented(scope: Scope, *, cookies: bool) -> str | None:
         morsel = SimpleCookie(headers.get(b"cookie", "")).get(COOKIE)
     except CookieError:
         return None
-    return str(morsel.value) if morsel else None
+    return None if morsel is None else str(morsel.value)

@@ -62,8 +62,11 @@ class WorkflowContext(Protocol):
     @property
     def run_id(self) -> str: ...
 
-    async def activity(self, name: str, *args: Json, schedule: RetrySchedule = PROMPT, timeout: float = 60.0) -> Json:
-        """Run the activity registered under this name; its result. `timeout`: seconds for one attempt.
+    async def activity(
+        self, name: str, *args: Json, schedule: RetrySchedule = PROMPT, timeout: float = 60.0, heartbeat: float | None = None
+    ) -> Json:
+        """Run the activity registered under this name; its result. `timeout`: seconds for one attempt; `heartbeat`:
+        seconds an attempt may stay silent (see `heartbeat()`), None = as long as the timeout.
 
         A TemporaryError is retried by the schedule; a PermanentError, an exhausted schedule or an operator's
         "give up" raises ActivityFailed here. Each attempt is an event. At least once: the activity is idempotent by key.
@@ -111,6 +114,8 @@ class ActivityFailed(Exception):
         self.kind = kind
         self.message = message
         self.permanent = permanent
+        self.commands: tuple[str, ...] = ()
+        """Which commands of the history it was; set by the engine, so that a revival knows where to go on."""
 
 
 class DurableError(Exception):
@@ -183,6 +188,9 @@ class DurableCore(Protocol):
 
     async def stop(self, *, grace: float = 10.0) -> None:
         """Take no more, let activities end for `grace` seconds, hand the rest over."""
+
+    async def alive(self) -> None:
+        """Returns if work is being taken. Raises DurableError when it is not: not started, stopped, or its loop has died."""
 
     def wake(self) -> None:
         """Dispatches have been committed; look now rather than at the next poll. Harmless if there are none."""

@@ -48,7 +48,7 @@ class JudgeOnRequest:
         Raises RequestRefused (the document does not fit the schema), NotCanonical, EngineBusy.
         """
         request = request_from_document(document, at=self.clock())
-        decision, blob = await self.judge(request, facts=FactsOrigin.PROVIDED, change=_provided_ref(request))
+        decision, blob = await self.judge(request, facts=FactsOrigin.PROVIDED, change=provided_ref(request))
         if dry_run:
             return decision
         return await self.storage.record_decision(decision, facts=blob, change=None, generation=decision.generation or None)
@@ -60,7 +60,8 @@ class JudgeOnRequest:
         raise UnknownThing(f"{url} is not a change of any connection", advice="add its forge under `connections:` in admit.yaml")
 
 
-def _provided_ref(request: AdmissionRequest) -> ChangeRef | None:
+def provided_ref(request: AdmissionRequest) -> ChangeRef | None:
+    """Which change a provided document says it is about."""
     if not isinstance(request.thing, ChangeFacts):
         return None
     change = request.thing

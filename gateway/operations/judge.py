@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gateway.domain.clock import Clock
 from gateway.domain.record import ChangeRef, Decision, DecisionId, FactsOrigin
 from gateway.errors import StorageError, UnknownThing
-from gateway.operations.in_force import InForce
+from gateway.operations.in_force import BundlesInForce
 from policies import Action, AdmissionRequest, Fault, Judgement, Reason, Verdict, WorkflowFacts, canonical, digest
 from policies.decide import Bench, decide
 from policies.engines import PolicyEngine
@@ -21,7 +21,7 @@ from policies.relations import Relations
 class Judge:
     """Judges requests by what is in force."""
 
-    in_force: InForce
+    in_force: BundlesInForce
     engine: PolicyEngine
     relations: Relations
     clock: Clock
@@ -72,7 +72,10 @@ class Judge:
                 "fault": {"reason": reason.value, "message": message},
             }
         )
-        generation = await self.in_force.storage.generation()
+        try:
+            number = (await self.in_force())[0].number
+        except (UnknownThing, BundleRefused, StorageError):
+            number = 0  # the fault at hand is what is recorded; that the bundles are broken too changes nothing
         decision = Decision(
             id=new_decision_id(),
             at=self.clock(),
@@ -83,7 +86,7 @@ class Judge:
             verdict=Verdict(faults=(fault,)),
             bundles=(),
             engine=self.engine.info,
-            generation=generation.number if generation else 0,
+            generation=number,
             facts=FactsOrigin.GATHERED,
             input_digest=digest("facts", blob),
         )

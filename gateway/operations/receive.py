@@ -16,6 +16,7 @@ from gateway.domain.report import CONTEXT_PREFIX
 from gateway.errors import UnknownThing
 from gateway.storage import Storage
 from policies import Json, rfc3339
+from policies.bundles.matching import fits
 from providers.vcs import BranchEvent, ChangeEvent, ChangeKey, Event, Forge, IgnoredEvent, ParsedDelivery, StatusEvent
 
 log = structlog.get_logger()
@@ -39,9 +40,10 @@ class Received:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiveDelivery:
-    """Verify, keep, dispatch, answer."""
+    """Verify, keep, dispatch, answer. watched: connection → globs of the repositories that are judged."""
 
     forges: Mapping[str, Forge]
+    watched: Mapping[str, Sequence[str]]
     storage: Storage
     clock: Clock
 
@@ -80,7 +82,7 @@ class ReceiveDelivery:
         """Which changes an event is about. Our own statuses are about none: they never re-trigger."""
         match event:
             case ChangeEvent():
-                return [event]
+                return [event] if fits(self.watched[connection], event.key.repository, ignore_case=True) else []
             case StatusEvent() if event.context.startswith(CONTEXT_PREFIX):
                 return []
             case StatusEvent():

@@ -1,0 +1,126 @@
+"""`admit doctor`: what is configured, what is reachable, what is missing and how to get it."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gateway.cli.edge import ConfigFile, plain_errors, settings_from
+
+if TYPE_CHECKING:
+    from gateway.config import Settings
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(doctor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing looked at."""
+
+    what: str
+    well: bool
+    says: str
+    advice: str | None = None
+
+
+def doctor(
+    config: ConfigFile = None,
+    json_output: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Say what is configured, what is reachable, what is missing and how to get it. Exit 1 if anything is missing.
+
+    Example: `admit doctor --config admit.yaml`
+    """
+    with plain_errors():
+        settings = settings_from(config)
+    findings = asyncio.run(_all(settings))
+    if json_output:
+        import json
+        from dataclasses import asdict
+
+        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            typer.echo(f"{'ok     ' if finding.well else 'MISSING'} {finding.what}: {finding.says}")
+            if finding.advice and not finding.well:
+                typer.echo(f"        → {finding.advice}")
+    raise typer.Exit(0 if all(finding.well for finding in findings) else 1)
+
+
+async def _all(settings: Settings) -> list[Finding]:
+    return [finding async for finding in _findings(settings)]
+
+
+async def _findings(settings: Settings) -> AsyncIterator[Finding]:
+    from importlib.metadata import version
+
+    from gateway import wiring
+    from gateway.errors import GatewayError
+    from policies.bundles.checking import checked_bundle
+    from policies.errors import PolicyError
+    from providers.errors import ProviderError
+
+    known = (GatewayError, PolicyError, ProviderError)
+    yield Finding(what="admit", well=True, says=f"{version('admittance')} on Python {platform.python_version()}")
+    engine = None
+    try:
+        engine = wiring.build_engine(settings.engine)
+        await engine.parse({"probe.rego": "package probe\n"})
+        yield Finding(what="engine", well=True, says=f"{engine.info.name} {engine.info.version}")
+    except known as problem:
+        yield _bad("engine", problem)
+    for folder in settings.bundles:
+        try:
+            if engine is not None:
+                for source in wiring.build_bundle_sources([folder]):
+                    for files in await source.bundles():
+                        bundle = await checked_bundle(files, engine)
+                        says = f"{len(bundle.policies)} policies, revision {bundle.revision}"
+                        yield Finding(what=f"bundle {bundle.name}", well=True, says=says)
+        except known as problem:
+            yield _bad(f"bundle {folder}", problem)
+    if engine is not None:
+        await engine.close()
+    yield await _database(settings)
+    try:
+        await wiring.build_relations(settings.relations).close()
+        says = f"answered from {settings.relations.file}" if settings.relations else "none configured; a policy that asks is undecided"
+        yield Finding(what="relations", well=True, says=says)
+    except known as problem:
+        yield _bad("relations", problem)
+    for connection in settings.connections:
+        forge = wiring.build_forge(connection)
+        try:
+            yield Finding(what=f"connection {connection.name}", well=True, says=await forge.probe())
+        except known as problem:
+            yield _bad(f"connection {connection.name}", problem)
+        finally:
+            await forge.close()
+
+
+async def _database(settings: Settings) -> Finding:
+    from gateway import wiring
+    from gateway.errors import GatewayError
+    from providers.errors import ProviderError
+
+    what = f"database {settings.database.partition(':')[0]}"
+    try:
+        database = wiring.build_database(settings)
+        try:
+            await wiring.build_storage(database).ready()
+        finally:
+            await database.close()
+    except (GatewayError, ProviderError) as problem:
+        return _bad(what, problem)
+    return Finding(what=what, well=True, says="answers, and its schema is this version's")
+
+
+def _bad(what: str, problem: Exception) -> Finding:
+    return Finding(what=what, well=False, says=str(problem), advice=getattr(problem, "advice", None))
