@@ -6,12 +6,13 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
+from pydantic import AfterValidator, Field, JsonValue, StringConstraints
 
 from policies.bundles.matching import CHANGE_FACETS, WORKFLOW_FACETS
 from policies.bundles.model import Match
+from policies.bundles.strict import Strict, fitted
 from policies.bundles.text import Document, Unreadable, read_yaml
 from policies.errors import Problem
 from policies.model import Action, Enforcement, JsonObject
@@ -31,11 +32,7 @@ Glob = Annotated[str, AfterValidator(_glob)]
 Globs = Annotated[list[Glob], Field(min_length=1)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
-
-class _Facets(_Strict):
+class _Facets(Strict):
     connections: Globs | None = None
     repositories: Globs | None = None
     branches: Globs | None = None
@@ -48,14 +45,14 @@ class _Match(_Facets):
     exclude: _Facets = _Facets()
 
 
-class _Policy(_Strict):
+class _Policy(Strict):
     package: Annotated[str, StringConstraints(pattern=rf"^{_PACKAGE}$")]
     match: _Match
     enforcement: Annotated[Enforcement, Field(strict=False)] = Enforcement.DENY
-    parameters: dict[str, JsonValue] = {}
+    parameters: dict[str, JsonValue] = Field(default_factory=dict)
 
 
-class _Manifest(_Strict):
+class _Manifest(Strict):
     name: Annotated[str, StringConstraints(pattern=rf"^{NAME}$")]
     revision: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
     description: str | None = None
@@ -98,11 +95,11 @@ def read_manifest(files: Mapping[str, bytes]) -> Manifest:
         raise ManifestRefused([Problem(message=f"expected a file {MANIFEST_FILE}, found none", advice=hint)])
     try:
         document = read_yaml(MANIFEST_FILE, files[MANIFEST_FILE])
-        parsed = _Manifest.model_validate(document.value)
     except Unreadable as unreadable:
         raise ManifestRefused([unreadable.problem]) from unreadable
-    except ValidationError as problem:
-        raise ManifestRefused(_problem(error, document) for error in problem.errors()) from None
+    parsed = fitted(_Manifest, document, MANIFEST_FILE)
+    if not isinstance(parsed, _Manifest):
+        raise ManifestRefused(parsed)
     problems = [*_listed_twice(parsed, document), *_facets_without_effect(parsed, document)]
     if problems:
         raise ManifestRefused(problems)
@@ -139,63 +136,6 @@ def _facets_without_effect(manifest: _Manifest, document: Document) -> Iterable[
                 if facet not in known:
                     message = f"expected one of {', '.join(known)} for action {policy.match.action.value}, found {facet}"
                     yield _at(document, ("policies", number, *place, facet), message, "remove it")
-
-
-_EXPECTED = {
-    "string_type": "a text",
-    "list_type": "a list",
-    "dict_type": "keys and values",
-    "model_type": "keys and values",
-    "too_short": "at least one entry",
-    "missing": "a value",
-}
-
-
-def _problem(error: Any, document: Document) -> Problem:
-    place = tuple(step for step in error["loc"])
-    where = _written(place)
-    if error["type"] == "extra_forbidden":
-        known = _keys_at(place[:-1])
-        near = difflib.get_close_matches(str(place[-1]), known, n=1)
-        return _at(
-            document, place, f"{where}: unknown key", f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}"
-        )
-    found = "nothing" if error["type"] == "missing" else _found(error["input"])
-    return _at(document, place, f"{where}: expected {_expected(error, place)}, found {found}")
-
-
-def _expected(error: Any, place: tuple[int | str, ...]) -> str:
-    if error["type"] == "string_pattern_mismatch":
-        return "a Rego package, like merge.approvals" if place[-1] == "package" else "letters, digits, dots, dashes and underscores"
-    if error["type"] == "enum":
-        return f"one of {error['ctx']['expected']}"
-    if error["type"] == "value_error":
-        return str(error["ctx"]["error"])
-    return _EXPECTED.get(error["type"]) or str(error["msg"])
-
-
-def _keys_at(place: tuple[int | str, ...]) -> list[str]:
-    nested: dict[str, type[BaseModel]] = {"policies": _Policy, "match": _Match, "exclude": _Facets}
-    model: type[BaseModel] = _Manifest
-    for step in place:
-        model = nested.get(str(step), model)
-    return list(model.model_fields)
-
-
-def _written(place: tuple[int | str, ...]) -> str:
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)
-    return text.removeprefix(".") or "the whole file"
-
-
-def _found(value: object) -> str:
-    match value:
-        case str():
-            return repr(value)
-        case list():
-            return "a list" if value else "an empty list"
-        case dict():
-            return "keys and values"
-    return "nothing" if value is None else str(value)
 
 
 def _at(document: Document, place: tuple[int | str, ...], message: str, advice: str | None = None) -> Problem:

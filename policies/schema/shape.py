@@ -18,9 +18,12 @@ Shape: TypeAlias = Mapping[str, Any]
 @cache
 def top_shape() -> Shape:
     """The shape of `input`, every `$ref` resolved."""
-    schema = input_schema()
-    definitions = schema.pop("$defs")
-    shape: Shape = _resolved(schema, definitions)
+    return resolved(input_schema())
+
+
+def resolved(schema: dict[str, Any]) -> Shape:
+    """A JSON Schema with every `$ref` into its own `$defs` written out."""
+    shape: Shape = _resolved({key: value for key, value in schema.items() if key != "$defs"}, schema.get("$defs", {}))
     return shape
 
 

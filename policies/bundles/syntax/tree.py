@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from policies.engines.queries import dotted
+
 Node: TypeAlias = Mapping[str, Any]
 
 
@@ -84,7 +86,7 @@ class Module:
 
     @property
     def package_name(self) -> str:
-        return ".".join(self.package)
+        return dotted(self.package)
 
 
 def module_from_tree(path: str, source: str, tree: Node) -> Module:
@@ -146,3 +148,14 @@ def references(node: Any) -> Iterator[Ref]:
             for side in (clause["target"], clause["value"]):
                 if side["type"] == "var":
                     yield ref_of(side)
+
+
+def mentioned(node: Any) -> Iterator[Ref]:
+    """Every reference below a node, and every variable that stands by itself: it may be a rule's name."""
+    heads: set[int] = set()
+    for here in nodes(node):
+        if here.get("type") == "ref":
+            heads.add(id(here["value"][0]))
+            yield ref_of(here)
+        elif here.get("type") == "var" and id(here) not in heads:
+            yield ref_of(here)

@@ -1,0 +1,180 @@
+"""From files nobody trusts to a bundle that may judge: everything is checked, and every problem found is told at once.
+
+1. the files: names, sizes, UTF-8, the two manifests, data
+2. the syntax trees: what a bundle may not do, what it has to have
+3. the engine: does it compile
+4. the bundle's own tests
+
+A step begins only when the one before found nothing, because its answers would be noise.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Iterator, Mapping
+
+from policies.bundles.contents import ADMIT_FILE, Contents, read_contents
+from policies.bundles.limits import MAX_BYTES, MAX_FILES
+from policies.bundles.manifest import MANIFEST_FILE, ListedPolicy, Manifest, ManifestRefused, read_manifest
+from policies.bundles.model import Bundle, Policy
+from policies.bundles.port import BundleFiles
+from policies.bundles.rules import (
+    COUNTS,
+    EVALUATED,
+    data_under_rules,
+    own_schemas,
+    questions_that_read_answers,
+    refused_builtins,
+    reserved_names,
+    wrong_shapes,
+)
+from policies.bundles.syntax import Metadata, Module, Places, Program, metadata_of, module_from_tree
+from policies.canonical import canonical, digest
+from policies.engines.port import PolicyEngine
+from policies.engines.queries import components, dotted
+from policies.engines.reserved import RESERVED_ROOTS
+from policies.errors import BundleRefused, Problem
+from policies.model import Digest, PolicyId
+
+_REVISION_DIGITS = 12
+
+
+async def checked_bundle(files: BundleFiles, engine: PolicyEngine, *, run_tests: bool = True) -> Bundle:
+    """The bundle in these files, fit to judge.
+
+    Raises BundleRefused with every problem of the first step that found any; EngineError where the engine could not be asked.
+    """
+    contents = read_contents(files.files)
+    manifest = _manifest(files, contents)
+    program = await _parsed(manifest.name, contents, engine)
+    _refuse(manifest.name, _static_problems(manifest, contents, program))
+    bundle = _bundle(files, manifest, contents, program)
+    await engine.compile(bundle)
+    if run_tests and bundle.tests:
+        report = await engine.test(bundle)
+        _refuse(bundle.name, [_failed(case.name, case.path, case.message) for case in report.cases if not case.passed])
+    return bundle
+
+
+def bundle_digest(files: Mapping[str, bytes]) -> Digest:
+    """What identifies a bundle: over every file's path and SHA-256, so that the way it was packed does not count."""
+    return digest("bundle", canonical([[path, hashlib.sha256(content).hexdigest()] for path, content in sorted(files.items())]))
+
+
+def _refuse(name: str, problems: list[Problem]) -> None:
+    if problems:
+        raise BundleRefused(name, list(dict.fromkeys(problems)))
+
+
+def _manifest(files: BundleFiles, contents: Contents) -> Manifest:
+    problems = [*_too_much(files.files), *contents.problems]
+    try:
+        manifest = read_manifest(files.files)
+    except ManifestRefused as refused:
+        raise BundleRefused(files.name, [*refused.problems, *problems]) from refused
+    _refuse(manifest.name, problems)
+    return manifest
+
+
+def _too_much(files: Mapping[str, bytes]) -> Iterator[Problem]:
+    if len(files) > MAX_FILES:
+        yield Problem(message=f"expected at most {MAX_FILES:,} files, found {len(files):,}", advice="split the bundle")
+    if sum(map(len, files.values())) > MAX_BYTES:
+        yield Problem(message=f"expected at most {MAX_BYTES // 1_000_000} MB in all files together, found more", advice="split the bundle")
+
+
+async def _parsed(name: str, contents: Contents, engine: PolicyEngine) -> Program:
+    """Every module and test; tests come last. The editors' copy of `data.admit` is looked at, and left out."""
+    sources = {**contents.modules, **contents.tests}
+    editors = {ADMIT_FILE: contents.admit} if contents.admit is not None else {}
+    trees = await engine.parse({**sources, **editors})
+    _refuse(name, [tree for tree in trees.values() if isinstance(tree, Problem)])
+    modules = {path: module_from_tree(path, source, trees[path]) for path, source in {**sources, **editors}.items()}  # type: ignore[arg-type]
+    if editors and (found := modules.pop(ADMIT_FILE)).package != ("admit",):
+        message = f"expected the editors' copy of package admit, found package {found.package_name}"
+        _refuse(name, [Problem(path=ADMIT_FILE, line=Places(found).package(), message=message, advice="rename the file")])
+    return Program(modules.values())
+
+
+def _static_problems(manifest: Manifest, contents: Contents, program: Program) -> list[Problem]:
+    judging = Program(module for module in program.modules if module.path in contents.modules)
+    problems: list[Problem] = []
+    for module in program.modules:
+        problems += [*reserved_names(module), *refused_builtins(module, program), *own_schemas(module), *_outside_roots(module, contents)]
+    for module in judging.modules:
+        problems += wrong_shapes(module)
+    problems += data_under_rules(contents.data, judging)
+    problems += [_reserved_key(root) for root in RESERVED_ROOTS if root in contents.data]
+    for listed in manifest.policies:
+        problems += _missing(listed, judging)
+        problems += questions_that_read_answers(components(listed.package), judging)
+    return problems
+
+
+def _outside_roots(module: Module, contents: Contents) -> Iterator[Problem]:
+    if not contents.opa.permits(module.package):
+        roots = ", ".join("/".join(root) for root in contents.opa.roots)
+        message = f"package {module.package_name} lies under none of the roots of .manifest ({roots})"
+        yield Problem(path=module.path, line=Places(module).package(), message=message, advice="add its root to .manifest")
+
+
+def _reserved_key(root: str) -> Problem:
+    return Problem(message=f"expected data of the bundle's own, found data.{root}: {root} is reserved", advice="rename it")
+
+
+def _missing(listed: ListedPolicy, program: Program) -> Iterator[Problem]:
+    package = components(listed.package)
+    if not any(module.package == package for module in program.modules):
+        message = f"package {listed.package} is listed, but no file declares it"
+        yield Problem(path=MANIFEST_FILE, line=listed.line, message=message, advice=_nearest(listed.package, program))
+    elif not any(COUNTS.fullmatch(name) for name in program.names_of(package)):
+        message = f"package {listed.package} has no deny, violation, warn or hold rule"
+        yield Problem(path=MANIFEST_FILE, line=listed.line, message=message, advice="add one or remove it from bundle.yaml")
+
+
+def _nearest(package: str, program: Program) -> str:
+    near = difflib.get_close_matches(package, {module.package_name for module in program.modules}, n=1)
+    return f"did you mean {near[0]}?" if near else "add the file or remove it from bundle.yaml"
+
+
+def _failed(name: str, path: str, message: str | None) -> Problem:
+    return Problem(path=path, message=f"test {name} failed" + (f": {message}" if message else ""), advice="run: admit test DIR")
+
+
+def _bundle(files: BundleFiles, manifest: Manifest, contents: Contents, program: Program) -> Bundle:
+    identity = bundle_digest(files.files)
+    judging = [module for module in program.modules if module.path in contents.modules]
+    return Bundle(
+        name=manifest.name,
+        revision=manifest.revision or contents.opa.revision or identity.removeprefix("sha256:")[:_REVISION_DIGITS],
+        digest=identity,
+        policies=tuple(_policy(manifest.name, listed, judging) for listed in manifest.policies),
+        modules=contents.modules,
+        tests=contents.tests,
+        data=contents.data,
+        files=dict(sorted(files.files.items())),
+    )
+
+
+def _policy(bundle: str, listed: ListedPolicy, modules: list[Module]) -> Policy:
+    package = components(listed.package)
+    own = [module for module in modules if module.package == package]
+    about = [block for module in own for block in _package_metadata(module)]
+    return Policy(
+        id=PolicyId(bundle=bundle, package=dotted(package)),
+        match=listed.match,
+        enforcement=listed.enforcement,
+        parameters=listed.parameters,
+        rules=tuple(sorted({rule.name for module in own for rule in module.rules if EVALUATED.fullmatch(rule.name)})),
+        title=next((title for block in about if (title := block.text("title"))), None),
+        description=next((text for block in about if (text := block.text("description"))), None),
+    )
+
+
+def _package_metadata(module: Module) -> Iterator[Metadata]:
+    """The METADATA above `package`, or one that says it is about the package."""
+    line = Places(module).package()
+    return (
+        block for block in metadata_of(module) if block.text("scope") == "package" or (block.end < line and block.text("scope") is None)
+    )

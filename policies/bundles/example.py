@@ -1,0 +1,177 @@
+"""A complete input document from the little an author wants to say: what cases and tests start from.
+
+    a_document({"change": {"draft": True, "reviews": [{"user": "bea"}], "files": ["README.md"]}})
+
+Objects are merged over defaults and lists replace them; each item of a list is completed by its own defaults.
+A person may be written as a login alone, a changed file as a path alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from policies.model import Json
+
+_MOMENT = "2026-01-05T09:00:00Z"
+_Complete = Callable[[Any, Mapping[str, Any]], Any]
+"""(what the author wrote, the whole change so far) → complete."""
+
+
+def a_document(overrides: Mapping[str, Any] | None = None) -> dict[str, Json]:
+    """A whole document, version 1: an open change of `ana` in acme/shop, or a workflow where the overrides have one.
+
+    What does not fit the schema is passed through as it is, for `request_from_document` to refuse by name.
+    """
+    given = dict(overrides or {})
+    complete: dict[str, Any] = {"version": 1, "time": _MOMENT}
+    if "workflow" in given:
+        complete |= {"action": "submit", "subject": "ana", "workflow": _WORKFLOW}
+    else:
+        complete |= {"action": "merge", "change": _CHANGE}
+    complete = _over(complete, given)
+    if isinstance(complete.get("change"), Mapping):
+        complete["change"] = _change(complete["change"])
+        complete.setdefault("subject", complete["change"].get("author"))
+    complete["subject"] = _person(complete.get("subject"), _connection_of(complete))
+    return complete
+
+
+_CHANGE: Mapping[str, Any] = {
+    "connection": "work",
+    "forge": "gitea",
+    "repository": {"id": "12", "name": "acme/shop"},
+    "number": 7,
+    "title": "Change something",
+    "body": "",
+    "author": "ana",
+    "labels": [],
+    "draft": False,
+    "state": "open",
+    "head": {"ref": "something", "sha": "a" * 40, "repository": "acme/shop", "fork": False},
+    "base": {"ref": "main", "sha": "b" * 40, "protected": True},
+    "stack": None,
+    "mergeable": True,
+    "files": ["README.md"],
+    "commits": [{"message": "Change something"}],
+    "reviews": [],
+    "requested_reviewers": [],
+    "checks": [],
+    "comments": [],
+    "threads": [],
+    "dependencies": [],
+    "created_at": _MOMENT,
+    "updated_at": _MOMENT,
+    "merged_sha": None,
+    "merged_by": None,
+}
+_WORKFLOW: Mapping[str, Any] = {"name": "deploy", "target": "production", "input": {}, "labels": {}, "source": None}
+
+
+def _over(base: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    both = dict(base)
+    for key, value in more.items():
+        here = both.get(key)
+        both[key] = _over(here, value) if isinstance(here, Mapping) and isinstance(value, Mapping) else value
+    return both
+
+
+def _connection_of(document: Mapping[str, Any]) -> str:
+    change = document.get("change")
+    return str(change.get("connection")) if isinstance(change, Mapping) else "work"
+
+
+def _change(change: Mapping[str, Any]) -> dict[str, Any]:
+    complete = dict(change)
+    connection, repository = str(change["connection"]), change["repository"]
+    if isinstance(repository, Mapping):
+        complete["repository"] = {"ref": f"repository:{connection}/{repository.get('id')}", **repository}
+        complete.setdefault("url", f"https://forge.example/{repository.get('name')}/pulls/{change['number']}")
+    complete["author"] = _person(change["author"], connection)
+    complete["merged_by"] = _person(change["merged_by"], connection)
+    for key, item in _ITEMS.items():
+        if isinstance(change[key], list):
+            complete[key] = [item(each, complete) for each in change[key]]
+    return complete
+
+
+def _person(given: Any, connection: str) -> Any:
+    """A login alone, or with some of the rest; the id is the login unless it is given."""
+    actor = {"login": given} if isinstance(given, str) else given
+    if not isinstance(actor, Mapping) or "login" not in actor:
+        return given
+    complete = {"id": actor["login"], "kind": "user", **actor}
+    return {"ref": f"user:{connection}/{complete['id']}", **complete}
+
+
+def _actor(given: Any, change: Mapping[str, Any]) -> Any:
+    return _person(given, str(change["connection"]))
+
+
+def _file(given: Any, change: Mapping[str, Any]) -> Any:
+    file = {"path": given} if isinstance(given, str) else given
+    return {"status": "modified", "previous_path": None, "additions": 1, "deletions": 0, **file} if isinstance(file, Mapping) else file
+
+
+def _signature(given: Any, change: Mapping[str, Any]) -> Any:
+    signature = {"actor": given} if isinstance(given, str) else given
+    if not isinstance(signature, Mapping):
+        return given
+    actor = _actor(signature.get("actor"), change)
+    login = actor.get("login", "somebody") if isinstance(actor, Mapping) else "somebody"
+    return {"name": login, "email": f"{login}@example.org", **signature, "actor": actor}
+
+
+def _commit(given: Any, change: Mapping[str, Any]) -> Any:
+    if not isinstance(given, Mapping):
+        return given
+    author = change["author"]
+    by = author.get("login") if isinstance(author, Mapping) else None
+    sha = hashlib.sha1(str(given.get("message", "")).encode(), usedforsecurity=False).hexdigest()
+    commit = {"sha": sha, "message": "Change something", "author": by, "committer": by, "verified": True, "parents": [], **given}
+    commit = {"via_web": False, "first_seen_at": None, **commit}
+    return {**commit, "author": _signature(commit["author"], change), "committer": _signature(commit["committer"], change)}
+
+
+def _head_sha(change: Mapping[str, Any]) -> Any:
+    head = change["head"]
+    return head.get("sha") if isinstance(head, Mapping) else None
+
+
+def _review(given: Any, change: Mapping[str, Any]) -> Any:
+    if not isinstance(given, Mapping):
+        return given
+    defaults = {"state": "approved", "commit_sha": _head_sha(change), "submitted_at": _MOMENT, "dismissed": False}
+    return _with_user({**defaults, **given}, change)
+
+
+def _check(given: Any, change: Mapping[str, Any]) -> Any:
+    check = {"name": given} if isinstance(given, str) else given
+    if not isinstance(check, Mapping):
+        return given
+    conclusion = None if check.get("state") == "pending" else "success"
+    return {"state": "completed", "conclusion": conclusion, "source": None, "sha": _head_sha(change), "url": None, **check}
+
+
+def _comment(given: Any, change: Mapping[str, Any]) -> Any:
+    return _with_user({"body": "", "created_at": _MOMENT, "edited": False, **given}, change) if isinstance(given, Mapping) else given
+
+
+def _thread(given: Any, change: Mapping[str, Any]) -> Any:
+    return {"resolved": False, "path": None, **given} if isinstance(given, Mapping) else given
+
+
+def _with_user(given: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    return {**given, **({"user": _actor(given["user"], change)} if "user" in given else {})}
+
+
+_ITEMS: Mapping[str, _Complete] = {
+    "files": _file,
+    "commits": _commit,
+    "reviews": _review,
+    "requested_reviewers": _actor,
+    "checks": _check,
+    "comments": _comment,
+    "threads": _thread,
+}

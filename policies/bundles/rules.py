@@ -1,0 +1,131 @@
+"""The checks on a bundle's Rego that need only its syntax tree. Each yields what is wrong, and where."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from policies.bundles.builtins import ALLOWED, REFUSED
+from policies.bundles.syntax import Module, Places, Program, Ref, Rule, mentioned, metadata_of, nodes, ref_of, references
+from policies.engines.reserved import RESERVED_ROOTS
+from policies.errors import Problem
+from policies.model import Json
+
+COUNTS = re.compile(r"(deny|violation|warn|hold)(_[A-Za-z0-9_]+)?")
+"""Names of rules whose values decide: conftest's and Gatekeeper's conventions, and `hold`."""
+EVALUATED = re.compile(rf"{COUNTS.pattern}|questions|expires")
+"""Names of all rules the gateway evaluates."""
+
+
+def reserved_names(module: Module) -> Iterator[Problem]:
+    """Packages that belong to the gateway or to OPA itself."""
+    if module.package and module.package[0] in RESERVED_ROOTS:
+        message = f"expected a package of the bundle's own, found {module.package_name}: {module.package[0]} is reserved"
+        yield Problem(path=module.path, line=Places(module).package(), message=message, advice="give the package another first name")
+
+
+def refused_builtins(module: Module, program: Program) -> Iterator[Problem]:
+    """Every reference to a builtin that is not on the allow-list, called or not."""
+    places = Places(module)
+    for ref in _each(references(module.tree)):
+        if ref.dotted in REFUSED:
+            for line in places.ref(ref):
+                message = f"{ref.dotted} is not available to policies: {REFUSED[str(ref.dotted)]}"
+                yield Problem(path=module.path, line=line, message=message)
+    for rule in module.rules:
+        for ref in _each(_unknown_functions(rule, module, program)):
+            message = f"{ref.dotted} is no function of this bundle, and not among the builtins available to policies"
+            yield Problem(path=module.path, line=places.ref(ref, rule)[0], message=message)
+
+
+def _unknown_functions(rule: Rule, module: Module, program: Program) -> Iterator[Ref]:
+    known = {"input", "data", *(imported.alias for imported in module.imports), *program.names_of(module.package)}
+    known |= {str(node["value"]) for node in _loose_variables(rule.node)}
+    for ref in _called_or_replaced(rule):
+        if ref.dotted is not None and ref.root not in known and ref.dotted not in ALLOWED and ref.dotted not in REFUSED:
+            yield ref
+
+
+def _called_or_replaced(rule: Rule) -> Iterator[Ref]:
+    for node in nodes(rule.node):
+        if node.get("type") == "call":
+            yield ref_of(node["value"][0])
+        if isinstance(node.get("terms"), list):
+            yield ref_of(node["terms"][0])
+        for clause in node.get("with") or ():
+            for side in (clause["target"], clause["value"]):
+                if side["type"] in ("ref", "var"):
+                    yield ref_of(side)
+
+
+def _loose_variables(node: Json | Mapping[str, object]) -> Iterator[Mapping[str, object]]:
+    """Variables that stand by themselves, not at the head of a reference: those a rule may have bound."""
+    replaced = {id(clause[side]) for here in nodes(node) for clause in here.get("with") or () for side in ("target", "value")}
+    heads = {id(here["value"][0]) for here in nodes(node) if here.get("type") == "ref"}
+    return (here for here in nodes(node) if here.get("type") == "var" and id(here) not in heads | replaced)
+
+
+def own_schemas(module: Module) -> Iterator[Problem]:
+    """METADATA that brings schemas of its own: they could name addresses to fetch, and hide a typo from the check."""
+    for block in metadata_of(module):
+        if "schemas" in (block.content or {}):
+            message = "METADATA with schemas: input is checked against the gateway's own schema"
+            yield Problem(path=module.path, line=block.row, message=message, advice="remove the key schemas")
+
+
+def wrong_shapes(module: Module) -> Iterator[Problem]:
+    """Rules that decide but can never be a set: every evaluation of them would be undecided."""
+    places = Places(module)
+    for rule in module.rules:
+        if EVALUATED.fullmatch(rule.name) and (found := _not_a_set(rule)) is not None:
+            message = f"{rule.name}: expected a set of messages, found {found}"
+            example = "questions contains admit.question(…) if …" if rule.name == "questions" else f'{rule.name} contains "why" if …'
+            yield Problem(path=module.path, line=places.rule(rule), message=message, advice=f"write: {example}")
+
+
+def _not_a_set(rule: Rule) -> str | None:
+    if rule.arguments:
+        return "a function"
+    if rule.is_set:
+        return None
+    if len(rule.head.get("ref") or ()) > 1:
+        return "an object with keys"
+    value = rule.head.get("value") or {}
+    match value.get("type"):
+        case "boolean" | "string" | "number" | "null" | "array" | "object" as kind:
+            return f"a {kind}" if kind not in ("array", "object", "null") else f"an {kind}" if kind != "null" else "null"
+    return None
+
+
+def questions_that_read_answers(package: tuple[str, ...], program: Program) -> Iterator[Problem]:
+    """`questions` runs before there are answers: it may not look at `input.relations`, itself or through other rules."""
+    for module, rule in program.behind((*package, "questions")):
+        places = Places(module)
+        for ref in _each(mentioned(rule.node)):
+            meant = program.absolute(ref, module)
+            reads = meant.root == "input" and meant.steps[:1] == ("relations",)
+            if reads or (meant.root == "data" and meant.steps[:2] == ("admit", "related")):
+                through = "" if rule.name == "questions" else f" through {rule.name}"
+                message = f"questions reads the answers{through} ({ref}), but is evaluated before there are any"
+                advice = "ask for every relation the policy may look at"
+                yield Problem(path=module.path, line=places.ref(ref, rule)[0], message=message, advice=advice)
+
+
+def data_under_rules(data: Json, program: Program) -> Iterator[Problem]:
+    """Data that lies where a rule does: OPA would show only one of the two."""
+    for path in program.paths():
+        value: Json = data
+        for number, step in enumerate(path):
+            if not isinstance(value, dict):
+                break
+            if step not in value:
+                break
+            value = value[step]
+            if number == len(path) - 1 or not isinstance(value, dict):
+                module, rule = program.rules(path)[0]
+                message = f"expected a rule or data, found both at data.{'.'.join(path[: number + 1])}"
+                yield Problem(path=module.path, line=Places(module).rule(rule), message=message, advice="rename one of them")
+
+
+def _each(refs: Iterator[Ref]) -> Iterator[Ref]:
+    return iter(dict.fromkeys(refs))

@@ -1,0 +1,73 @@
+"""What a reference means: behind import aliases and names of the same package stand paths of `data` and `input`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TypeAlias
+
+from policies.bundles.syntax.tree import Module, Ref, Rule, mentioned
+
+RulePath: TypeAlias = "tuple[str, ...]"
+"""Package and name: `("merge", "size", "deny")`."""
+
+
+class Program:
+    """All modules of a bundle together, as far as names go."""
+
+    def __init__(self, modules: Iterable[Module]) -> None:
+        self.modules = tuple(modules)
+        self._rules: dict[RulePath, list[tuple[Module, Rule]]] = {}
+        for module in self.modules:
+            for rule in module.rules:
+                self._rules.setdefault((*module.package, rule.name), []).append((module, rule))
+
+    def rules(self, path: RulePath) -> tuple[tuple[Module, Rule], ...]:
+        """Every definition of a rule, in whichever file."""
+        return tuple(self._rules.get(path, ()))
+
+    def paths(self) -> Iterator[RulePath]:
+        """Every rule there is."""
+        return iter(self._rules)
+
+    def names_of(self, package: tuple[str, ...]) -> frozenset[str]:
+        """The rules of a package."""
+        return frozenset(path[-1] for path in self._rules if path[:-1] == package)
+
+    def absolute(self, ref: Ref, module: Module) -> Ref:
+        """The reference behind aliases and package names; itself where it is local or a builtin."""
+        for imported in module.imports:
+            if ref.root == imported.alias:
+                return Ref(root=imported.target.root, steps=(*imported.target.steps, *ref.steps))
+        if ref.root is not None and (*module.package, ref.root) in self._rules:
+            return Ref(root="data", steps=(*module.package, ref.root, *ref.steps))
+        return ref
+
+    def reached(self, ref: Ref) -> Iterator[RulePath]:
+        """The rules an absolute reference may evaluate: the one it goes through, or all below it."""
+        if ref.root != "data":
+            return
+        fixed = static(ref)
+        for path in self._rules:
+            if path == fixed[: len(path)] or fixed == path[: len(fixed)]:
+                yield path
+
+    def behind(self, start: RulePath) -> Iterator[tuple[Module, Rule]]:
+        """A rule's definitions and those of every rule it may evaluate, each once."""
+        seen, waiting = {start}, [start]
+        while waiting:
+            for module, rule in self.rules(waiting.pop()):
+                yield module, rule
+                for ref in mentioned(rule.node):
+                    more = [path for path in self.reached(self.absolute(ref, module)) if path not in seen]
+                    seen.update(more)
+                    waiting.extend(more)
+
+
+def static(ref: Ref) -> tuple[str, ...]:
+    """The steps of a reference up to the first that is not a name."""
+    steps: list[str] = []
+    for step in ref.steps:
+        if not isinstance(step, str):
+            break
+        steps.append(step)
+    return tuple(steps)
