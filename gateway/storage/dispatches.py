@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence as Ordered
+from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Boolean, Column, Connection, Index, Table, select
+from sqlalchemy import BigInteger, Boolean, Column, Connection, Index, Table, delete, select, update
 
 from gateway.domain.dispatch import Dispatch
 from gateway.storage.columns import ExactName, LongText, Milliseconds, Sequence, metadata
@@ -40,6 +41,56 @@ def write_dispatches(connection: Connection, batch: Ordered[Dispatch], *, now_ms
     rows = [_row(dispatch, now_ms) for id, dispatch in by_id.items() if id not in known]
     if rows:
         connection.execute(dispatches.insert(), rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenDispatch:
+    """A `Dispatch` as written: input and payload are JSON text."""
+
+    workflow_id: str
+    workflow_type: str | None
+    input: str
+    signal: str | None
+    payload: str
+    start_key: str | None
+    delay_ms: int
+
+
+def take_dispatches(connection: Connection, *, limit: int) -> list[WrittenDispatch]:
+    """Those not yet taken, oldest first, marked as taken: they are the caller's to act on in this same transaction.
+
+    The rows are locked as they are read, so a second process waits here and then finds them taken.
+    """
+    waiting = select(dispatches).where(dispatches.c.taken.is_(False)).order_by(dispatches.c.ord).limit(limit).with_for_update()
+    rows = connection.execute(waiting).all()
+    if rows:
+        connection.execute(update(dispatches).where(dispatches.c.ord.in_([row.ord for row in rows])).values(taken=True))
+    return [
+        WrittenDispatch(
+            workflow_id=row.workflow_id,
+            workflow_type=row.workflow_type,
+            input=row.input,
+            signal=row.signal,
+            payload=row.payload,
+            start_key=row.start_key,
+            delay_ms=row.delay_ms,
+        )
+        for row in rows
+    ]
+
+
+def has_dispatches(connection: Connection) -> bool:
+    """Whether any waits to be taken."""
+    return connection.scalar(select(dispatches.c.ord).where(dispatches.c.taken.is_(False)).limit(1)) is not None
+
+
+def forget_dispatches(connection: Connection, *, before_ms: int, limit: int) -> int:
+    """Drop the tombstones of those written before; how many. An id dropped here would be new if written again."""
+    old = select(dispatches.c.ord).where(dispatches.c.taken.is_(True), dispatches.c.created_at < before_ms).limit(limit)
+    ords = list(connection.scalars(old))
+    if ords:
+        connection.execute(delete(dispatches).where(dispatches.c.ord.in_(ords)))
+    return len(ords)
 
 
 def _row(dispatch: Dispatch, now_ms: int) -> dict[str, object]:

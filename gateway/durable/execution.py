@@ -1,0 +1,419 @@
+"""The pure fold of a history over a workflow: used for running, for recovery and for audit replay alike.
+
+`Execution(workflow, events)` drives the coroutine through what its history says happened: every outcome event resumes
+the branch that waits for it, and every command the code then asks for must be what the history recorded as asked for.
+A difference in kind, name or arguments raises NonDeterministic with both sides. Past the end of the history the same
+object goes on live: `record` adds an event, applies it, and adds the intents and the ending that follow from it.
+
+No clock, no socket, no event loop: a coroutine that awaits anything but its context fails.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+from uuid import UUID, uuid5
+
+from gateway.durable.commands import Branch, Command, ContinuedAsNew, RunActivity, schedule_from_document
+from gateway.durable.context import Context
+from gateway.durable.payloads import attributes_text, decoded, encoded
+from gateway.durable.port import ActivityFailed, HistoryEvent, NonDeterministic, RetrySchedule, Signal, Workflow
+from gateway.durable.revival import effective
+from policies.model import Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    result: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """commands: the activities whose failure ended the run; empty if the workflow failed by itself."""
+
+    kind: str
+    message: str
+    commands: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Continued:
+    input: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled:
+    by: str
+
+
+Ending: TypeAlias = Completed | Failed | Continued | Cancelled
+
+
+@dataclass(slots=True, eq=False)
+class _Strand:
+    """A coroutine being driven: the workflow itself, or one branch of a gather. `path` names it for good."""
+
+    coroutine: Coroutine[Any, Any, Json]
+    path: str
+    parent: Pending | None = None
+    place: int = 0
+    issued: int = 0
+    uuids: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Pending:
+    """A command without an outcome.
+
+    due: when a timer fires, a wait ends, the next attempt may start. underway: an attempt has been started and nothing
+    is known of it yet. since: when the command was recorded.
+    """
+
+    id: str
+    command: Command
+    strand: _Strand
+    due: datetime | None = None
+    since: datetime | None = None
+    underway: bool = False
+    failures: int = 0
+    lost: int = 0
+    schedule: RetrySchedule | None = None
+    branches: list[Any] | None = None
+    open: int = 0
+    errors: list[Exception] | None = None
+
+    def __str__(self) -> str:
+        return f"command {self.id}: {self.command.intent} {attributes_text(self.command.identity())}"
+
+
+class Execution:
+    """One run of a workflow, folded from its history. Close it when done with it."""
+
+    def __init__(self, workflow: Workflow, events: Sequence[HistoryEvent]) -> None:
+        if not events or events[0].kind != "WorkflowStarted":
+            raise NonDeterministic(f"history: expected WorkflowStarted first, found {events[0].kind if events else 'nothing'}")
+        self.events = list(events)
+        self.uncommitted: list[HistoryEvent] = []
+        self.pending: dict[str, Pending] = {}
+        self._unrecorded: dict[str, Pending] = {}
+        self.ending: Ending | None = None
+        self.now = events[0].at
+        self.workflow_id = str(events[0].attributes["workflow_id"])
+        self.run_id = str(events[0].attributes["run_id"])
+        self._workflow = workflow
+        self._strands: dict[str, _Strand] = {}
+        self._queue: deque[tuple[_Strand, Any, Exception | None]] = deque()
+        self._versions: dict[str, int] = {}
+        self._marked = {str(e.attributes["marker"]): _whole(e.attributes["version"]) for e in events if e.kind == "VersionMarked"}
+        self._new_marks: list[tuple[str, int]] = []
+        self._current: _Strand | None = None
+        self._over = False
+        self._ahead = 0
+        try:
+            self._replay(effective(events))
+        except BaseException:
+            self.close()
+            raise
+
+    def _replay(self, events: Sequence[HistoryEvent]) -> None:
+        for position, event in enumerate(events, start=1):
+            self._ahead = len(events) - position
+            self._apply(event)
+
+    # --- what the engine uses ----------------------------------------------------------
+
+    @property
+    def sequence(self) -> int:
+        """The number of the last event."""
+        return len(self.events)
+
+    def record(self, kind: str, attributes: Mapping[str, Any], at: datetime) -> None:
+        """Add an event, apply it, and add what follows from it. A clock that went backwards does not show in a history."""
+        self._append(kind, attributes, at)
+        self._apply(self.events[-1])
+        self.settle(at)
+
+    def settle(self, at: datetime) -> None:
+        """Record what the code has asked for since, and how it ended."""
+        for marker, version in self._new_marks:
+            self._append("VersionMarked", {"marker": marker, "version": version}, at)
+        self._new_marks.clear()
+        for pending in list(self._unrecorded.values()):
+            self._append(pending.command.intent, {"command": pending.id, **pending.command.attributes(at)}, at)
+            self._confirm(self.events[-1])
+        if self.ending is not None and not self._over:
+            self._over = True
+            self._append(*_ending_event(self.ending), at)
+
+    def committed(self) -> None:
+        """What was new has been written."""
+        self.uncommitted.clear()
+
+    def close(self) -> None:
+        """Let go of the coroutines."""
+        for strand in self._strands.values():
+            with suppress(RuntimeError, Exception):  # a workflow's own `finally` that awaits or raises: nobody listens any more
+                strand.coroutine.close()
+        self._queue.clear()
+
+    # --- what the context uses ---------------------------------------------------------
+
+    def next_uuid(self) -> UUID:
+        strand = self._current
+        assert strand is not None  # only a workflow's own code asks
+        strand.uuids += 1
+        return uuid5(UUID(self.run_id), f"{strand.path}#{strand.uuids}")
+
+    def version(self, marker: str, newest: int) -> int:
+        if marker not in self._versions:
+            if marker in self._marked:
+                self._versions[marker] = self._marked[marker]
+            elif self._ahead:
+                self._versions[marker] = 0  # history goes on: the code that wrote it passed here without a marker
+            else:
+                self._versions[marker] = newest
+                self._new_marks.append((marker, newest))
+        return self._versions[marker]
+
+    # --- the fold ----------------------------------------------------------------------
+
+    def _append(self, kind: str, attributes: Mapping[str, Any], at: datetime) -> None:
+        written: Any = decoded(attributes_text(attributes))
+        moment = max(at.replace(microsecond=at.microsecond // 1000 * 1000), self.events[-1].at)  # what databases keep
+        event = HistoryEvent(sequence=len(self.events) + 1, at=moment, kind=kind, attributes=written)
+        self.events.append(event)
+        self.uncommitted.append(event)
+
+    def _apply(self, event: HistoryEvent) -> None:
+        attributes: Mapping[str, Any] = event.attributes
+        if event.kind in _INTENTS:
+            self._confirm(event)
+            return
+        if event.kind in _ENDINGS:
+            self._check_ending(event)
+            return
+        if event.kind not in _NOTES:
+            self._check_all_recorded(event)
+            self.now = event.at
+        match event.kind:
+            case "WorkflowStarted":
+                self._begin(self._workflow(Context(self), attributes["input"]), "", None, 0)
+            case "ActivityCompleted":
+                self._resolve(event, value=attributes["result"])
+            case "ActivityFailed":
+                self._resolve(event, error=_activity_failed(attributes))
+            case "AttemptFailed":
+                pending = self._waiting(event)
+                pending.underway = False
+                pending.failures += 1
+                pending.due = _moment(attributes["next_at"])
+            case "AttemptLost":
+                pending = self._waiting(event)
+                pending.underway = False
+                pending.lost += 1
+                pending.due = event.at
+            case "AttemptStarted":
+                self._waiting(event).underway = True
+            case "HandedOver":
+                self._waiting(event).underway = False
+            case "RetryRequested":
+                self._waiting(event).due = event.at
+            case "ScheduleChanged":
+                pending = self._waiting(event)
+                pending.schedule = schedule_from_document(attributes["schedule"])
+                pending.due = _moment(attributes["next_at"])
+            case "TimerFired" | "WaitTimedOut":
+                self._resolve(event, value=None)
+            case "SignalConsumed":
+                self._resolve(event, value=Signal(name=attributes["name"], payload=attributes["payload"]))
+            case "CancelRequested":
+                self.ending = Cancelled(by=attributes["by"])
+            case "VersionMarked" | "SignalDropped":
+                pass
+            case other:
+                raise NonDeterministic(f"history: event {event.sequence} is '{other}', which this code does not know; code: older than it")
+        self._drain()
+
+    def _drain(self) -> None:
+        while self._queue and self.ending is None:
+            strand, value, error = self._queue.popleft()
+            self._current = strand
+            try:
+                command = strand.coroutine.send(value) if error is None else strand.coroutine.throw(error)
+            except StopIteration as stop:
+                self._strand_ended(strand, stop.value, None)
+            except ContinuedAsNew as request:
+                self.ending = Continued(input=request.input)
+            except NonDeterministic:
+                raise
+            except Exception as problem:  # the workflow's own edge: whatever it raises is how it ended
+                self._strand_ended(strand, None, problem)
+            else:
+                self._issue(strand, command)
+        if self.ending is not None:
+            self._unrecorded.clear()
+
+    def _issue(self, strand: _Strand, command: Any) -> None:
+        if not isinstance(command, Command):
+            misuse = TypeError(f"a workflow may await only what its context offers, found {type(command).__name__}")
+            self._queue.appendleft((strand, None, misuse))
+            return
+        strand.issued += 1
+        pending = Pending(id=f"{strand.path}{strand.issued}", command=command, strand=strand)
+        self.pending[pending.id] = self._unrecorded[pending.id] = pending
+        if isinstance(command, RunActivity):
+            pending.schedule = command.schedule
+        if isinstance(command, Branch):
+            pending.branches, pending.open, pending.errors = [None] * len(command.branches), len(command.branches), []
+            for place, coroutine in enumerate(command.branches):
+                self._begin(coroutine, f"{pending.id}/{place}/", pending, place)
+            self._join_if_done(pending)
+
+    def _begin(self, coroutine: Coroutine[Any, Any, Json], path: str, parent: Pending | None, place: int) -> None:
+        strand = _Strand(coroutine=coroutine, path=path, parent=parent, place=place)
+        self._strands[path] = strand
+        self._queue.append((strand, None, None))
+
+    def _strand_ended(self, strand: _Strand, value: Json, error: Exception | None) -> None:
+        del self._strands[strand.path]
+        if strand.parent is None:
+            self.ending = _own_ending(value, error)
+            return
+        gather = strand.parent
+        assert gather.branches is not None
+        assert gather.errors is not None
+        gather.branches[strand.place] = value
+        gather.open -= 1
+        if error is not None:
+            gather.errors.append(error)
+        self._join_if_done(gather)
+
+    def _join_if_done(self, gather: Pending) -> None:
+        if gather.open:
+            return
+        assert gather.errors is not None
+        del self.pending[gather.id]
+        self._unrecorded.pop(gather.id, None)  # joined before it was written down: no event needs to say so
+        if gather.errors:
+            self._queue.append((gather.strand, None, _first_of(gather.errors)))
+        else:
+            self._queue.append((gather.strand, gather.branches, None))
+
+    # --- history against code ------------------------------------------------------------
+
+    def _waiting(self, event: HistoryEvent) -> Pending:
+        pending = self.pending.get(str(event.attributes["command"]))
+        if pending is None:
+            raise NonDeterministic(f"history: {_shown(event)}; code: {self._asked()}")
+        return pending
+
+    def _resolve(self, event: HistoryEvent, *, value: Any = None, error: Exception | None = None) -> None:
+        pending = self._waiting(event)
+        if event.kind not in _OUTCOMES[pending.command.intent]:
+            raise NonDeterministic(f"history: {_shown(event)}; code: {pending}")
+        del self.pending[pending.id]
+        self._queue.append((pending.strand, value, error))
+
+    def _confirm(self, event: HistoryEvent) -> None:
+        pending = self._waiting(event)
+        identity = pending.command.identity()
+        if event.kind != pending.command.intent or any(event.attributes.get(key) != value for key, value in identity.items()):
+            raise NonDeterministic(f"history: {_shown(event)}; code: {pending}")
+        self._unrecorded.pop(pending.id, None)
+        pending.since = event.at
+        pending.due = pending.command.due(event.at)
+        pending.underway = isinstance(pending.command, RunActivity)
+
+    def _check_all_recorded(self, event: HistoryEvent) -> None:
+        for pending in self._unrecorded.values():
+            raise NonDeterministic(f"history: {_shown(event)}; code: {pending}")
+
+    def _check_ending(self, event: HistoryEvent) -> None:
+        self._check_all_recorded(event)
+        if self.ending is None:
+            raise NonDeterministic(f"history: {_shown(event)}; code: {self._asked()}")
+        kind, attributes = _ending_event(self.ending)
+        compared = _COMPARED[event.kind] if event.kind == kind else ()
+        if event.kind != kind or any(event.attributes[key] != decoded(attributes_text({key: attributes[key]}))[key] for key in compared):  # type: ignore[call-overload, index]
+            raise NonDeterministic(f"history: {_shown(event)}; code: {kind} {attributes_text(attributes)}")
+        self._over = True
+
+    def _asked(self) -> str:
+        if self.ending is not None:
+            kind, attributes = _ending_event(self.ending)
+            return f"{kind} {attributes_text(attributes)}"
+        return "; ".join(str(pending) for pending in self.pending.values()) or "nothing"
+
+
+_INTENTS = frozenset({"ActivityScheduled", "TimerStarted", "SignalAwaited", "Branched"})
+_OUTCOMES = {
+    "ActivityScheduled": frozenset({"ActivityCompleted", "ActivityFailed"}),
+    "TimerStarted": frozenset({"TimerFired"}),
+    "SignalAwaited": frozenset({"SignalConsumed", "WaitTimedOut"}),
+    "Branched": frozenset[str](),
+}
+_ENDINGS = frozenset({"WorkflowCompleted", "WorkflowFailed", "WorkflowCancelled", "ContinuedAsNew"})
+_COMPARED = {"WorkflowCompleted": ("result",), "WorkflowFailed": ("kind",), "WorkflowCancelled": (), "ContinuedAsNew": ("input",)}
+_NOTES = frozenset({"VersionMarked", "SignalDropped"})
+"""Kinds that may stand between a command and its intent, and that no code is resumed by."""
+
+
+def _own_ending(value: Json, error: Exception | None) -> Ending:
+    if error is not None:
+        commands = _commands_behind(error)
+        return Failed(kind=type(error).__name__, message=str(error), commands=commands)
+    try:
+        encoded(value, "the workflow's result")
+    except Exception as problem:
+        return Failed(kind=type(problem).__name__, message=str(problem), commands=())
+    return Completed(result=value)
+
+
+def _ending_event(ending: Ending) -> tuple[str, dict[str, Json]]:
+    match ending:
+        case Completed(result=result):
+            return "WorkflowCompleted", {"result": result}
+        case Failed(kind=kind, message=message, commands=commands):
+            return "WorkflowFailed", {"kind": kind, "message": message, "commands": list(commands)}
+        case Continued(input=input):
+            return "ContinuedAsNew", {"input": input}
+        case Cancelled(by=by):
+            return "WorkflowCancelled", {"by": by}
+
+
+def _activity_failed(attributes: Mapping[str, Any]) -> ActivityFailed:
+    failure = ActivityFailed(attributes["activity"], attributes["kind"], attributes["message"], permanent=attributes["permanent"])
+    failure.commands = (attributes["command"],)
+    return failure
+
+
+def _first_of(errors: list[Exception]) -> Exception:
+    """The failure a gather raises: the first to happen, which knows of the others."""
+    first = errors[0]
+    if isinstance(first, ActivityFailed):
+        first.commands = tuple(command for error in errors for command in _commands_behind(error))
+    return first
+
+
+def _commands_behind(error: BaseException | None) -> tuple[str, ...]:
+    while error is not None:
+        if isinstance(error, ActivityFailed):
+            return error.commands
+        error = error.__cause__ or error.__context__
+    return ()
+
+
+def _shown(event: HistoryEvent) -> str:
+    return f"event {event.sequence}: {event.kind} {attributes_text(event.attributes)}"
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _whole(value: Any) -> int:
+    return int(value)

@@ -1,0 +1,140 @@
+"""Which runs this process takes, and how it takes over those of a process that died.
+
+A claim is a guarded write: of what two processes want, one gets it. What is due comes before what is late, in the
+order it fell due.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, update
+
+from gateway.durable.payloads import decoded
+from gateway.durable.port import HistoryEvent, WorkflowStatus
+from gateway.durable.sql.inbox import read_inboxes
+from gateway.durable.sql.tables import events, owners, runs
+from gateway.durable.stepping import Received
+from gateway.storage.columns import from_ms
+
+_WAITING = (WorkflowStatus.READY.value, WorkflowStatus.PARKED.value)
+_DUE = and_(runs.c.status.in_(_WAITING), runs.c.wake_at <= bindparam("now"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A run that is ours, with all it needs to go on."""
+
+    run_id: str
+    workflow_id: str
+    type: str
+    events: tuple[HistoryEvent, ...]
+    seen: int
+    inbox: tuple[Received, ...]
+
+
+def claim(connection: Connection, owner: str, now_ms: int, limit: int) -> list[tuple[str, str, str]]:
+    """The unit of work: take up to `limit` due runs; (run, workflow, type) of each."""
+    due = select(runs.c.run_id).where(_DUE).order_by(runs.c.wake_at, runs.c.ord).limit(limit)
+    wanted = list(connection.scalars(due, {"now": now_ms}))
+    if not wanted:
+        return []
+    locked = select(runs.c.run_id, runs.c.workflow_id, runs.c.type).where(runs.c.run_id.in_(wanted), _DUE).order_by(runs.c.run_id)
+    rows = connection.execute(locked.with_for_update(), {"now": now_ms}).all()
+    mine = [row.run_id for row in rows]
+    if mine:
+        taken = {"owner": owner, "status": WorkflowStatus.RUNNING.value, "wake_at": None, "error": None}
+        connection.execute(update(runs).where(runs.c.run_id.in_(mine)).values(**taken))
+    return [(row.run_id, row.workflow_id, row.type) for row in rows]
+
+
+def load(connection: Connection, claimed: Sequence[tuple[str, str, str]]) -> list[Claimed]:
+    """Read what the claimed runs need; nobody else can write their histories."""
+    ids = [run_id for run_id, _, _ in claimed]
+    inboxes = read_inboxes(connection, ids)
+    histories: dict[str, list[HistoryEvent]] = defaultdict(list)
+    for row in connection.execute(select(events).where(events.c.run_id.in_(ids)).order_by(events.c.run_id, events.c.sequence)):
+        histories[row.run_id].append(event_from(row))
+    return [
+        Claimed(
+            run_id=run_id,
+            workflow_id=workflow_id,
+            type=type,
+            events=tuple(histories[run_id]),
+            seen=inboxes[run_id][0],
+            inbox=tuple(inboxes[run_id][1]),
+        )
+        for run_id, workflow_id, type in claimed
+    ]
+
+
+def event_from(row: Any) -> HistoryEvent:
+    """As it was recorded."""
+    attributes: Any = decoded(row.attributes)
+    return HistoryEvent(sequence=row.sequence, at=from_ms(row.at), kind=row.kind, attributes=attributes)
+
+
+def counters(connection: Connection, owner: str) -> dict[str, int]:
+    """The inbox counters of the runs that are ours."""
+    mine = select(runs.c.run_id, runs.c.signals).where(runs.c.owner == owner)
+    return {row.run_id: row.signals for row in connection.execute(mine)}
+
+
+def next_wake(connection: Connection) -> int | None:
+    """When the next waiting run falls due, in milliseconds."""
+    each = (connection.scalar(select(func.min(runs.c.wake_at)).where(runs.c.status == status)) for status in _WAITING)
+    return min((wake_at for wake_at in each if wake_at is not None), default=None)
+
+
+def release(connection: Connection, owner: str, run_ids: Collection[str] | None, now_ms: int) -> int:
+    """Make runs of this owner ready for anybody (None: all of them); how many."""
+    held = [runs.c.owner == owner, runs.c.status == WorkflowStatus.RUNNING.value]
+    if run_ids is not None:
+        held.append(runs.c.run_id.in_(run_ids))
+    locked = list(connection.scalars(select(runs.c.run_id).where(*held).order_by(runs.c.run_id).with_for_update()))
+    if locked:
+        ready = {"owner": None, "status": WorkflowStatus.READY.value, "wake_at": now_ms}
+        connection.execute(update(runs).where(runs.c.run_id.in_(locked)).values(**ready))
+    return len(locked)
+
+
+# --- processes ----------------------------------------------------------------------------
+
+
+def register(connection: Connection, owner: str, now_ms: int) -> None:
+    """Let others know of us."""
+    connection.execute(insert(owners).values(owner=owner, beat=1, beat_at=now_ms))
+
+
+def beat(connection: Connection, owner: str, now_ms: int) -> bool:
+    """We live; False if others have decided otherwise."""
+    alive = update(owners).where(owners.c.owner == owner).values(beat=owners.c.beat + 1, beat_at=now_ms)
+    return connection.execute(alive).rowcount == 1
+
+
+def beats(connection: Connection) -> dict[str, int]:
+    """Every process's beat."""
+    return {row.owner: row.beat for row in connection.execute(select(owners.c.owner, owners.c.beat))}
+
+
+def orphaned(connection: Connection) -> list[str]:
+    """Owners of running runs that are not registered (any more)."""
+    known = select(owners.c.owner)
+    held = select(runs.c.owner).where(runs.c.status == WorkflowStatus.RUNNING.value, runs.c.owner.not_in(known)).distinct()
+    return list(connection.scalars(held))
+
+
+def bury(connection: Connection, owner: str, beat_seen: int, now_ms: int) -> int | None:
+    """Take a process that has not beaten since for dead and make its runs ready; how many, None if it lives."""
+    gone = delete(owners).where(owners.c.owner == owner, owners.c.beat == beat_seen)
+    if connection.execute(gone).rowcount != 1:
+        return None
+    return release(connection, owner, None, now_ms)
+
+
+def unregister(connection: Connection, owner: str) -> None:
+    """Leave; the runs have been released."""
+    connection.execute(delete(owners).where(owners.c.owner == owner))

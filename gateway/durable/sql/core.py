@@ -1,0 +1,137 @@
+"""The port on SQL: what callers use. What runs workflows is `worker.Worker`; this joins the two."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+from sqlalchemy import Connection
+
+from gateway.domain.dispatch import Dispatch
+from gateway.durable.execution import Execution
+from gateway.durable.payloads import encoded
+from gateway.durable.port import Activity, HistoryEvent, UnknownWorkflow, Workflow, WorkflowRun, WorkflowStatus
+from gateway.durable.sql.clock import Clock
+from gateway.durable.sql.inbox import order
+from gateway.durable.sql.intake import Taken, take
+from gateway.durable.sql.reading import find_history, find_run, list_runs
+from gateway.durable.sql.worker import Worker
+from gateway.storage.database import Database
+from gateway.storage.dispatches import write_dispatches
+
+
+class SqlDurableCore:
+    """The durable core in one SQL database; any number of processes may share it.
+
+    owner: a name for this process in logs and in the database (None: host and process id).
+    poll: seconds between looks for what other processes wrote. lease: seconds without a sign of life after which a
+    process is taken for dead. concurrency: runs in memory, and attempts under way, at once.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        workflows: Mapping[str, Workflow],
+        activities: Mapping[str, Activity],
+        owner: str | None = None,
+        poll: float = 0.5,
+        lease: float = 10.0,
+        concurrency: int = 32,
+    ) -> None:
+        self._database = database
+        self._workflows = workflows
+        self._clock = Clock()
+        self._poll = poll
+        self._ended: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._worker = Worker(
+            database=database,
+            workflows=workflows,
+            activities=activities,
+            clock=self._clock,
+            name=owner,
+            poll=poll,
+            lease=lease,
+            concurrency=concurrency,
+            on_end=self._tell,
+        )
+
+    async def start(self) -> None:
+        await self._worker.start()
+
+    async def stop(self, *, grace: float = 10.0) -> None:
+        await self._worker.stop(grace)
+
+    def wake(self) -> None:
+        self._worker.wake()
+
+    async def dispatch(self, dispatch: Dispatch) -> None:
+        if dispatch.workflow_type is not None and dispatch.workflow_type not in self._workflows:
+            raise UnknownWorkflow(f"no workflow '{dispatch.workflow_type}'; there are {', '.join(sorted(self._workflows))}")
+        encoded(dispatch.input, "the input")
+        encoded(dispatch.payload, "the signal's payload")
+        now_ms = self._clock.now_ms()
+
+        def write_and_take(connection: Connection) -> Taken:
+            write_dispatches(connection, [dispatch], now_ms=now_ms)
+            return take(connection, now_ms)
+
+        taken = await self._database.write(write_and_take)
+        self._worker.taken(taken)
+
+    async def result(self, workflow_id: str, *, timeout: float) -> WorkflowRun:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        while True:
+            ended = self._ended[workflow_id]
+            run = await self._found(workflow_id, last_try=loop.time() >= deadline)
+            if run is not None and (run.status.ended or loop.time() >= deadline):
+                self._ended.pop(workflow_id, None)
+                return run
+            with suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), min(self._poll, max(0.0, deadline - loop.time())))
+
+    async def _found(self, workflow_id: str, *, last_try: bool) -> WorkflowRun | None:
+        try:
+            return await self.describe(workflow_id)
+        except UnknownWorkflow:
+            if last_try:
+                self._ended.pop(workflow_id, None)
+                raise
+            return None
+
+    def _tell(self, workflow_id: str) -> None:
+        waiting = self._ended.pop(workflow_id, None)
+        if waiting is not None:
+            waiting.set()
+
+    async def describe(self, workflow_id: str, run_id: str | None = None) -> WorkflowRun:
+        return await self._database.read(lambda connection: find_run(connection, workflow_id, run_id))
+
+    async def history(self, workflow_id: str, run_id: str | None = None) -> Sequence[HistoryEvent]:
+        _, events = await self._database.read(lambda connection: find_history(connection, workflow_id, run_id))
+        return events
+
+    async def replay(self, workflow_id: str, run_id: str | None = None) -> WorkflowRun:
+        run, events = await self._database.read(lambda connection: find_history(connection, workflow_id, run_id))
+        workflow = self._workflows.get(run.type)
+        if workflow is None:
+            raise UnknownWorkflow(f"no workflow '{run.type}' in this code; there are {', '.join(sorted(self._workflows))}")
+        Execution(workflow, events).close()
+        return run
+
+    async def list(self, *, type: str | None = None, status: WorkflowStatus | None = None, limit: int = 100) -> Sequence[WorkflowRun]:
+        return await self._database.read(lambda connection: list_runs(connection, type, status, limit))
+
+    async def cancel(self, workflow_id: str) -> None:
+        await self._order(workflow_id, "cancel", {"by": "an operator"})
+
+    async def _order(self, workflow_id: str, name: str, details: dict[str, str]) -> None:
+        now_ms, text = self._clock.now_ms(), encoded(dict(details), "the order")
+        run_id = await self._database.write(lambda connection: order(connection, workflow_id, name, text, now_ms))
+        if run_id is None:
+            await self.describe(workflow_id)  # raises where nothing is known; an ended run stays as it ended
+        else:
+            self._worker.signalled({run_id})

@@ -1,0 +1,217 @@
+"""What runs workflows in this process: takes dispatches, claims what is due, keeps alive, lets go.
+
+Two loops. One looks for work whenever something wakes it, something falls due, or the poll has passed. The other beats,
+watches the other processes' beats, and takes over from the dead. Finding that others took *us* for dead, it starts
+again under a new name: everything held under the old one is fenced off already.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from functools import partial
+
+import structlog
+from sqlalchemy import Connection
+
+from gateway.durable.port import Activity, Workflow
+from gateway.durable.sql.claims import beat, beats, bury, claim, counters, load, next_wake, orphaned, register, release, unregister
+from gateway.durable.sql.clock import Clock, elapsed
+from gateway.durable.sql.identity import new_owner
+from gateway.durable.sql.inbox import read_inboxes
+from gateway.durable.sql.intake import Taken, take
+from gateway.durable.sql.journal import Journal
+from gateway.durable.sql.liveness import Watch
+from gateway.durable.sql.resident import Resident, Surroundings
+from gateway.durable.stepping import Received
+from gateway.errors import DatabaseUnavailable
+from gateway.storage.database import Database
+from gateway.storage.dispatches import has_dispatches
+
+log = structlog.get_logger(__name__)
+
+
+class Worker:
+    """One process's share of the work. `on_end` is told the id of every workflow whose run ends here."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        workflows: Mapping[str, Workflow],
+        activities: Mapping[str, Activity],
+        clock: Clock,
+        name: str | None,
+        poll: float,
+        lease: float,
+        concurrency: int,
+        on_end: Callable[[str], None],
+    ) -> None:
+        self._database = database
+        self._workflows = workflows
+        self._activities = activities
+        self._clock = clock
+        self._name = name
+        self._poll = poll
+        self._lease = lease
+        self._concurrency = concurrency
+        self._on_end = on_end
+        self._owner = ""
+        self._residents: dict[str, Resident] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loops: list[asyncio.Task[None]] = []
+        self._awake = asyncio.Event()
+        self._watch = Watch(lease)
+        self._stopping = False
+
+    # --- from outside ----------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Become known, then begin to take work."""
+        self._stopping = False
+        await self._become_known()
+        self._loops = [asyncio.create_task(self._look_for_work()), asyncio.create_task(self._keep_alive())]
+
+    async def stop(self, grace: float) -> None:
+        """Take no more; attempts under way have `grace` seconds; the rest is handed over."""
+        if not self._loops:
+            return
+        self._stopping = True
+        for resident in self._residents.values():
+            resident.leave()
+        await self._gone(grace)
+        for resident in self._residents.values():
+            resident.leave(at_once=True)
+        await self._gone(max(1.0, self._lease))
+        for task in [*self._loops, *self._tasks]:
+            task.cancel()
+        await asyncio.gather(*self._loops, *self._tasks, return_exceptions=True)
+        self._loops = []
+        with suppress(DatabaseUnavailable):  # then others notice by our silence
+            await self._database.write(self._depart)
+
+    def wake(self) -> None:
+        """Look now."""
+        self._awake.set()
+
+    def taken(self, taken: Taken) -> None:
+        """Dispatches were taken outside the loop."""
+        self.signalled(taken.signalled)
+        self.wake()
+
+    def signalled(self, run_ids: Collection[str]) -> None:
+        """These runs' inboxes grew."""
+        for run_id in run_ids:
+            if run_id in self._residents:
+                self._residents[run_id].signalled()
+        self.wake()
+
+    # --- looking for work --------------------------------------------------------------------
+
+    async def _look_for_work(self) -> None:
+        while not self._stopping:
+            try:
+                seconds = await self._round()
+            except DatabaseUnavailable as problem:
+                log.warning("the durable core waits for the database", problem=str(problem))
+                seconds = self._poll
+            if seconds > 0:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._awake.wait(), seconds)
+            self._awake.clear()
+
+    async def _round(self) -> float:
+        """Take and claim what there is; seconds until the next look."""
+        waiting, next_at, ours = await self._database.read(self._survey)
+        await self._compare(ours)
+        now, room = self._clock.now_ms(), self._concurrency - len(self._residents)
+        due = next_at is not None and next_at <= now and room > 0
+        if not waiting and not due:
+            until_next = self._poll if next_at is None or room <= 0 else (next_at - now) / 1000
+            return min(self._poll, max(until_next, 0.001))
+        taken, claimed = await self._database.write(lambda connection: (take(connection, now), claim(connection, self._owner, now, room)))
+        self.signalled(taken.signalled)
+        for each in await self._database.read(lambda connection: load(connection, claimed)) if claimed else []:
+            self._admit(Resident(each, self._around), each.workflow_id)
+        return 0
+
+    def _survey(self, connection: Connection) -> tuple[bool, int | None, dict[str, int]]:
+        return has_dispatches(connection), next_wake(connection), counters(connection, self._owner) if self._residents else {}
+
+    async def _compare(self, ours: Mapping[str, int]) -> None:
+        for run_id, counter in ours.items():
+            if run_id in self._residents:
+                self._residents[run_id].signalled(counter)
+
+    def _admit(self, resident: Resident, workflow_id: str) -> None:
+        self._residents[resident.run_id] = resident
+        task = asyncio.create_task(resident.run(), name=f"workflow {workflow_id}")
+        self._tasks.add(task)
+        task.add_done_callback(lambda task: self._left(task, resident, workflow_id))
+
+    def _left(self, task: asyncio.Task[None], resident: Resident, workflow_id: str) -> None:
+        self._tasks.discard(task)
+        if self._residents.get(resident.run_id) is resident:
+            del self._residents[resident.run_id]
+        if not task.cancelled() and task.exception() is not None:
+            log.error("run left memory by a fault of the engine", workflow=workflow_id, run=resident.run_id, exc_info=task.exception())
+        if resident.ended:
+            self._on_end(workflow_id)
+        self.wake()
+
+    async def _gone(self, seconds: float) -> None:
+        if self._tasks:
+            await asyncio.wait(list(self._tasks), timeout=seconds)
+
+    # --- being alive ---------------------------------------------------------------------------
+
+    async def _keep_alive(self) -> None:
+        while True:
+            await asyncio.sleep(self._lease / 4)
+            try:
+                if not await self._database.write(lambda connection: beat(connection, self._owner, self._clock.now_ms())):
+                    await self._start_again()
+                await self._take_over()
+            except DatabaseUnavailable as problem:
+                log.warning("no sign of life could be given", problem=str(problem))
+
+    async def _become_known(self) -> None:
+        self._owner = new_owner(self._name)
+        await self._database.write(lambda connection: register(connection, self._owner, self._clock.now_ms()))
+        self._around = Surroundings(
+            workflows=self._workflows,
+            activities=self._activities,
+            journal=Journal(self._database, self._owner),
+            clock=self._clock,
+            slots=asyncio.Semaphore(self._concurrency),
+            read_inbox=self._read_inbox,
+        )
+
+    async def _start_again(self) -> None:
+        log.warning("others took this process for dead: letting go of its runs", owner=self._owner, runs=len(self._residents))
+        for task in list(self._tasks):
+            task.cancel()
+        await self._gone(self._lease)
+        await self._become_known()
+
+    async def _take_over(self) -> None:
+        seen = await self._database.read(beats)
+        now = self._clock.now_ms()
+        for owner, last in self._watch.look(seen, elapsed()).items():
+            if owner == self._owner:
+                continue
+            freed = await self._database.write(partial(bury, owner=owner, beat_seen=last, now_ms=now))
+            if freed is not None:
+                log.warning("took over from a dead process", owner=owner, runs=freed)
+                self.wake()
+        for owner in await self._database.read(orphaned):
+            await self._database.write(partial(release, owner=owner, run_ids=None, now_ms=now))
+            self.wake()
+
+    def _depart(self, connection: Connection) -> None:
+        release(connection, self._owner, None, self._clock.now_ms())
+        unregister(connection, self._owner)
+
+    async def _read_inbox(self, run_id: str) -> tuple[int, list[Received]]:
+        return (await self._database.read(lambda connection: read_inboxes(connection, [run_id])))[run_id]
