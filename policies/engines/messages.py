@@ -7,7 +7,8 @@ https://www.openpolicyagent.org/docs/policy-reference#errors
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from policies.errors import Problem
 
@@ -26,6 +27,13 @@ def problems_in(text: str) -> tuple[Problem, ...]:
         body = body.removeprefix(prefix)
     found = [_problem(match) for match in map(_PLACED.match, body.splitlines()) if match is not None]
     return _distinct(found) or (Problem(message=body.strip() or "OPA gave no reason"),)
+
+
+def located(error: Mapping[str, Any]) -> str:
+    """One error of OPA's JSON as the library writes it: `a.rego:6: eval_builtin_error: …`."""
+    place = error.get("location") or {}
+    where = f"{place['file']}:{place['row']}: " if place.get("file") else ""
+    return f"{where}{error.get('code', 'error')}: {error.get('message', '')}"
 
 
 def _problem(match: re.Match[str]) -> Problem:

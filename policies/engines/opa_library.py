@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -18,6 +17,7 @@ from policies.engines import rego_tests
 from policies.engines.checks import refusals
 from policies.engines.frames import Kind
 from policies.engines.messages import problems_in
+from policies.engines.passes import evaluated
 from policies.engines.port import Evaluation, FailureKind, PolicyFailure, PolicyQuery, PolicyValues, TestReport
 from policies.engines.quarantine import Quarantine
 from policies.engines.queries import asked, one_pass, values_of, wrapped
@@ -27,8 +27,6 @@ from policies.model import Digest, EngineInfo, Json
 
 _OPA_VERSION_OF: Mapping[str, str] = {"0.4.4": "1.20.2"}
 """Of the bindings' release: the library cannot say it itself."""
-
-_TRIES_ALONE = 3
 
 
 class OpaLibrary:
@@ -92,22 +90,9 @@ class OpaLibrary:
         self._compiled.add(bundle.digest)
 
     async def evaluate(self, evaluation: Evaluation) -> Mapping[str, PolicyValues | PolicyFailure]:
-        """See the port. One pass; where it fails, every policy by itself, to say whose fault it is."""
+        """See the port."""
         await self.compile(evaluation.bundle)
-        if not evaluation.queries:
-            return {}
-        try:
-            found = await self._pass(evaluation, evaluation.queries)
-        except (EngineTimedOut, EngineCrashed):
-            self._quarantine.strike(evaluation.bundle.digest)
-            if len(evaluation.queries) == 1:
-                raise
-            return await self._one_by_one(evaluation)
-        if not isinstance(found, PolicyFailure):
-            return found
-        if len(evaluation.queries) == 1:
-            return {evaluation.queries[0].package: found}
-        return await self._one_by_one(evaluation)
+        return await evaluated(evaluation, self._pass, self._quarantine, deadline=self._deadline(evaluation))
 
     async def test(self, bundle: Bundle, *, coverage: bool = False) -> TestReport:
         """See the port."""
@@ -148,28 +133,6 @@ class OpaLibrary:
         if envelope.get("error"):
             return PolicyFailure(kind=FailureKind.FAILED, message=envelope["error"]["message"])
         return values_of(wanted, envelope["result"][0]["bindings"])
-
-    async def _one_by_one(self, evaluation: Evaluation) -> Mapping[str, PolicyValues | PolicyFailure]:
-        """Each policy with its own deadline, all of them with a few times that: the rest is given up, undecided."""
-        over = time.monotonic() + _TRIES_ALONE * self._deadline(evaluation)
-        found: dict[str, PolicyValues | PolicyFailure] = {}
-        for query in evaluation.queries:
-            if time.monotonic() < over:
-                found[query.package] = await self._alone(evaluation, query)
-            else:
-                found[query.package] = PolicyFailure(
-                    kind=FailureKind.TIMED_OUT, message="not evaluated: other policies of the bundle used up the time"
-                )
-        return found
-
-    async def _alone(self, evaluation: Evaluation, query: PolicyQuery) -> PolicyValues | PolicyFailure:
-        try:
-            found = await self._pass(evaluation, (query,))
-        except EngineTimedOut as problem:
-            return PolicyFailure(kind=FailureKind.TIMED_OUT, message=str(problem))
-        except EngineCrashed as problem:
-            return PolicyFailure(kind=FailureKind.CRASHED, message=str(problem))
-        return found if isinstance(found, PolicyFailure) else found[query.package]
 
     def _deadline(self, evaluation: Evaluation) -> float:
         return evaluation.deadline if evaluation.deadline is not None else self._evaluation_deadline

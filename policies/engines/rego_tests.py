@@ -63,7 +63,8 @@ def _tests(bundle: Bundle, trees: Mapping[str, Json | Problem]) -> Iterator[_Tes
 
 def _case(test: _Test, envelope: Envelope, seconds: float) -> TestCase:
     passed, message = _outcome(envelope)
-    printed = "\n".join(f"{each['location']}: {each['message']}" for each in envelope.get("prints") or [])
+    prints = envelope.get("prints") or []
+    printed = "\n".join(f"{each['location']}: {each['message']}" if each["location"] else each["message"] for each in prints)
     text = "\n".join(part for part in (message, printed) if part) or None
     return TestCase(name=f"{test.package}.{test.name}", path=test.path, passed=passed, message=text, seconds=seconds)
 
