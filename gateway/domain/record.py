@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NewType
@@ -334,3 +334,10 @@ class TrackedChange:
     updated_at: datetime
     draft: bool = False
     reasons: tuple[str, ...] = field(default=())
+
+
+def carried_over(known: TrackedChange | None, now: TrackedChange) -> TrackedChange:
+    """`now` with the decision that is known, which is good for one head and one target branch and for no other."""
+    if known is None or (known.ref.head_sha, known.ref.target_branch) != (now.ref.head_sha, now.ref.target_branch):
+        return replace(now, decision_id=None, outcome=None)
+    return replace(now, decision_id=known.decision_id, outcome=known.outcome, reasons=known.reasons)

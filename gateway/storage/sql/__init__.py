@@ -1,1 +1,5 @@
-"""Storage in SQL."""
+"""Storage on SQL: SQLite, PostgreSQL and MySQL by one SQLAlchemy adapter."""
+
+from gateway.storage.sql.storage import SqlStorage
+
+__all__ = ["SqlStorage"]

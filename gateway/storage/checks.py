@@ -1,0 +1,42 @@
+"""What storage refuses before it writes, the same for every adapter: what one database keeps, every one must."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gateway.domain.record import Decision
+from gateway.storage.keys import is_name
+from gateway.storage.port import StoredBundle, StoredToken
+from policies.canonical import digest, is_digest
+
+
+def storable(decision: Decision, facts: bytes) -> None:
+    """Raises ValueError unless the decision names these facts, and has an id every database can hold."""
+    if digest("facts", facts) != decision.input_digest:
+        raise ValueError(f"decision {decision.id} names other facts than it came with")
+    if not is_name(decision.id):
+        raise ValueError("a decision's id is at most 191 printable characters")
+    if decision.change is not None and not is_name(decision.change.connection):
+        raise ValueError("a connection's name is at most 191 printable characters")
+
+
+def nameable(token: StoredToken) -> None:
+    """Raises ValueError for a token no database could look up."""
+    if not is_name(token.name) or not is_name(token.hash):
+        raise ValueError("a token's name is at most 191 printable characters, without blanks around it")
+
+
+def by_name(bundles: Sequence[StoredBundle]) -> list[StoredBundle]:
+    """In the order in which they are in force. Raises ValueError for a name twice or a digest that is none."""
+    ordered = sorted(bundles, key=lambda bundle: bundle.id.name)
+    if len({bundle.id.name for bundle in ordered}) != len(ordered):
+        raise ValueError("two bundles have the same name")
+    for bundle in ordered:
+        if not is_digest(bundle.id.digest):
+            raise ValueError(f"bundle '{bundle.id.name}' has no digest")
+    return ordered
+
+
+def digest_like(text: str) -> bool:
+    """False for what cannot be the digest of anything kept."""
+    return is_digest(text)

@@ -1,0 +1,71 @@
+"""What is known of each change, and what was last posted about its commits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, select
+
+from gateway.domain.record import TrackedChange, carried_over
+from gateway.storage.columns import to_ms
+from gateway.storage.documents import change_document, change_from_document, report_document, report_from_document
+from gateway.storage.keys import change_key, head_key, key
+from gateway.storage.port import PostedReport
+from gateway.storage.sql.tables import changes, reports
+from gateway.storage.sql.upsert import put
+from policies.canonical import canonical
+
+
+def put_change(connection: Connection, change: TrackedChange) -> None:
+    """Remember it; it replaces what was known."""
+    ref = change.ref
+    put(
+        connection,
+        changes,
+        {
+            "key": change_key(ref.connection, ref.repository, ref.number),
+            "head_key": head_key(ref.connection, ref.repository_id, ref.head_sha),
+            "state": change.state,
+            "updated_at": to_ms(change.updated_at),
+            "document": canonical(change_document(change)),
+        },
+    )
+
+
+def track_change(connection: Connection, change: TrackedChange) -> None:
+    """Remember it with the decision it has, as far as that still is good for it."""
+    put_change(connection, carried_over(read_change(connection, change.ref.connection, change.ref.repository, change.ref.number), change))
+
+
+def read_change(connection: Connection, its_connection: str, repository: str, number: int) -> TrackedChange | None:
+    """By the repository's name."""
+    document = connection.scalar(select(changes.c.document).where(changes.c.key == change_key(its_connection, repository, number)))
+    return None if document is None else change_from_document(json.loads(document))
+
+
+def list_changes(connection: Connection, *, state: str | None, limit: int) -> Sequence[TrackedChange]:
+    """Most recently updated first."""
+    query = select(changes.c.document).order_by(changes.c.updated_at.desc(), changes.c.key).limit(limit)
+    if state is not None:
+        query = query.where(changes.c.state == state)
+    return [change_from_document(json.loads(document)) for document in connection.scalars(query)]
+
+
+def changes_with_head(connection: Connection, its_connection: str, repository_id: str, sha: str) -> Sequence[TrackedChange]:
+    """Every change with that head, by number."""
+    query = select(changes.c.document).where(changes.c.head_key == head_key(its_connection, repository_id, sha))
+    found = [change_from_document(json.loads(document)) for document in connection.scalars(query)]
+    return sorted(found, key=lambda change: change.ref.number)
+
+
+def put_report(connection: Connection, report: PostedReport) -> None:
+    """Remember what was posted; it replaces what was."""
+    its_key = key(report.connection, report.repository_id, report.sha, report.context)
+    put(connection, reports, {"key": its_key, "document": canonical(report_document(report))})
+
+
+def read_report(connection: Connection, its_connection: str, repository_id: str, sha: str, context: str) -> PostedReport | None:
+    """What was last posted."""
+    document = connection.scalar(select(reports.c.document).where(reports.c.key == key(its_connection, repository_id, sha, context)))
+    return None if document is None else report_from_document(json.loads(document))

@@ -1,0 +1,86 @@
+"""The record: decisions as canonical bytes, written once, confirmed where nothing has changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from gateway.domain.record import Decision, DecisionId, decision_document, decision_from_document, substance
+from gateway.errors import StorageError
+from gateway.storage.columns import to_ms
+from gateway.storage.keys import change_key, is_name, repository_key
+from gateway.storage.sql.tables import decisions
+from policies.canonical import canonical
+from policies.model import rfc3339
+
+_SHOWN = (decisions.c.document, decisions.c.confirmed_at)
+
+
+def record_decision(connection: Connection, decision: Decision, row: Mapping[str, Any]) -> Decision:
+    """A new row (from `row_of`), or the last decision confirmed because it says the same (`substance`).
+
+    The same id again is the same decision again: it is returned as it stands.
+    """
+    known = connection.execute(select(*_SHOWN).where(decisions.c.id == decision.id)).one_or_none()
+    if known is not None:
+        if known.document != row["document"]:
+            raise StorageError(f"decision {decision.id} is on record already, and says something else")
+        return decision_of(known.document, known.confirmed_at)
+    confirmed = _confirm_last(connection, decision, row) if decision.change is not None else None
+    if confirmed is not None:
+        return confirmed
+    connection.execute(decisions.insert(), row)
+    return decision
+
+
+def row_of(decision: Decision, facts: bytes) -> dict[str, Any]:
+    """The decision as a row. Raises NotCanonical for text that JSON cannot carry."""
+    change = decision.change
+    confirmed_at = decision.confirmed_at
+    return {
+        "id": decision.id,
+        "at": to_ms(decision.at),
+        "connection": change.connection if change else None,
+        "repository_key": repository_key(change.repository) if change else None,
+        "change_key": change_key(change.connection, change.repository, change.number) if change else None,
+        "number": change.number if change else None,
+        "outcome": decision.outcome.value,
+        "facts": decision.facts.value,
+        "facts_digest": decision.input_digest,
+        "substance": substance(decision, facts) if change else None,
+        "confirmed_at": rfc3339(confirmed_at) if confirmed_at else None,
+        "document": canonical(decision_document(replace(decision, confirmed_at=None))),
+    }
+
+
+def read_decision(connection: Connection, id: DecisionId) -> Decision | None:
+    """As recorded."""
+    if not is_name(id):
+        return None
+    row = connection.execute(select(*_SHOWN).where(decisions.c.id == id)).one_or_none()
+    return None if row is None else decision_of(row.document, row.confirmed_at)
+
+
+def decision_of(document: bytes, confirmed_at: str | None) -> Decision:
+    """From the columns of those names."""
+    decision = decision_from_document(json.loads(document))
+    return decision if confirmed_at is None else replace(decision, confirmed_at=datetime.fromisoformat(confirmed_at))
+
+
+def _confirm_last(connection: Connection, decision: Decision, row: Mapping[str, Any]) -> Decision | None:
+    # provided facts and gathered ones are two records of one change: neither interrupts the other's
+    last = connection.execute(
+        select(decisions.c.ord, decisions.c.substance, *_SHOWN)
+        .where(decisions.c.change_key == row["change_key"], decisions.c.facts == row["facts"])
+        .order_by(decisions.c.ord.desc())
+        .limit(1)
+    ).one_or_none()
+    if last is None or last.substance != row["substance"]:
+        return None
+    connection.execute(update(decisions).where(decisions.c.ord == last.ord).values(confirmed_at=rfc3339(decision.at)))
+    return replace(decision_from_document(json.loads(last.document)), confirmed_at=decision.at)

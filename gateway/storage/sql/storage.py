@@ -1,0 +1,130 @@
+"""`SqlStorage`: the port over one database. Each method is one unit of work; the units stand in the modules beside this one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from gateway.domain.delivery import Delivery
+from gateway.domain.dispatch import Dispatch
+from gateway.domain.record import Decision, DecisionId, Generation, TrackedChange
+from gateway.storage import checks
+from gateway.storage.database import Database
+from gateway.storage.dispatches import write_dispatches
+from gateway.storage.migrations import require_current
+from gateway.storage.port import DecisionFilter, DecisionPage, PostedReport, StoredBundle, StoredToken
+from gateway.storage.sql import blobs, changes, decisions, deliveries, generations, listing, tokens
+from policies.model import Digest
+
+
+class SqlStorage:
+    """SQLite, PostgreSQL or MySQL. Closing it closes the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def record_delivery(self, delivery: Delivery, dispatches: Sequence[Dispatch]) -> bool:
+        return await self._database.write(lambda c: deliveries.record_delivery(c, delivery, dispatches, now_ms=_now_ms()))
+
+    async def delivery(self, connection: str, id: str) -> Delivery | None:
+        return await self._database.read(lambda c: deliveries.read_delivery(c, connection, id))
+
+    async def record_dispatches(self, dispatches: Sequence[Dispatch]) -> None:
+        await self._database.write(lambda c: write_dispatches(c, dispatches, now_ms=_now_ms()))
+
+    async def activate(self, bundles: Sequence[StoredBundle], *, at: datetime, by: str) -> Generation:
+        ordered = checks.by_name(bundles)
+        return await self._database.write(lambda c: generations.activate(c, ordered, at=at, by=by))
+
+    async def generation(self) -> Generation | None:
+        return await self._database.read(generations.current_generation)
+
+    async def bundle_files(self, digest: Digest) -> Mapping[str, bytes] | None:
+        if not checks.digest_like(digest):
+            return None
+        return await self._database.read(lambda c: generations.read_bundle(c, digest))
+
+    async def keep_bundle(self, bundle: StoredBundle) -> None:
+        await self._database.write(lambda c: generations.keep_bundle(c, bundle))
+
+    async def record_decision(
+        self,
+        decision: Decision,
+        *,
+        facts: bytes,
+        change: TrackedChange | None,
+        generation: int | None,
+        dispatches: Sequence[Dispatch] = (),
+    ) -> Decision:
+        checks.storable(decision, facts)
+        row = decisions.row_of(decision, facts)
+
+        def unit(c: Connection) -> Decision:
+            if generation is not None:
+                generations.require_generation(c, generation)
+            recorded = decisions.record_decision(c, decision, row)
+            if recorded.id == decision.id:
+                blobs.keep_blobs(c, "facts", [(decision.input_digest, facts)])
+            if change is not None:
+                changes.put_change(c, replace(change, decision_id=recorded.id, outcome=recorded.outcome))
+            write_dispatches(c, dispatches, now_ms=_now_ms())
+            return recorded
+
+        return await self._database.write(unit)
+
+    async def track_change(self, change: TrackedChange, dispatches: Sequence[Dispatch] = ()) -> None:
+        def unit(c: Connection) -> None:
+            changes.track_change(c, change)
+            write_dispatches(c, dispatches, now_ms=_now_ms())
+
+        await self._database.write(unit)
+
+    async def decision(self, id: DecisionId) -> Decision | None:
+        return await self._database.read(lambda c: decisions.read_decision(c, id))
+
+    async def decisions(self, filter: DecisionFilter, *, limit: int = 50, cursor: str | None = None) -> DecisionPage:
+        return await self._database.read(lambda c: listing.list_decisions(c, filter, limit=limit, cursor=cursor))
+
+    async def blob(self, digest: Digest) -> bytes | None:
+        if not checks.digest_like(digest):
+            return None
+        return await self._database.read(lambda c: blobs.read_blob(c, digest))
+
+    async def change(self, connection: str, repository: str, number: int) -> TrackedChange | None:
+        return await self._database.read(lambda c: changes.read_change(c, connection, repository, number))
+
+    async def changes(self, *, state: str | None = "open", limit: int = 200) -> Sequence[TrackedChange]:
+        return await self._database.read(lambda c: changes.list_changes(c, state=state, limit=limit))
+
+    async def changes_with_head(self, connection: str, repository_id: str, sha: str) -> Sequence[TrackedChange]:
+        return await self._database.read(lambda c: changes.changes_with_head(c, connection, repository_id, sha))
+
+    async def posted(self, connection: str, repository_id: str, sha: str, context: str) -> PostedReport | None:
+        return await self._database.read(lambda c: changes.read_report(c, connection, repository_id, sha, context))
+
+    async def record_report(self, report: PostedReport) -> None:
+        await self._database.write(lambda c: changes.put_report(c, report))
+
+    async def add_token(self, token: StoredToken) -> None:
+        checks.nameable(token)
+        await self._database.write(lambda c: tokens.put_token(c, token))
+
+    async def token(self, hash: str) -> StoredToken | None:
+        return await self._database.read(lambda c: tokens.read_token(c, hash))
+
+    async def has_tokens(self) -> bool:
+        return await self._database.read(tokens.has_tokens)
+
+    async def ready(self) -> None:
+        await self._database.read(require_current)
+
+    async def close(self) -> None:
+        await self._database.close()
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,1 @@
+"""One exam for everything that keeps what the gateway knows."""

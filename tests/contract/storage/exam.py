@@ -1,0 +1,17 @@
+"""The storage exam, whole: an adapter sits it by subclassing it with a fixture `storage`, and `outbox`: the ids dispatched."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.contract.storage.exam_changes import ChangesExam
+from tests.contract.storage.exam_decisions import DecisionsExam
+from tests.contract.storage.exam_deliveries import DeliveriesExam
+from tests.contract.storage.exam_generations import EndExam, GenerationsExam, TokensExam
+from tests.contract.storage.exam_listing import ListingExam
+from tests.contract.storage.exam_odd_values import OddValuesExam
+
+
+@pytest.mark.anyio
+class StorageExam(DeliveriesExam, GenerationsExam, DecisionsExam, ListingExam, ChangesExam, TokensExam, OddValuesExam, EndExam):
+    """Every promise of `gateway.storage.port`."""
