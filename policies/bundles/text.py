@@ -66,7 +66,11 @@ def read_json(path: str, content: bytes) -> Document:
     """A JSON file's value. Raises Unreadable."""
     text = read_text(path, content)
     try:
-        return Document(value=json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_finite))
+        value = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_finite)
+        json.dumps(value, ensure_ascii=False).encode()
+        return Document(value=value)
+    except UnicodeEncodeError as problem:
+        raise Unreadable("expected whole characters, found half a surrogate pair", path=path) from problem
     except json.JSONDecodeError as problem:
         raise Unreadable(f"expected JSON, found something else: {problem.msg}", path=path, line=problem.lineno) from problem
     except (ValueError, RecursionError) as problem:
@@ -149,9 +153,9 @@ class _Reader:
         return values
 
     def _scalar(self, node: yaml.ScalarNode) -> Json:
-        text = str(node.value)
         if node.style is not None:
-            return text
+            return self._text(node)
+        text = str(node.value)
         if not node.tag.startswith("tag:yaml.org,2002:"):
             raise self._wrong(node, f"expected plain YAML, found the tag {node.tag}")
         if _AMBIGUOUS.fullmatch(text):
@@ -162,6 +166,13 @@ class _Reader:
             return int(text) if _INTEGER.fullmatch(text) else _finite(text) if _NUMBER.fullmatch(text) else text
         except ValueError as problem:
             raise self._wrong(node, f"expected a number of ordinary size, found {text[:40]}") from problem
+
+    def _text(self, node: yaml.ScalarNode) -> str:
+        """Escaped pairs of surrogates are one character, as in JSON; PyYAML leaves them apart."""
+        try:
+            return str(node.value).encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError as problem:
+            raise self._wrong(node, "expected whole characters, found half a surrogate pair") from problem
 
     def _wrong(self, node: yaml.Node, message: str, advice: str | None = None) -> Unreadable:
         return Unreadable(message, path=self._path, line=_line(node), advice=advice)
