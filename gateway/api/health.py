@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse
 
 from gateway.api.problems import problem
 from gateway.api.webhooks import Asked
+from gateway.durable import DurableError
 from gateway.errors import GatewayError
 from policies.errors import PolicyError
 from providers.errors import ProviderError
@@ -27,6 +28,6 @@ async def readyz(asked: Asked) -> JSONResponse:
         await asked.storage.ready()
         await asked.alive()
         generation, bundles = await asked.in_force()
-    except (GatewayError, ProviderError, PolicyError) as error:
-        return problem(503, str(error), advice=error.advice)
+    except (GatewayError, ProviderError, PolicyError, DurableError) as error:
+        return problem(503, str(error), advice=getattr(error, "advice", None))
     return JSONResponse({"status": "ready", "generation": generation.number, "bundles": [bundle.name for bundle in bundles]})

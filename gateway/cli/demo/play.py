@@ -53,6 +53,7 @@ async def _play(number: int, scene: Scene, forge: MemoryForge, gateway: Gateway,
     key = scene.play(forge)
     await _deliver(forge, url)
     decision = await _first_decision(key, gateway, since=started)
+    scene.end(forge)
     typer.echo(render("text", [Checked(source=f"change {key.number}", result=decision)]), nl=False)
     typer.echo(f"  Page: {decision_url(url, decision.id)}\n")
 

@@ -13,10 +13,14 @@ REPOSITORY = "acme/shop"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """One thing that happens. play: does it on the forge, and says which change to look at afterwards."""
+    """One thing that happens. play: does it on the forge, and says which change to look at afterwards.
+
+    end: what stops again once the change has been judged.
+    """
 
     told: str
     play: Callable[[MemoryForge], ChangeKey]
+    end: Callable[[MemoryForge], None] = lambda forge: None
 
 
 def stage(forge: MemoryForge) -> None:
@@ -60,10 +64,14 @@ def _held(forge: MemoryForge) -> ChangeKey:
 
 
 def _undecided(forge: MemoryForge) -> ChangeKey:
-    forge.weather.torn(times=3)
+    forge.weather.torn()
     return forge.open_change(
         REPOSITORY, head="busy", by="rosa", title="Rewrite the checkout", labels=["kind/feature"], files={"shop/checkout.py": "step = 1\n"}
     )
+
+
+def _calm(forge: MemoryForge) -> None:
+    forge.weather.clear()
 
 
 def _mended(forge: MemoryForge) -> ChangeKey:
@@ -77,6 +85,10 @@ SCENES = (
     Scene(told="ana mends a bug, labels it, and ben approves", play=_admitted),
     Scene(told="ben opens a change without a label, and nobody has approved it", play=_denied),
     Scene(told="ana's mend goes to a release branch too, and release managers have a say there", play=_held),
-    Scene(told="rosa pushes while her change is read: the facts do not fit together, so nothing is decided on them", play=_undecided),
+    Scene(
+        told="rosa pushes while her change is read: the facts do not fit together, so nothing is decided on them",
+        play=_undecided,
+        end=_calm,
+    ),
     Scene(told="ben's change gets its label, and ana approves it", play=_mended),
 )

@@ -1,0 +1,169 @@
+"""The main job on a real Gitea: a change is denied, approved, admitted, pushed to, denied again; and the branch obeys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.e2e.process import GatewayProcess, admit, eventually
+from tests.servers.gitea import Gitea, Project, Pull, session_gitea
+
+SECRET = "a webhook secret of the tests"
+
+
+@pytest.fixture(scope="module")
+def gitea() -> Gitea:
+    return session_gitea()
+
+
+def connection(gitea: Gitea, **over: Any) -> dict[str, Any]:
+    return {
+        "name": "work",
+        "forge": "gitea",
+        "url": gitea.url,
+        "token": "env:GITEA_TOKEN",
+        "webhook_secrets": ["env:HOOK_SECRET"],
+        **over,
+    }
+
+
+@pytest.fixture
+def gateway(tmp_path: Path, bundle: Path, gitea: Gitea) -> Iterator[GatewayProcess]:
+    environment = {"GITEA_TOKEN": gitea.admin_token, "HOOK_SECRET": SECRET}
+    process = GatewayProcess(tmp_path, environment=environment, bundles=[str(bundle)], connections=[connection(gitea)])
+    with process:
+        yield process
+
+
+def a_project(gitea: Gitea, gateway: GatewayProcess) -> Project:
+    """A repository whose hook leads to the gateway and whose main wants the gateway's status."""
+    project = gitea.fresh_repository(gitea.account("ana"))
+    project.hook(f"{gateway.url}/webhooks/work", secret=SECRET)
+    project.protect("main", enable_status_check=True, status_check_contexts=["admit/main"])
+    return project
+
+
+def status(project: Project, sha: str, context: str = "admit/main") -> dict[str, Any] | None:
+    return project.statuses(sha).get(context)
+
+
+def turned(project: Project, sha: str, state: str) -> dict[str, Any]:
+    def look() -> dict[str, Any] | None:
+        found = status(project, sha)
+        return found if found and found["status"] == state else None
+
+    return eventually(look, f"admit/main to be {state}; it is {status(project, sha)}")
+
+
+def open_pull(project: Project, name: str = "work") -> tuple[Pull, str]:
+    sha = project.write({f"{name}.txt": "one\n"}, branch=name)
+    return project.open_pull(name, title=f"Add {name}"), sha
+
+
+def test_a_change_is_denied_admitted_when_approved_and_denied_again_when_pushed_to(gitea, gateway):
+    """The required status follows the facts, and the protected branch refuses the merge meanwhile."""
+    project = a_project(gitea, gateway)
+    ben = gitea.account("ben")
+    project.collaborator(ben)
+    pull, sha = open_pull(project)
+
+    denied = turned(project, sha, "failure")
+    assert "nobody but the author" in denied["description"]
+    page = httpx.get(denied["target_url"])
+    assert page.status_code == 200
+    assert "ask a colleague for a review" in page.text
+    project.wait_mergeable(pull)
+    refused = project.merge(pull)
+    assert refused.status_code == 405
+    assert "status check" in refused.text
+
+    project.review(pull, by=ben)
+    turned(project, sha, "success")
+
+    pushed = project.write({"work.txt": "two\n"}, branch="work")
+    turned(project, pushed, "failure")
+    project.wait_mergeable(pull)
+    assert project.merge(pull).status_code == 405
+
+    project.review(pull, by=ben)
+    turned(project, pushed, "success")
+    project.wait_mergeable(pull)
+    eventually(lambda: project.merge(pull).status_code == 200, "the merge to go through")
+
+    outcomes = [decision["outcome"] for decision in reversed(gateway.decisions(repository=project.full_name))]
+    assert [outcome for number, outcome in enumerate(outcomes) if number == 0 or outcomes[number - 1] != outcome] == [
+        "denied",
+        "admitted",
+        "denied",
+        "admitted",
+    ]
+
+
+def test_a_dry_run_of_a_real_change_reports_nothing(gitea, gateway, bundle, tmp_path):
+    """`admit check --change URL` reads the change as the gateway would, and leaves no trace."""
+    project = gitea.fresh_repository(gitea.account("ana"))
+    pull, sha = open_pull(project)
+    environment = {"GITEA_TOKEN": gitea.admin_token, "HOOK_SECRET": SECRET}
+    checked = admit("check", "--change", pull.url, cwd=gateway.folder, environment=environment)
+    assert checked.returncode == 1, checked.stderr
+    assert "nobody but the author has approved this commit" in checked.stdout
+    assert project.statuses(sha) == {}
+    assert gateway.decisions(repository=project.full_name) == []
+
+
+def test_facts_that_do_not_fit_together_end_undecided(gitea, gateway):
+    """Close, push, reopen: Gitea shows a new head with old files. Nothing is admitted on that, and a push heals it."""
+    project = a_project(gitea, gateway)
+    ben = gitea.account("ben")
+    project.collaborator(ben)
+    pull, sha = open_pull(project)
+    project.review(pull, by=ben)
+    turned(project, sha, "success")
+
+    project.edit(pull, state="closed")
+    pushes = gateway.log_count('"what": "push"')
+    hidden = project.write({"unseen.txt": "not in the listing\n"}, branch="work")
+    eventually(lambda: gateway.log_count('"what": "push"') > pushes, "Gitea to have worked off the push")
+    project.edit(pull, state="open")
+
+    decision = gateway.decided("undecided", repository=project.full_name)
+    assert decision["faults"][0]["reason"] == "facts_torn"
+    turned(project, hidden, "error")
+    assert project.merge(pull).status_code in {405, 409}
+
+    healed = project.write({"work.txt": "two\n"}, branch="work")
+    turned(project, healed, "failure")
+
+
+def test_a_killed_gateway_still_reports_after_its_restart(gitea, gateway):
+    """kill -9 between the acknowledgement and the decision loses nothing."""
+    project = a_project(gitea, gateway)
+    pull, sha = open_pull(project)
+    turned(project, sha, "failure")
+    ben = gitea.account("ben")
+    project.collaborator(ben)
+    delivered = gateway.log_count("delivery received")
+
+    project.review(pull, by=ben)
+    eventually(lambda: gateway.log_count("delivery received") > delivered, "the delivery to be acknowledged")
+    gateway.kill()
+    gateway.start()
+    turned(project, sha, "success")
+
+
+def test_a_change_onto_another_branch_has_a_status_of_its_own(gitea, gateway):
+    """One commit in two changes: each target branch has its own context, and the worst of a target counts."""
+    project = a_project(gitea, gateway)
+    project.branch("release")
+    sha = project.write({"work.txt": "one\n"}, branch="work")
+    first = project.open_pull("work", base="main")
+    project.open_pull("work", base="release")
+    ben = gitea.account("ben")
+    project.collaborator(ben)
+    project.review(first, by=ben)
+    turned(project, sha, "success")
+    eventually(lambda: (found := status(project, sha, "admit/release")) and found["status"] == "failure", "the other branch to be denied")
