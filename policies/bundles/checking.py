@@ -10,6 +10,7 @@ A step begins only when the one before found nothing, because its answers would 
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -48,7 +49,7 @@ async def checked_bundle(files: BundleFiles, engine: PolicyEngine, *, run_tests:
     contents = read_contents(files.files)
     manifest = _manifest(files, contents)
     program = await _parsed(manifest.name, contents, engine)
-    _refuse(manifest.name, _static_problems(manifest, contents, program))
+    _refuse(manifest.name, await asyncio.to_thread(_static_problems, manifest, contents, program))
     bundle = _bundle(files, manifest, contents, program)
     await engine.compile(bundle)
     if run_tests and bundle.tests:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from policies.bundles.builtins import ALLOWED, REFUSED
-from policies.bundles.syntax import Module, Places, Program, Ref, Rule, mentioned, metadata_of, nodes, ref_of, references
+from policies.bundles.syntax import Module, Places, Program, Ref, Rule, RulePath, mentioned, metadata_of, nodes, ref_of, references
 from policies.engines.reserved import RESERVED_ROOTS
 from policies.errors import Problem
 from policies.model import Json
@@ -113,18 +113,26 @@ def questions_that_read_answers(package: tuple[str, ...], program: Program) -> I
 
 def data_under_rules(data: Json, program: Program) -> Iterator[Problem]:
     """Data that lies where a rule does: OPA would show only one of the two."""
+    told: set[RulePath] = set()
     for path in program.paths():
-        value: Json = data
-        for number, step in enumerate(path):
-            if not isinstance(value, dict):
-                break
-            if step not in value:
-                break
-            value = value[step]
-            if number == len(path) - 1 or not isinstance(value, dict):
-                module, rule = program.rules(path)[0]
-                message = f"expected a rule or data, found both at data.{'.'.join(path[: number + 1])}"
-                yield Problem(path=module.path, line=Places(module).rule(rule), message=message, advice="rename one of them")
+        both = _in_both(data, path)
+        if both is not None and both not in told:
+            told.add(both)
+            module, rule = program.rules(path)[0]
+            message = f"expected a rule or data, found both at data.{'.'.join(both)}"
+            yield Problem(path=module.path, line=Places(module).rule(rule), message=message, advice="rename one of them")
+
+
+def _in_both(data: Json, path: RulePath) -> RulePath | None:
+    """Where along a rule's path a piece of data stands in its way."""
+    value = data
+    for number, step in enumerate(path):
+        if not isinstance(value, dict):
+            return path[:number]
+        if step not in value:
+            return None
+        value = value[step]
+    return path
 
 
 def _each(refs: Iterator[Ref]) -> Iterator[Ref]:

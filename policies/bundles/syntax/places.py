@@ -14,17 +14,24 @@ from dataclasses import dataclass
 
 from policies.bundles.syntax.tree import Module, Ref, Rule
 
+_STRING = r'"(?:[^"\\\n]|\\.)*"'
+_RAW = r"`[^`]*`"
+_PLAIN = rf"""(?:[^{{}}"`]|{_STRING}|{_RAW})*"""
+_HOLE = rf"\{{{_PLAIN}(?:\{{{_PLAIN}\}}{_PLAIN})*\}}"
+"""`{…}` of a template string, with strings and one more pair of braces inside."""
 _WORD = re.compile(
-    r"""(?P<comment>\#[^\n]*)
-      | (?P<template>\$"(?:[^"\\\n]|\\.)*"|\$`[^`]*`)
-      | (?P<raw>`[^`]*`)
-      | (?P<string>"(?:[^"\\\n]|\\.)*")
+    rf"""(?P<comment>\#[^\n]*)
+      | (?P<template>\$"(?:[^"\\\n{{]|\\.|{_HOLE})*"|\$`(?:[^`{{]|{_HOLE})*`)
+      | (?P<raw>{_RAW})
+      | (?P<string>{_STRING})
       | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
       | (?P<number>[0-9][0-9.eE+-]*)
       | (?P<mark>[^\s])""",
     re.VERBOSE,
 )
-_HOLE = re.compile(r"(?<!\\)\{([^{}]*)\}")
+_HOLES = re.compile(rf"(?<!\\){_HOLE}")
+_PATIENCE = 100
+"""Words to look on for a head at the margin, once an indented one was found."""
 _OPEN, _CLOSE = frozenset("([{"), frozenset(")]}")
 
 
@@ -89,6 +96,8 @@ class Places:
             if word.column == 1:
                 return position
             indented = position if indented is None else indented
+            if position > indented + _PATIENCE:
+                break
         return indented
 
     def _begins(self, rule: Rule, position: int) -> bool:
@@ -141,8 +150,8 @@ def _opened(source: str) -> str:
         if match.lastgroup != "template":
             return text
         kept = [" "] * len(text)
-        for hole in _HOLE.finditer(text):
-            kept[hole.start(1) : hole.end(1)] = hole.group(1)
+        for hole in _HOLES.finditer(text):
+            kept[hole.start() : hole.end()] = hole.group()
         return "".join("\n" if char == "\n" else new for char, new in zip(text, kept, strict=True))
 
     return _WORD.sub(opened, source)

@@ -17,9 +17,16 @@ class Program:
     def __init__(self, modules: Iterable[Module]) -> None:
         self.modules = tuple(modules)
         self._rules: dict[RulePath, list[tuple[Module, Rule]]] = {}
+        self._below: dict[RulePath, list[RulePath]] = {}
         for module in self.modules:
             for rule in module.rules:
-                self._rules.setdefault((*module.package, rule.name), []).append((module, rule))
+                self._add((*module.package, rule.name), module, rule)
+
+    def _add(self, path: RulePath, module: Module, rule: Rule) -> None:
+        if path not in self._rules:
+            for length in range(len(path)):
+                self._below.setdefault(path[:length], []).append(path)
+        self._rules.setdefault(path, []).append((module, rule))
 
     def rules(self, path: RulePath) -> tuple[tuple[Module, Rule], ...]:
         """Every definition of a rule, in whichever file."""
@@ -31,7 +38,7 @@ class Program:
 
     def names_of(self, package: tuple[str, ...]) -> frozenset[str]:
         """The rules of a package."""
-        return frozenset(path[-1] for path in self._rules if path[:-1] == package)
+        return frozenset(path[-1] for path in self._below.get(package, ()) if len(path) == len(package) + 1)
 
     def absolute(self, ref: Ref, module: Module) -> Ref:
         """The reference behind aliases and package names; itself where it is local or a builtin."""
@@ -47,9 +54,8 @@ class Program:
         if ref.root != "data":
             return
         fixed = static(ref)
-        for path in self._rules:
-            if path == fixed[: len(path)] or fixed == path[: len(fixed)]:
-                yield path
+        yield from (fixed[:length] for length in range(len(fixed) + 1) if fixed[:length] in self._rules)
+        yield from self._below.get(fixed, ())
 
     def behind(self, start: RulePath) -> Iterator[tuple[Module, Rule]]:
         """A rule's definitions and those of every rule it may evaluate, each once."""

@@ -1,0 +1,383 @@
+"""The refusal table: everything a bundle is refused for on load, with the whole message its author sees."""
+
+from __future__ import annotations
+
+import pytest
+
+from policies.bundles import limits
+from policies.bundles.builtins import REFUSED
+from policies.errors import BundleRefused
+from tests.contract.bundles.bundles import MANIFEST, a_bundle
+
+
+def refusal(check, changes):
+    with pytest.raises(BundleRefused) as refused:
+        check(a_bundle(changes))
+    first, *problems = str(refused.value).splitlines()
+    assert first in ("bundle 'acme' is refused:", "bundle 'upload' is refused:")
+    return [problem.removeprefix("  ") for problem in problems]
+
+
+def manifest(text):
+    return {"bundle.yaml": text}
+
+
+def policy(text):
+    return manifest("name: acme\npolicies:\n  - " + text)
+
+
+MANIFESTS = {
+    "none": ({"bundle.yaml": None}, ["expected a file bundle.yaml, found none; write one, or start with: admit init DIR"]),
+    "another name": (
+        {"bundle.yaml": None, "bundle.yml2": MANIFEST},
+        ["expected a file bundle.yaml, found none; rename bundle.yml2"],
+    ),
+    "no yaml": (
+        manifest("name: [acme"),
+        ["bundle.yaml:1: expected YAML, found something else: expected ',' or ']', but got '<stream end>'"],
+    ),
+    "empty": (manifest(""), ["bundle.yaml: the whole file: expected keys and values, found nothing"]),
+    "a list": (manifest("- a"), ["bundle.yaml:1: the whole file: expected keys and values, found a list"]),
+    "no name": (
+        manifest("policies: [{package: merge.size, match: {action: merge}}]"),
+        ["bundle.yaml:1: name: expected a value, found nothing"],
+    ),
+    "a name with a slash": (
+        manifest("name: a/b\npolicies: [{package: merge.size, match: {action: merge}}]"),
+        ["bundle.yaml:1: name: expected letters, digits, dots, dashes and underscores, found 'a/b'"],
+    ),
+    "no policy": (manifest("name: acme\npolicies: []"), ["bundle.yaml:2: policies: expected at least one entry, found an empty list"]),
+    "a misspelt key": (
+        policy("{package: merge.size, match: {action: merge}, enforcment: deny}"),
+        ["bundle.yaml:3: policies[0].enforcment: unknown key; did you mean 'enforcement'?"],
+    ),
+    "a misspelt key at the top": (
+        manifest("nme: acme\n" + MANIFEST.decode()),
+        ["bundle.yaml:1: nme: unknown key; did you mean 'name'?"],
+    ),
+    "a misspelt facet": (
+        policy("{package: merge.size, match: {action: merge, repository: ['acme/*']}}"),
+        ["bundle.yaml:3: policies[0].match.repository: unknown key; did you mean 'repositories'?"],
+    ),
+    "a misspelt exclusion": (
+        policy("{package: merge.size, match: {action: merge, exclude: {branch: [main]}}}"),
+        ["bundle.yaml:3: policies[0].match.exclude.branch: unknown key; did you mean 'branches'?"],
+    ),
+    "another action": (
+        policy("{package: merge.size, match: {action: push}}"),
+        ["bundle.yaml:3: policies[0].match.action: expected one of 'merge' or 'submit', found 'push'"],
+    ),
+    "another enforcement": (
+        policy("{package: merge.size, match: {action: merge}, enforcement: block}"),
+        ["bundle.yaml:3: policies[0].enforcement: expected one of 'deny', 'warn' or 'dryrun', found 'block'"],
+    ),
+    "a facet the action does not have": (
+        policy("{package: merge.size, match: {action: merge, workflows: [deploy]}}"),
+        ["bundle.yaml:3: expected one of connections, repositories, branches for action merge, found workflows; remove it"],
+    ),
+    "a text where globs belong": (
+        policy("{package: merge.size, match: {action: merge, branches: main}}"),
+        ["bundle.yaml:3: policies[0].match.branches: expected a list, found 'main'"],
+    ),
+    "no glob at all": (
+        policy("{package: merge.size, match: {action: merge, branches: []}}"),
+        ["bundle.yaml:3: policies[0].match.branches: expected at least one entry, found an empty list"],
+    ),
+    "a glob of another language": (
+        policy("{package: merge.size, match: {action: merge, branches: ['{main,dev}']}}"),
+        [
+            "bundle.yaml:3: policies[0].match.branches[0]: expected a glob of 1 to 200 characters; it knows ?, * and **, "
+            "and takes nothing else for special, found '{main,dev}'"
+        ],
+    ),
+    "no package name": (
+        policy("{package: merge/size, match: {action: merge}}"),
+        ["bundle.yaml:3: policies[0].package: expected a Rego package, like merge.approvals, found 'merge/size'"],
+    ),
+    "a package twice": (
+        policy("{package: merge.size, match: {action: merge}}\n  - {package: merge.size, match: {action: merge}}"),
+        ["bundle.yaml:4: expected every package once, found merge.size twice; merge the two, or give one of them a package of its own"],
+    ),
+    "a package that is absent": (
+        policy("{package: merge.sise, match: {action: merge}}"),
+        ["bundle.yaml:3: package merge.sise is listed, but no file declares it; did you mean merge.size?"],
+    ),
+    "a package like no other": (
+        policy("{package: deploy.window, match: {action: submit}}"),
+        ["bundle.yaml:3: package deploy.window is listed, but no file declares it; add the file or remove it from bundle.yaml"],
+    ),
+    "a package that a test alone declares": (
+        policy("{package: merge.size_test, match: {action: merge}}"),
+        ["bundle.yaml:3: package merge.size_test is listed, but no file declares it; did you mean merge.size?"],
+    ),
+    "a package without a rule that counts": (
+        {
+            **policy("{package: lib.teams, match: {action: merge}}"),
+            "teams.rego": "package lib.teams\n\nquestions contains 1\n\ndenied if true\n",
+        },
+        ["bundle.yaml:3: package lib.teams has no deny, violation, warn or hold rule; add one or remove it from bundle.yaml"],
+    ),
+    "roots that are no list": (
+        {".manifest": '{"roots": "merge"}'},
+        ['.manifest: roots: expected a list of paths like "merge" or "acme/merge"'],
+    ),
+    "a misspelt root": ({".manifest": '{"root": ["merge"]}'}, [".manifest: unknown key 'root'; did you mean 'roots'?"]),
+    "roots that overlap": (
+        {".manifest": '{"roots": ["merge", "merge/size"]}'},
+        [".manifest: roots: expected roots that do not overlap, found 'merge' and 'merge/size'"],
+    ),
+    "rego of version 0": (
+        {".manifest": '{"roots": ["merge"], "rego_version": 0}'},
+        [".manifest: expected Rego version 1, found version 0; rewrite the policies with: opa fmt --write --v0-v1"],
+    ),
+    "a package under no root": (
+        {"x.rego": "\npackage other.x\n"},
+        ["x.rego:2: package other.x lies under none of the roots of .manifest (merge, lib, teams); add its root to .manifest"],
+    ),
+    "data under no root": (
+        {"other/data.json": '{"x": 1}'},
+        ["expected data under the roots of .manifest, found data.other; add its root to .manifest, or move the data"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "messages"), MANIFESTS.values(), ids=MANIFESTS)
+def test_a_manifest_is_refused_for(changes, messages, check):
+    """bundle.yaml and .manifest: the line, what was expected, what was found."""
+    assert refusal(check, changes) == messages
+
+
+FILES = {
+    "a name that climbs": (
+        {"../x.rego": "package lib.x"},
+        ["../x.rego: expected a path inside the bundle, found one that climbs out with ..; rename it"],
+    ),
+    "an absolute name": ({"/x.rego": "package lib.x"}, ["/x.rego: expected a relative path, found an absolute one; rename it"]),
+    "rego that is not utf-8": (
+        {"x.rego": b'package lib.x\n\nx := "\xe4"\n'},
+        ["x.rego:3: expected UTF-8, found other bytes; save the file as UTF-8"],
+    ),
+    "data that is no json": (
+        {"teams/data.json": '{\n"a": }'},
+        ["teams/data.json:2: expected JSON, found something else: Expecting value"],
+    ),
+    "data that is no object": ({"teams/data.yaml": "- a\n"}, ["teams/data.yaml:1: expected keys and values, found something else"]),
+    "data in two files": (
+        {"teams/data.json": '{"a": {"b": 1}}', "teams/data.yaml": "a: {b: 2}\n"},
+        ["teams/data.yaml: expected every piece of data once, found data.teams.a.b in another file too; keep one"],
+    ),
+    "data where opa's tests would see it and the gateway would not": (
+        {"teams/people.json": "{}"},
+        [
+            "teams/people.json: expected data in files named data.json, data.yaml, data.yml, found people.json, "
+            "which is no part of an OPA bundle; move its content to a data file, or give it another ending"
+        ],
+    ),
+    "data that lies where a rule does": (
+        {"merge/size/data.json": '{"deny": []}'},
+        ["size.rego:8: expected a rule or data, found both at data.merge.size.deny; rename one of them"],
+    ),
+    "data that lies where a package does": (
+        {"merge/data.json": '{"size": 1}'},
+        ["size.rego:8: expected a rule or data, found both at data.merge.size; rename one of them"],
+    ),
+    "reserved data": (
+        {".manifest": None, "admit/data.json": '{"x": 1}'},
+        ["expected data of the bundle's own, found data.admit: admit is reserved; rename it"],
+    ),
+    "an admit.rego that is no copy of admit": (
+        {"admit.rego": "# mine\npackage merge.mine\n"},
+        ["admit.rego:2: expected the editors' copy of package admit, found package merge.mine; rename the file"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "messages"), FILES.values(), ids=FILES)
+def test_a_file_is_refused_for(changes, messages, check):
+    """Names, encodings, data: before any Rego is looked at."""
+    assert refusal(check, changes) == messages
+
+
+def test_limits_hold_for_bundles_that_came_some_other_way(check, monkeypatch):
+    """Files read from a forge have passed neither a folder's nor an archive's limits."""
+    monkeypatch.setattr("policies.bundles.checking.MAX_FILES", 3)
+    monkeypatch.setattr("policies.bundles.checking.MAX_BYTES", 100)
+    assert refusal(check, {}) == [
+        "expected at most 3 files, found 4; split the bundle",
+        "expected at most 0 MB in all files together, found more; split the bundle",
+    ]
+    assert limits.MAX_FILES == 10_000
+    assert limits.MAX_BYTES == 100_000_000
+
+
+def rule(text):
+    """Below the good policy's 13 lines."""
+    return {"lib.rego": "package lib.it\n\n" + text}
+
+
+NETWORK = "it reaches the network, and a verdict must follow from the input alone"
+
+REGO = {
+    "does not parse": (rule("deny contains {\n"), ["lib.rego:4: unexpected eof token (rego_parse_error)"]),
+    "does not compile": (
+        rule("x := y\n"),
+        ["lib.rego:3: var y is unsafe (rego_unsafe_var_error); bind the variable, with `some`, `:=` or `every`, or import what it names"],
+    ),
+    "a builtin that is called": (rule("x := http.send({})\n"), [f"lib.rego:3: http.send is not available to policies: {NETWORK}"]),
+    "by brackets": (rule('x := http["send"]({})\n'), [f"lib.rego:3: http.send is not available to policies: {NETWORK}"]),
+    "as a with value": (
+        rule("x if {\n\tcount([1]) == 1 with count as http.send\n}\n"),
+        [f"lib.rego:4: http.send is not available to policies: {NETWORK}"],
+    ),
+    "as a with target": (
+        rule("x if {\n\tcount([1]) == 1 with http.send as count\n}\n"),
+        [f"lib.rego:4: http.send is not available to policies: {NETWORK}"],
+    ),
+    "for a function of the bundle": (
+        rule("f(x) := x\n\nx := y if {\n\ty := f(1) with data.lib.it.f as http.send\n}\n"),
+        [f"lib.rego:6: http.send is not available to policies: {NETWORK}"],
+    ),
+    "in a comprehension": (
+        rule('x := [y | y := rand.intn("a", 3)]\n'),
+        [f"lib.rego:3: rand.intn is not available to policies: {REFUSED['rand.intn']}"],
+    ),
+    "in a default's function": (
+        rule("default f(_) := 1\n\nf(x) := opa.runtime().env if x\n"),
+        [f"lib.rego:5: opa.runtime is not available to policies: {REFUSED['opa.runtime']}"],
+    ),
+    "in an else": (
+        rule('x if false\nelse := net.lookup_ip_addr("a")\n'),
+        [f"lib.rego:4: net.lookup_ip_addr is not available to policies: {NETWORK}"],
+    ),
+    "in a template": (
+        rule('x := $"{uuid.rfc4122("a")}"\n'),
+        [f"lib.rego:3: uuid.rfc4122 is not available to policies: {REFUSED['uuid.rfc4122']}"],
+    ),
+    "in a rule's head": (
+        rule("x contains http.send({})\n"),
+        [f"lib.rego:3: http.send is not available to policies: {NETWORK}"],
+    ),
+    "in every": (rule('x if every y in [1] { trace("a") }\n'), [f"lib.rego:3: trace is not available to policies: {REFUSED['trace']}"]),
+    "in a test": (
+        {"lib_test.rego": "package lib.it_test\n\ntest_it if http.send({}) == 1\n"},
+        [f"lib_test.rego:3: http.send is not available to policies: {NETWORK}"],
+    ),
+    "twice": (
+        rule("x := http.send({})\n\ny := http.send({})\n"),
+        [
+            f"lib.rego:3: http.send is not available to policies: {NETWORK}",
+            f"lib.rego:5: http.send is not available to policies: {NETWORK}",
+        ],
+    ),
+    "schemas by address": (
+        rule('x := json.match_schema({}, {"$ref": "http://example.org"})\n'),
+        [f"lib.rego:3: json.match_schema is not available to policies: {REFUSED['json.match_schema']}"],
+    ),
+    "a function nobody knows": (
+        rule("x := foo.bar(1)\n"),
+        ["lib.rego:3: foo.bar is no function of this bundle, and not among the builtins available to policies"],
+    ),
+    "a replacement nobody knows": (
+        rule("x if count([1]) == 1 with count as foo.bar\n"),
+        ["lib.rego:3: foo.bar is no function of this bundle, and not among the builtins available to policies"],
+    ),
+    "the package admit": (
+        {".manifest": None, "x.rego": "package admit\n\nrelated(_, _, _) := true\n"},
+        ["x.rego:1: expected a package of the bundle's own, found admit: admit is reserved; give the package another first name"],
+    ),
+    "a package below admit": (
+        {".manifest": None, "x.rego": "package admit.world\n"},
+        ["x.rego:1: expected a package of the bundle's own, found admit.world: admit is reserved; give the package another first name"],
+    ),
+    "the package system": (
+        {".manifest": None, "x.rego": "# ours\npackage system.log\n"},
+        ["x.rego:2: expected a package of the bundle's own, found system.log: system is reserved; give the package another first name"],
+    ),
+    "a reserved package in a test": (
+        {".manifest": None, "x_test.rego": "package admit\n"},
+        ["x_test.rego:1: expected a package of the bundle's own, found admit: admit is reserved; give the package another first name"],
+    ),
+    "schemas of its own": (
+        {"x.rego": '# METADATA\n# title: X\n# schemas:\n#   - input: {"$ref": "http://example.org"}\npackage lib.x\n'},
+        ["x.rego:1: METADATA with schemas: input is checked against the gateway's own schema; remove the key schemas"],
+    ),
+    "a flag for a set": (
+        {"x.rego": "package merge.size\n\ndeny_x if input.change.draft\n"},
+        ['x.rego:3: deny_x: expected a set of messages, found a boolean; write: deny_x contains "why" if …'],
+    ),
+    "a default for a set": (
+        {"x.rego": "package merge.x\n\ndefault violation := false\n"},
+        ['x.rego:3: violation: expected a set of messages, found a boolean; write: violation contains "why" if …'],
+    ),
+    "a text for a set": (
+        {"x.rego": 'package merge.x\n\nwarn := "no" if true\n'},
+        ['x.rego:3: warn: expected a set of messages, found a string; write: warn contains "why" if …'],
+    ),
+    "keys for a set, as in version 0": (
+        {"x.rego": 'package merge.x\n\ndeny["no"] if true\n'},
+        ['x.rego:3: deny: expected a set of messages, found an object with keys; write: deny contains "why" if …'],
+    ),
+    "a function for a set": (
+        {"x.rego": "package merge.x\n\nhold(x) := x\n"},
+        ['x.rego:3: hold: expected a set of messages, found a function; write: hold contains "why" if …'],
+    ),
+    "questions that are no set": (
+        {"x.rego": "package merge.x\n\nquestions := []\n"},
+        ["x.rego:3: questions: expected a set of messages, found an array; write: questions contains admit.question(…) if …"],
+    ),
+    "questions that read the answers": (
+        {"x.rego": "package merge.size\n\nquestions contains q if {\n\tsome q in input.relations\n}\n"},
+        [
+            "x.rego:4: questions reads the answers (input.relations), but is evaluated before there are any; "
+            "ask for every relation the policy may look at"
+        ],
+    ),
+    "questions that read them through a rule": (
+        {"x.rego": "package merge.size\n\nquestions contains q if q := owner\n\nowner := lib.it.owner\n\nimport data.lib\n"}
+        | rule("import data.admit as a\n\nowner if a.related(1, 2, 3)\n"),
+        [
+            "lib.rego:5: questions reads the answers through owner (a.related), but is evaluated before there are any; "
+            "ask for every relation the policy may look at"
+        ],
+    ),
+    "a failing test": (
+        {"size_test.rego": "package merge.size_test\n\ntest_it if 1 == 2\n"},
+        [
+            "size_test.rego: test merge.size_test.test_it failed: expected true, found nothing: an expression of the test "
+            "was false or undefined; run: admit test DIR"
+        ],
+    ),
+    "an erring test": (
+        {"size_test.rego": "package merge.size_test\n\ntest_it if 1 / 0 == 2\n"},
+        [
+            "size_test.rego: test merge.size_test.test_it failed: size_test.rego:3: eval_builtin_error: div: divide by zero; "
+            "run: admit test DIR"
+        ],
+    ),
+    "a test that does not compile": (
+        {"size_test.rego": "package merge.size_test\n\ntest_it if x\n"},
+        [
+            "size_test.rego:3: var x is unsafe (rego_unsafe_var_error); bind the variable, with `some`, `:=` or `every`, "
+            "or import what it names"
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "messages"), REGO.values(), ids=REGO)
+def test_rego_is_refused_for(changes, messages, check):
+    """Whatever would let a policy reach out, hide, or never say no."""
+    assert refusal(check, changes) == messages
+
+
+def test_all_problems_of_a_step_are_told_at_once(check):
+    """An author fixes a bundle once, not once per problem."""
+    found = refusal(check, rule("x := http.send({})\n\ny := opa.runtime()\n") | {"x.rego": "package merge.x\n\ndeny := true\n"})
+    assert [line.partition(" ")[0] for line in found] == ["lib.rego:3:", "lib.rego:5:", "x.rego:3:"]
+
+
+@pytest.mark.parametrize("builtin", sorted(REFUSED))
+def test_every_refused_builtin_is_refused_as_a_replacement(builtin, check):
+    """The way in that is forgotten most easily."""
+    found = refusal(check, rule(f"x if count([1]) == 1 with count as {builtin}\n"))
+    assert found == [f"lib.rego:3: {builtin} is not available to policies: {REFUSED[builtin]}"]
