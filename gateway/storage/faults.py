@@ -74,9 +74,9 @@ def _code(original: BaseException | None) -> object:
     """SQLite's result code, PostgreSQL's SQLSTATE, MySQL's error number."""
     if isinstance(original, sqlite3.Error):
         return getattr(original, "sqlite_errorcode", None)
-    if original is None or hasattr(original, "sqlstate"):
-        return getattr(original, "sqlstate", None)
-    return original.args[0] if original.args else None
+    if original is not None and original.args and isinstance(original.args[0], int):
+        return original.args[0]
+    return getattr(original, "sqlstate", None)
 
 
 def unavailable(problem: DBAPIError) -> DatabaseUnavailable:

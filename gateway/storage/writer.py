@@ -166,6 +166,8 @@ def _outcome(connection: Connection, unit: Unit, *, alone: bool) -> _Outcome:
         if fault_of(problem) in {Fault.PASSING, Fault.UNAVAILABLE}:
             raise
         return problem
+    except StopIteration as problem:  # no future can carry one
+        return RuntimeError(f"a unit of work raised StopIteration: {problem}")
     except BaseException as problem:  # whatever a unit raises belongs to its caller, not to the writer
         return problem
 

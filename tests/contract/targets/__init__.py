@@ -1,0 +1,1 @@
+"""One exam for everything that runs workflows."""

@@ -1,0 +1,63 @@
+"""The target in memory sits the exam, and does what a test tells it."""
+
+from __future__ import annotations
+
+import pytest
+
+from providers.errors import NotFound, Unreachable
+from providers.targets import RunKey, RunState
+from providers.targets.memory import MemoryTarget
+from tests.contract.targets.exam import KEY, TargetExam
+
+
+class TestMemoryTarget(TargetExam):
+    @pytest.fixture
+    async def target(self):
+        target = MemoryTarget("local", ["deploy"])
+        yield target
+        await target.close()
+
+    @pytest.fixture
+    def advance(self, target):
+        async def to(run_id, state):
+            target.advance(run_id, state)
+
+        return to
+
+    async def test_runs_show_what_was_started_and_how_often(self, target):
+        """The input is the first start's, and later changes to the caller's own do not reach it."""
+        input = {"versions": ["1"]}
+        await target.start("deploy", KEY, input)
+        input["versions"].append("2")
+        await target.start("deploy", KEY, {})
+        (run,) = target.runs
+        assert (run.workflow, run.key, run.input, run.starts) == ("deploy", KEY, {"versions": ["1"]}, 2)
+
+    async def test_automatic_run_goes_on_as_it_is_looked_at(self):
+        """Queued, running, succeeded, and no further."""
+        target = MemoryTarget("local", ["deploy"], automatic=True)
+        run = await target.start("deploy", KEY, {})
+        seen = [run.state, *[(await target.status(run.id)).state for _ in range(3)]]
+        assert seen == [RunState.QUEUED, RunState.RUNNING, RunState.SUCCEEDED, RunState.SUCCEEDED]
+
+    async def test_told_to_fail_it_starts_nothing(self, target):
+        """The fault comes before the effect, once for each that was asked for."""
+        target.fail_next(Unreachable("down"))
+        with pytest.raises(Unreachable):
+            await target.start("deploy", KEY, {})
+        assert target.runs == ()
+        assert (await target.start("deploy", KEY, {})).state is RunState.QUEUED
+
+    async def test_forgotten_run_is_not_found(self, target):
+        """Deleted behind our back."""
+        run = await target.start("deploy", RunKey("gone"), {})
+        target.forget(run.id)
+        with pytest.raises(NotFound):
+            await target.status(run.id)
+
+    async def test_ended_run_cannot_be_moved(self, target):
+        """A test that tries has a mistake."""
+        run = await target.start("deploy", KEY, {})
+        target.advance(run.id, RunState.FAILED)
+        with pytest.raises(ValueError, match="already"):
+            target.advance(run.id, RunState.RUNNING)
