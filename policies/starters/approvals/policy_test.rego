@@ -87,6 +87,11 @@ test_a_commit_of_nobody_known_is_nobodys_where_that_is_allowed if {
 	messages == set()
 }
 
+test_a_commit_made_in_the_forge_is_its_authors_whoever_committed_it if {
+	in_editor := object.union(commit("c2", ana), {"committer": {"actor": null}, "via_web": true})
+	denials(object.union(change([review(ben, "approved", "c2")]), {"commits": [commit("c1", ana), in_editor]})) == set()
+}
+
 test_a_merge_of_the_base_outdates_an_approval if {
 	count(denials(updated_from_base)) == 1
 }
@@ -117,10 +122,23 @@ test_commits_of_ignored_accounts_outdate_nothing if {
 	messages == set()
 }
 
+test_commits_an_ignored_account_makes_in_the_forge_outdate_nothing if {
+	in_editor := object.union(commit("c2", dependabot), {"committer": {"actor": null}, "via_web": true})
+	edited := object.union(change([review(ben, "approved", "c1")]), {"commits": [commit("c1", ana), in_editor]})
+	denials_given(edited, {"ignore_commits_by": [dependabot.ref]}) == set()
+}
+
+test_commits_of_others_in_the_name_of_an_ignored_account_count if {
+	forged := object.union(commit("c2", dependabot), {"committer": {"actor": ben}})
+	theirs := object.union(change([review(ben, "approved", "c2")]), {"commits": [commit("c1", ana), forged]})
+	count(denials_given(theirs, {"ignore_commits_by": [dependabot.ref]})) == 1
+}
+
 test_facts_the_forge_cannot_give_deny if {
-	some missing in ["reviews", "commits", "author", "head"]
-	count(denials(object.union(change([review(ben, "approved", "c2")]), {missing: null}))) == 1
-	count(denials(object.remove(change([review(ben, "approved", "c2")]), {missing}))) == 1
+	every missing in ["reviews", "commits", "author", "head"] {
+		count(denials(object.union(change([review(ben, "approved", "c2")]), {missing: null}))) == 1
+		count(denials(object.remove(change([review(ben, "approved", "c2")]), {missing}))) == 1
+	}
 }
 
 test_a_missing_minimum_denies if {

@@ -14,10 +14,13 @@ questions contains admit.question(person, entry.relation, entry.object) if {
 }
 
 deny contains {
-	"msg": sprintf(
-		"%s needs %d approvals by %s of %s, and has %d",
-		[first_file(entry), entry.approvals, entry.relation, entry.object, count(approving(entry))],
-	),
+	"msg": sprintf("%s: %d of %d needed approvals by %s of %s", [
+		first_file(entry),
+		count(approving(entry)),
+		entry.approvals,
+		entry.relation,
+		entry.object,
+	]),
 	"remedy": sprintf("ask for a review by someone who is %s of %s", [entry.relation, entry.object]),
 	"who": {"relation": entry.relation, "object": entry.object},
 	"location": {"path": first_file(entry)},
