@@ -4,7 +4,8 @@ The meaning is that of openfga/openfga, internal/graph/check.go:
 - a union is true as soon as one operand is; an intersection false as soon as one is; `but not` false
   when the base is false or the other true. A fault in an operand matters only where nothing else decides;
 - coming back to a question that is still being answered is "no, and a circle": an intersection or
-  `but not` with a circle in an operand is false;
+  `but not` with a circle in an operand is false, and so is whatever rests on that, unless an operand
+  decides without the circle (the server decides by which operand happens to be done first);
 - a branch that could never lead to this kind of user is not looked at;
 - following a tuple to another object is one step; 25 steps are too many.
 
@@ -61,6 +62,11 @@ class Check:
         self._path: set[tuple[str, str]] = set()
         self._circles = 0
         self._steps = 0
+
+    @property
+    def went_round(self) -> bool:
+        """Did answering lead back to a question still being answered? Then the answer is "no" where it rests on that."""
+        return self._circles > 0
 
     def proof(self, relation: str, object: str) -> Proof | None:
         """The proof that the user has this relation to the object; None when not related. Raises RelationsRefused."""
@@ -159,16 +165,19 @@ class Check:
 
     def _unless(self, base: Rewrite, subtract: Rewrite, object: str, node: Node, depth: int) -> Outcome:
         kept = self._rewritten(base, object, node, depth)
-        if isinstance(kept, Negative):
-            return kept
+        if kept is NO:
+            return NO
         taken = self._rewritten(subtract, object, node, depth)
-        if taken is CIRCLE:
-            return CIRCLE
-        if taken is NO:
-            return kept if isinstance(kept, RelationsRefused) else Unless(kept)
-        if isinstance(taken, RelationsRefused):
-            return kept if isinstance(kept, RelationsRefused) else taken
-        return NO
+        if not isinstance(taken, (Negative, RelationsRefused)):
+            return NO
+        for outcome in (kept, taken):
+            if outcome is CIRCLE:
+                return CIRCLE
+        for outcome in (kept, taken):
+            if isinstance(outcome, RelationsRefused):
+                return outcome
+        assert not isinstance(kept, (Negative, RelationsRefused))
+        return Unless(kept)
 
 
 def _any(outcomes: Iterable[Outcome]) -> Outcome:
@@ -185,14 +194,16 @@ def _any(outcomes: Iterable[Outcome]) -> Outcome:
 
 
 def _all(outcomes: Iterable[Outcome]) -> Outcome:
-    """The first no; else a fault, if there was one; else the proofs together."""
-    fault: RelationsRefused | None = None
+    """The first plain no; else a circle, else a fault, if there was one; else the proofs together."""
+    worst: Outcome | None = None
     parts: list[Proof] = []
     for outcome in outcomes:
-        if isinstance(outcome, Negative):
-            return outcome
-        if isinstance(outcome, RelationsRefused):
-            fault = fault or outcome
-        else:
+        if outcome is NO:
+            return NO
+        if outcome is CIRCLE:
+            worst = CIRCLE
+        elif isinstance(outcome, RelationsRefused):
+            worst = worst or outcome
+        elif not isinstance(outcome, Negative):
             parts.append(outcome)
-    return fault or Together(tuple(parts))
+    return worst or Together(tuple(parts))

@@ -17,10 +17,7 @@ import cel
 from policies.model import Json
 from policies.relations.model import Condition, ParameterKind, ParameterType
 from policies.relations.parameters import address, in_cidr, typed
-from policies.relations.refusals import ConditionFailed, ModelProblem, ModelRefused, TupleRefused
-from policies.relations.tuples import RelationshipTuple
-
-LARGEST_CONTEXT = 32 * 1024  # bytes, as the server's limit on a tuple's condition context
+from policies.relations.refusals import ConditionFailed, ModelProblem, ModelRefused
 
 # CEL's macros bind a name of their own: list.exists(x, x > 1)
 _BOUND = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*([A-Za-z_]\w*)\s*,")
@@ -115,9 +112,3 @@ def written_type(text: Json) -> ParameterType:
     except ValueError:
         pass
     raise ModelRefused([ModelProblem(code="condition", message=f"expected a parameter's type such as string or list<int>, found {text!r}")])
-
-
-def refuse_large(one: RelationshipTuple) -> None:
-    """Raises TupleRefused when the tuple's context is larger than the server stores."""
-    if one.context and len(json.dumps(one.context).encode()) > LARGEST_CONTEXT:
-        raise TupleRefused(f"the context of {one} is larger than {LARGEST_CONTEXT} bytes")

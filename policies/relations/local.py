@@ -14,12 +14,13 @@ from pathlib import Path
 from policies.errors import RelationsRefused, RelationsUnavailable
 from policies.model import Json, Question, rfc3339
 from policies.relations.check import Check
+from policies.relations.evaluator import Evaluator
 from policies.relations.model import AuthorizationModel
 from policies.relations.proof import Proof
 from policies.relations.refusals import QuestionRefused
 from policies.relations.sound_model import SoundModel
 from policies.relations.store_file import read_store_file
-from policies.relations.tuples import RelationshipTuple, TupleIndex, TupleReader
+from policies.relations.tuples import RelationshipTuple, TupleReader
 
 MOST_QUESTIONS = 500  # in one batch: what policies may ask for one judgement
 AT_ONCE = 50  # questions answered before others on the event loop get their turn
@@ -30,8 +31,7 @@ class LocalRelations:
     """Answers from a model and tuples. Raises ModelRefused for a model that is not sound."""
 
     def __init__(self, model: AuthorizationModel | SoundModel, tuples: TupleReader | Iterable[RelationshipTuple]) -> None:
-        self._model = model if isinstance(model, SoundModel) else SoundModel(model)
-        self._tuples: TupleReader = tuples if hasattr(tuples, "usersets") else TupleIndex(tuples)  # type: ignore[assignment]
+        self.evaluator = Evaluator(model, tuples)
 
     @classmethod
     def from_store_file(cls, source: Path | str) -> LocalRelations:
@@ -44,9 +44,9 @@ class LocalRelations:
         if len(questions) > MOST_QUESTIONS:
             raise QuestionRefused(f"at most {MOST_QUESTIONS} questions are answered at once, found {len(questions)}")
         for _ in range(TRIES):
-            version = self._tuples.version
+            version = self.evaluator.tuples.version
             answers = await self._answered(questions, at)
-            if self._tuples.version == version:
+            if self.evaluator.tuples.version == version:
                 return answers
         raise RelationsUnavailable(f"the tuples changed during each of {TRIES} tries to answer {len(questions)} questions")
 
@@ -64,7 +64,7 @@ class LocalRelations:
         try:
             check = checks.get(question.user)
             if check is None:
-                check = checks[question.user] = Check(self._model, self._tuples, question.user, context)
+                check = checks[question.user] = self.evaluator.check(question.user, context=context)
             return check.proof(question.relation, question.object)
         except RelationsRefused as problem:
             refusal = QuestionRefused(f"{_asked(question)} cannot be answered: {problem}")

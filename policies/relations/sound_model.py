@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from policies.model import Json
 from policies.relations.conditions import INLINE, CompiledCondition, inline_condition
 from policies.relations.model import AuthorizationModel, Computed, Direct, Relation, Rewrite, TupleToUserset, leaves
-from policies.relations.refusals import ModelProblem, ModelRefused, QuestionRefused, TupleRefused
-from policies.relations.soundness import problems
+from policies.relations.refusals import ModelRefused, QuestionRefused, TupleRefused
+from policies.relations.soundness import HARMLESS, problems
 from policies.relations.tuples import RelationshipTuple, Shape, UserName, object_type, relation_name, user_name
 
 Node = tuple[str, str]
@@ -22,24 +22,24 @@ class SoundModel:
     """The model and its tables. Raises ModelRefused with every problem."""
 
     def __init__(self, model: AuthorizationModel) -> None:
-        found: list[ModelProblem] = [problem for problem in problems(model) if problem.code != "condition-not-used"]
+        found = [problem for problem in problems(model) if problem.code not in HARMLESS]
         if found:
             raise ModelRefused(found)
         self.model = model
         self.conditions = {name: CompiledCondition(condition) for name, condition in model.conditions.items()}
-        self._relations: dict[Node, Relation] = {
+        self.relations: Mapping[Node, Relation] = {
             (definition.name, relation.name): relation for definition in model.types.values() for relation in definition.relations.values()
         }
         self._allowed = frozenset(self._shapes())
-        self._sources: dict[Node, frozenset[str]] = {}
+        self._sources: dict[Node, frozenset[Node | str]] = {}
 
     def _shapes(self) -> Iterator[Shape]:
-        for (type_name, name), relation in self._relations.items():
+        for (type_name, name), relation in self.relations.items():
             for one in relation.restrictions:
                 yield Shape(type_name, name, one.type, "*" if one.wildcard else one.relation or "", one.condition)
 
     def relation(self, type_name: str, name: str) -> Relation | None:
-        return self._relations.get((type_name, name))
+        return self.relations.get((type_name, name))
 
     def why_not(self, one: RelationshipTuple) -> str | None:
         """Why the model does not allow this tuple; None when it does."""
@@ -71,7 +71,7 @@ class SoundModel:
         return self.conditions[one.condition].holds({**context, **one.context})
 
     def _why_not_allowed(self, shape: Shape) -> str:
-        allowed = sorted(str(one) for one in self._relations[shape.object_type, shape.relation].restrictions)
+        allowed = sorted(str(one) for one in self.relations[shape.object_type, shape.relation].restrictions)
         return f"'{shape.object_type}#{shape.relation}' takes {', '.join(allowed) if allowed else 'no tuples'}"
 
     def asked_user(self, user: str) -> UserName:
@@ -81,9 +81,9 @@ class SoundModel:
         except TupleRefused as problem:
             raise QuestionRefused(str(problem)) from problem
         if name.type not in self.model.types:
-            raise self._unknown(f"type '{name.type}'", f"the user {user}")
+            raise self._unknown(f"type '{name.type}'")
         if name.is_userset and self.relation(name.type, name.facet) is None:
-            raise self._unknown(f"relation '{name.facet}' of the type '{name.type}'", f"the user {user}")
+            raise self._unknown(f"relation '{name.facet}' of the type '{name.type}'")
         return name
 
     def asked_relation(self, relation: str, object: str) -> Node:
@@ -92,20 +92,24 @@ class SoundModel:
             type_name, name = object_type(object), relation_name(relation)
         except TupleRefused as problem:
             raise QuestionRefused(str(problem)) from problem
-        if type_name not in self.model.types:
-            raise self._unknown(f"type '{type_name}'", f"the object {object}")
-        if self.relation(type_name, name) is None:
-            raise self._unknown(f"relation '{name}' of the type '{type_name}'", f"the object {object}")
-        return type_name, name
+        return self.asked_node(type_name, name)
 
-    def _unknown(self, what: str, where: str) -> QuestionRefused:
-        refusal = QuestionRefused(f"the model has no {what}, asked about with {where}")
+    def asked_node(self, type_name: str, relation: str) -> Node:
+        """The type and its relation. Raises QuestionRefused where the model does not know them."""
+        if type_name not in self.model.types:
+            raise self._unknown(f"type '{type_name}'")
+        if self.relation(type_name, relation) is None:
+            raise self._unknown(f"relation {relation[:60]!a} of the type '{type_name}'")
+        return type_name, relation
+
+    def _unknown(self, what: str) -> QuestionRefused:
+        refusal = QuestionRefused(f"the model has no {what}")
         refusal.advice = "ask with types and relations of the model, or add them to it"
         return refusal
 
     def rewrite(self, node: Node) -> Rewrite:
         """How this relation comes about. The node is one of the model's."""
-        return self._relations[node].rewrite
+        return self.relations[node].rewrite
 
     def leads_to(self, user: UserName, node: Node) -> bool:
         """Can a user of this kind ever have this relation, whatever the tuples?"""
@@ -113,14 +117,14 @@ class SoundModel:
         if sources is None:
             sources = self._sources[node] = frozenset(self._collect(node))
         if user.is_userset:
-            return f"{user.type}#{user.facet}" in sources
+            return (user.type, user.facet) in sources
         return user.type in sources or f"{user.type}:*" in sources
 
-    def _collect(self, start: Node) -> Iterator[str]:
+    def _collect(self, start: Node) -> Iterator[Node | str]:
         seen, waiting = {start}, [start]
         while waiting:
             node = waiting.pop()
-            yield f"{node[0]}#{node[1]}"
+            yield node
             for step in self._steps(node):
                 if isinstance(step, str):
                     yield step
@@ -129,7 +133,7 @@ class SoundModel:
                     waiting.append(step)
 
     def _steps(self, node: Node) -> Iterator[Node | str]:
-        relation = self._relations[node]
+        relation = self.relations[node]
         for leaf in leaves(relation.rewrite):
             match leaf:
                 case Direct():
@@ -138,8 +142,8 @@ class SoundModel:
                 case Computed(relation=name):
                     yield node[0], name
                 case TupleToUserset(computed=computed, tupleset=tupleset):
-                    for one in self._relations[node[0], tupleset].restrictions:
-                        if (one.type, computed) in self._relations:
+                    for one in self.relations[node[0], tupleset].restrictions:
+                        if (one.type, computed) in self.relations:
                             yield one.type, computed
 
 

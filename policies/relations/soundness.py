@@ -30,6 +30,8 @@ from policies.relations.refusals import ModelProblem
 
 SCHEMA_VERSIONS = ("1.1", "1.2")
 MOST_TYPES = 100
+HARMLESS = frozenset({"repetition", "condition-not-used"})
+"""What the language's tools refuse and a server takes: it changes no answer."""
 
 _TYPE_NAME = re.compile(r"[^:#@*\s]{1,254}")
 _RELATION_NAME = re.compile(r"[^:#@*\s]{1,50}")
@@ -42,7 +44,7 @@ def problems(model: AuthorizationModel) -> list[ModelProblem]:
         message = f"schema {model.schema_version} is not one of {', '.join(SCHEMA_VERSIONS)}"
         return [ModelProblem(code="invalid-schema", message=message, at=model.schema_at)]
     found = [*_names(model), *_references(model), *_conditions(model)]
-    return found or [*_loops(model)]
+    return found if any(problem.code not in HARMLESS for problem in found) else [*found, *_loops(model)]
 
 
 def _names(model: AuthorizationModel) -> Iterator[ModelProblem]:
@@ -93,7 +95,7 @@ def _restrictions(model: AuthorizationModel, definition: TypeDefinition, relatio
         lacks = "names no user types" if direct else "names user types but is not direct"
         yield ModelProblem(code="assignable", message=f"'{definition.name}#{relation.name}' {lacks}", at=relation.at)
     for one in _repeated(relation.restrictions):
-        yield ModelProblem(code="duplicate", message=f"'{one}' stands twice in '{relation.name}'", at=one.at)
+        yield ModelProblem(code="repetition", message=f"'{one}' stands twice in '{relation.name}'", at=one.at)
     for one in relation.restrictions:
         yield from _restriction(model, one)
 
@@ -122,7 +124,7 @@ def _leaves(model: AuthorizationModel, definition: TypeDefinition, relation: Rel
         if isinstance(leaf, Direct):
             continue
         if leaf in first:
-            yield ModelProblem(code="duplicate", message=f"the same part stands twice in '{relation.name}'", at=first[leaf])
+            yield ModelProblem(code="repetition", message=f"the same part stands twice in '{relation.name}'", at=first[leaf])
             continue
         first[leaf] = leaf.at
         if isinstance(leaf, TupleToUserset):

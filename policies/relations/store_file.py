@@ -15,13 +15,12 @@ from pathlib import Path
 from policies.bundles.text import Document, Unreadable, read_json, read_yaml
 from policies.errors import RelationsRefused
 from policies.model import Json
-from policies.relations.conditions import refuse_large
 from policies.relations.dsl import parse_model
 from policies.relations.json_form import model_from_json
 from policies.relations.model import AuthorizationModel
 from policies.relations.refusals import ModelRefused, StoreFileRefused, TupleRefused
 from policies.relations.sound_model import SoundModel
-from policies.relations.tuples import RelationshipTuple
+from policies.relations.tuples import RelationshipTuple, refuse_unwritable
 
 _KEYS = frozenset({"name", "model", "model_file", "tuples", "tuple_file", "tuple_files", "tests"})
 _TUPLE_KEYS = frozenset({"user", "relation", "object", "condition"})
@@ -167,7 +166,7 @@ def _decoded(path: Path) -> str:
 def _tuple(where: str, item: Json) -> RelationshipTuple:
     try:
         one = tuple_from_json(item)
-        refuse_large(one)
+        refuse_unwritable(one)
     except RelationsRefused as problem:
         raise TupleRefused(f"{where}: {problem}") from problem
     return one

@@ -7,6 +7,7 @@ everything behind trusts them; whether a model allows a tuple is the model's que
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from policies.relations.refusals import TupleRefused
 
 # https://openfga.dev/api/service: `user` at most 512 bytes, `object` 256, `relation` 50
 LONGEST_USER, LONGEST_OBJECT, LONGEST_RELATION = 512, 256, 50
+LARGEST_CONTEXT = 32 * 1024  # bytes of a condition's context
 
 _PART = r"[^\s:#\x00-\x1f\x7f-\x9f\ud800-\udfff]+"
 _OBJECT = re.compile(f"({_PART}):({_PART})")
@@ -106,6 +108,14 @@ class RelationshipTuple:
     def key(self) -> tuple[str, str, str]:
         """What is unique among stored tuples; the condition is not part of it (OpenFGA's rule)."""
         return self.object, self.relation, self.user
+
+
+def refuse_unwritable(one: RelationshipTuple) -> None:
+    """Raises TupleRefused for a tuple no store takes, whatever the model: too large a context, or one that says nothing."""
+    if one.context and len(json.dumps(one.context).encode()) > LARGEST_CONTEXT:
+        raise TupleRefused(f"the context of {one} is larger than {LARGEST_CONTEXT} bytes")
+    if one.user == f"{one.object}#{one.relation}":
+        raise TupleRefused(f"{one} says nothing: a userset has its own relation anyway")
 
 
 class TupleReader(Protocol):

@@ -1,0 +1,94 @@
+"""One question to both evaluators, and what to make of two answers that differ.
+
+Every tolerated difference is one where the server contradicts itself, drops a fault that bears on the
+answer, or answers by which of its goroutines happens to be first. Nothing is tolerated in which we
+would say yes and the server no.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from policies.errors import RelationsRefused
+from policies.relations.evaluator import Evaluator
+from policies.relations.refusals import ConditionFailed
+from policies.relations.store_file import tuple_from_json
+from tests.contract.relations.worlds import Asked
+from tests.servers.openfga import Refusal, Store
+
+Ours = bool | list[str] | RelationsRefused
+Theirs = bool | list[str] | Refusal
+
+
+class Agreement(StrEnum):
+    """How two answers compare. Only DIFFERENT fails."""
+
+    SAME = "the same answer"
+    BOTH_REFUSE = "both refuse"
+    DROPPED_FAULT = "the server drops a condition's fault because another tuple of the relation holds, or because it met a circle"
+    READ_FROM_THE_OTHER_END = (
+        "the server's plan reads from the user's side and stumbles over a condition that does not bear on the question"
+    )
+    CIRCLE = "a circle under 'and' or 'but not': the server's answer changes from run to run"
+    ITS_CHECK_AGREES = "the server's list contradicts its own check, which agrees with us"
+    OBJECTS_AS_USERSETS = "asked for usersets, the server also lists plain objects of the type"
+    DIFFERENT = "different answers"
+
+
+def our_answer(evaluator: Evaluator, asked: Asked) -> tuple[Ours, bool]:
+    """The answer, and whether a circle was met (for checks)."""
+    contextual = [tuple_from_json(one) for one in asked.contextual]
+    try:
+        if asked.kind == "objects":
+            listing = evaluator.objects(asked.user, asked.relation, asked.object, context=asked.context, contextual=contextual)
+            return list(listing.names), False
+        if asked.kind == "users":
+            kind, _, relation = asked.user.partition("#")
+            users = evaluator.users(asked.object, asked.relation, kind, relation or None, context=asked.context, contextual=contextual)
+            return list(users.names), False
+        check = evaluator.check(asked.user, context=asked.context, contextual=contextual)
+        answer = check.proof(asked.relation, asked.object) is not None
+        return answer, check.went_round
+    except RelationsRefused as refusal:
+        return refusal, False
+
+
+def their_answer(store: Store, asked: Asked) -> Theirs:
+    along = {"context": asked.context, "contextual": asked.contextual}
+    if asked.kind == "objects":
+        return store.objects(asked.user, asked.relation, asked.object, **along)
+    if asked.kind == "users":
+        kind, _, relation = asked.user.partition("#")
+        return store.users(asked.object, asked.relation, kind, relation or None, **along)
+    return store.check(asked.user, asked.relation, asked.object, **along)
+
+
+def compared(ours: Ours, theirs: Theirs, asked: Asked, store: Store, *, circle: bool) -> Agreement:
+    match ours, theirs:
+        case RelationsRefused(), Refusal():
+            return Agreement.BOTH_REFUSE
+        case ConditionFailed(), _:
+            return Agreement.DROPPED_FAULT
+        case ((bool() | list()), Refusal(message=message)) if "evaluate relationship condition" in message:
+            return Agreement.READ_FROM_THE_OTHER_END
+        case bool(), bool():
+            return Agreement.SAME if ours == theirs else Agreement.CIRCLE if circle and not ours else Agreement.DIFFERENT
+        case list(), list():
+            return _compared_lists(ours, theirs, asked, store)
+    return Agreement.DIFFERENT
+
+
+def _compared_lists(ours: list[str], theirs: list[str], asked: Asked, store: Store) -> Agreement:
+    if ours == theirs:
+        return Agreement.SAME
+    more, less = set(ours) - set(theirs), set(theirs) - set(ours)
+    if asked.kind == "users" and "#" in asked.user and not more and not any("#" in name for name in less):
+        return Agreement.OBJECTS_AS_USERSETS
+    if all(_checked(store, asked, name) is True for name in more) and all(_checked(store, asked, name) is False for name in less):
+        return Agreement.ITS_CHECK_AGREES
+    return Agreement.DIFFERENT
+
+
+def _checked(store: Store, asked: Asked, name: str) -> bool | Refusal:
+    user, object = (asked.user, name) if asked.kind == "objects" else (name, asked.object)
+    return store.check(user, asked.relation, object, context=asked.context, contextual=asked.contextual)

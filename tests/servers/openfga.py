@@ -1,0 +1,201 @@
+"""A real OpenFGA on loopback with its store in memory, asked over plain HTTP.
+
+    with running_openfga() as openfga:                  # about 1 s
+        store = openfga.store(model)                    # model: OpenFGA's JSON form
+        store.write([{"user": "user:ana", "relation": "owner", "object": "repository:1"}])
+        store.check("user:ana", "owner", "repository:1")            # → True, or a Refusal
+
+`session_openfga()` is one server for the whole test session; stores are separate worlds on it.
+A refusal is an answer here, because tests ask for it; anything else that is not a success raises.
+Reference of the calls: https://openfga.dev/api/service.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import functools
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.servers.database_server import free_port
+from tests.servers.need import need
+
+Tuple = Mapping[str, Any]
+WRITTEN_AT_ONCE = 100  # the server's maxTuplesPerWrite
+_EXPERIMENTS = "inline_expressions"  # `$expression` conditions are behind this flag
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The server would not answer: its code, such as `validation_error`, and its message."""
+
+    code: str
+    message: str
+
+
+class Store:
+    """One store and its newest model. What it is asked, it answers from the stored tuples without a cache."""
+
+    def __init__(self, client: httpx.Client, id: str) -> None:
+        self._client = client
+        self.id = id
+        self.model_id = ""
+
+    def write_model(self, model: Mapping[str, Any]) -> str:
+        """Store a model and use it from now on; its id."""
+        self.model_id = str(self._call("authorization-models", model)["authorization_model_id"])
+        return self.model_id
+
+    def try_model(self, model: Mapping[str, Any]) -> Refusal | None:
+        """Would the server take this model? It is used from now on if so."""
+        answer = self._answer("authorization-models", model)
+        if isinstance(answer, Refusal):
+            return answer
+        self.model_id = answer["authorization_model_id"]
+        return None
+
+    def write(self, tuples: Sequence[Tuple], *, delete: bool = False) -> None:
+        """Write (or delete) tuples the store does not have (or has)."""
+        for start in range(0, len(tuples), WRITTEN_AT_ONCE):
+            keys = {"tuple_keys": list(tuples[start : start + WRITTEN_AT_ONCE])}
+            self._call("write", {"deletes" if delete else "writes": keys, "authorization_model_id": self.model_id})
+
+    def check(self, user: str, relation: str, object: str, **along: Any) -> bool | Refusal:
+        answer = self._answer("check", {"tuple_key": {"user": user, "relation": relation, "object": object}, **self._asked(along)})
+        return answer if isinstance(answer, Refusal) else bool(answer.get("allowed", False))
+
+    def objects(self, user: str, relation: str, type: str, **along: Any) -> list[str] | Refusal:
+        answer = self._answer("list-objects", {"user": user, "relation": relation, "type": type, **self._asked(along)})
+        return answer if isinstance(answer, Refusal) else sorted(answer["objects"])
+
+    def users(self, object: str, relation: str, type: str, userset: str | None = None, **along: Any) -> list[str] | Refusal:
+        kind, _, id = object.partition(":")
+        filters = [{"type": type, **({"relation": userset} if userset else {})}]
+        asked = self._asked(along)
+        if "contextual_tuples" in asked:
+            asked["contextual_tuples"] = asked["contextual_tuples"]["tuple_keys"]
+        answer = self._answer("list-users", {"object": {"type": kind, "id": id}, "relation": relation, "user_filters": filters, **asked})
+        return answer if isinstance(answer, Refusal) else sorted(_user(one) for one in answer["users"])
+
+    def _asked(self, along: Mapping[str, Any]) -> dict[str, Any]:
+        asked: dict[str, Any] = {"authorization_model_id": self.model_id, "consistency": "HIGHER_CONSISTENCY"}
+        if along.get("context"):
+            asked["context"] = along["context"]
+        if along.get("contextual"):
+            asked["contextual_tuples"] = {"tuple_keys": list(along["contextual"])}
+        return asked
+
+    def _call(self, path: str, body: Mapping[str, Any]) -> Any:
+        answer = self._answer(path, body)
+        assert not isinstance(answer, Refusal), f"{path}: {answer}"
+        return answer
+
+    def _answer(self, path: str, body: Mapping[str, Any]) -> Any:
+        response = self._client.post(f"/stores/{self.id}/{path}", json=body)
+        if response.is_success:
+            return response.json()
+        document = response.json()
+        return Refusal(str(document["code"]), str(document["message"]))
+
+
+def _user(found: Mapping[str, Any]) -> str:
+    match found:
+        case {"object": {"type": type, "id": id}}:
+            return f"{type}:{id}"
+        case {"userset": {"type": type, "id": id, "relation": relation}}:
+            return f"{type}:{id}#{relation}"
+        case {"wildcard": {"type": type}}:
+            return f"{type}:*"
+    raise AssertionError(f"not a user: {found}")
+
+
+class OpenFga:
+    """A running server."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._client = httpx.Client(base_url=url, timeout=60)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def store(self, model: Mapping[str, Any] | None = None) -> Store:
+        """A new store, with this model if one is given."""
+        response = self._client.post("/stores", json={"name": "under test"})
+        response.raise_for_status()
+        store = Store(self._client, response.json()["id"])
+        if model is not None:
+            store.write_model(model)
+        return store
+
+
+@functools.cache
+def _session_openfga() -> OpenFga:
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(running_openfga())
+
+
+def session_openfga() -> OpenFga:
+    """One server for all tests of the session."""
+    need("openfga")
+    return _session_openfga()
+
+
+@contextmanager
+def running_openfga() -> Iterator[OpenFga]:
+    """An OpenFGA of its own until the block ends."""
+    binary = need("openfga")
+    port, grpc_port = free_port(), free_port()
+    command = [str(binary), "run", "--datastore-engine", "memory", "--log-level", "error"]
+    command += ["--http-addr", f"127.0.0.1:{port}", "--grpc-addr", f"127.0.0.1:{grpc_port}"]
+    command += ["--playground-enabled=false", "--metrics-enabled=false", "--profiler-enabled=false", "--experimentals", _EXPERIMENTS]
+    with tempfile.TemporaryDirectory(prefix="admit-openfga-") as folder, (Path(folder) / "output.txt").open("w+b") as output:
+        process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT, preexec_fn=_die_with_parent)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait_until_ready(url, process, Path(output.name))
+            openfga = OpenFga(url)
+            try:
+                yield openfga
+            finally:
+                openfga.close()
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait_until_ready(url: str, process: subprocess.Popen[bytes], output: Path, *, seconds: float = 60) -> None:
+    until = time.monotonic() + seconds
+    while True:
+        assert process.poll() is None, f"openfga ended: {output.read_text()[-2000:]}"
+        try:
+            if httpx.get(f"{url}/healthz", timeout=5).json().get("status") == "SERVING":
+                return
+        except httpx.TransportError:
+            pass
+        assert time.monotonic() < until, f"openfga was not ready within {seconds} s"
+        time.sleep(0.05)
+
+
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+
+
+def _die_with_parent() -> None:
+    """In the child, before it becomes the server: Linux ends it when the tests are killed."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
