@@ -120,8 +120,9 @@ class Execution:
             raise
 
     def _replay(self, events: Sequence[HistoryEvent]) -> None:
-        for position, event in enumerate(events, start=1):
-            self._ahead = len(events) - position
+        last = max((place for place, event in enumerate(events) if event.kind != "Revived"), default=0)
+        for place, event in enumerate(events):
+            self._ahead = last - place
             self._apply(event)
 
     # --- what the engine uses ----------------------------------------------------------
@@ -172,7 +173,7 @@ class Execution:
         if marker not in self._versions:
             if marker in self._marked:
                 self._versions[marker] = self._marked[marker]
-            elif self._ahead:
+            elif self._ahead > 0:
                 self._versions[marker] = 0  # history goes on: the code that wrote it passed here without a marker
             else:
                 self._versions[marker] = newest
@@ -232,7 +233,10 @@ class Execution:
                 self._resolve(event, value=Signal(name=attributes["name"], payload=attributes["payload"]))
             case "CancelRequested":
                 self.ending = Cancelled(by=attributes["by"])
-            case "VersionMarked" | "SignalDropped":
+            case "Revived":
+                for command in attributes["commands"]:
+                    self._try_anew(command, event.at)
+            case "VersionMarked" | "SignalDropped" | "Discarded":
                 pass
             case other:
                 raise NonDeterministic(f"history: event {event.sequence} is '{other}', which this code does not know; code: older than it")
@@ -311,6 +315,12 @@ class Execution:
             raise NonDeterministic(f"history: {_shown(event)}; code: {self._asked()}")
         return pending
 
+    def _try_anew(self, command: str, at: datetime) -> None:
+        pending = self.pending.get(command)
+        if pending is not None:
+            pending.underway, pending.failures, pending.lost = False, 0, 0
+            pending.since = pending.due = at
+
     def _resolve(self, event: HistoryEvent, *, value: Any = None, error: Exception | None = None) -> None:
         pending = self._waiting(event)
         if event.kind not in _OUTCOMES[pending.command.intent]:
@@ -358,7 +368,7 @@ _OUTCOMES = {
 }
 _ENDINGS = frozenset({"WorkflowCompleted", "WorkflowFailed", "WorkflowCancelled", "ContinuedAsNew"})
 _COMPARED = {"WorkflowCompleted": ("result",), "WorkflowFailed": ("kind",), "WorkflowCancelled": (), "ContinuedAsNew": ("input",)}
-_NOTES = frozenset({"VersionMarked", "SignalDropped"})
+_NOTES = frozenset({"VersionMarked", "SignalDropped", "Revived", "Discarded"})
 """Kinds that may stand between a command and its intent, and that no code is resumed by."""
 
 

@@ -134,6 +134,10 @@ class NonDeterministic(DurableError):
     """History and code disagree; the message has both sides."""
 
 
+class NotDead(DurableError):
+    """There is nothing to revive: the run did not fail, or a newer run of its id is going on."""
+
+
 class EngineFull(DurableError):
     """Back-pressure: come back in `retry_after` seconds."""
 
@@ -180,6 +184,47 @@ class HistoryEvent:
     attributes: Mapping[str, Json]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedAttempt:
+    """One try of an activity that came to nothing. number: counts from 1 for each activity of the run."""
+
+    at: datetime
+    activity: str
+    number: int
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """A run that failed and has not been revived: what, why, and every attempt.
+
+    kind, message: why the workflow failed. activity, arguments: what it failed at, None where it failed by itself.
+    """
+
+    workflow_id: str
+    run_id: str
+    type: str
+    failed_at: datetime
+    kind: str
+    message: str
+    activity: str | None
+    arguments: tuple[Json, ...]
+    attempts: tuple[FailedAttempt, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueState:
+    """How the work stands. waiting: dispatches and runs nobody has taken though they are due; oldest_due_at: since when
+    the first of them is. parked: waiting for a timer, a retry or a signal."""
+
+    waiting: int
+    oldest_due_at: datetime | None
+    running: int
+    parked: int
+    dead_letters: int
+
+
 class DurableCore(Protocol):
     """Runs workflows to their end through crashes and restarts."""
 
@@ -216,5 +261,39 @@ class DurableCore(Protocol):
     async def list(self, *, type: str | None = None, status: WorkflowStatus | None = None, limit: int = 100) -> Sequence[WorkflowRun]:
         """Newest first."""
 
-    async def cancel(self, workflow_id: str) -> None:
-        """End the newest run as cancelled; its running activity is told. An ended run stays as it ended."""
+    async def cancel(self, workflow_id: str, *, by: str = "an operator") -> None:
+        """End the newest run as cancelled; its running activity is told. An ended run stays as it ended.
+
+        Signals it has not consumed go with it. Raises UnknownWorkflow.
+        """
+
+    async def retry(self, workflow_id: str, *, activity: str | None = None, by: str = "an operator") -> None:
+        """Try now what waits for its next attempt (of this activity, or all). Nothing waits: nothing happens."""
+
+    async def reschedule(self, workflow_id: str, schedule: RetrySchedule, *, activity: str | None = None, by: str = "an operator") -> None:
+        """From now on another schedule: what waits is tried now, and again by the new one; failures so far count."""
+
+    async def give_up(self, workflow_id: str, *, activity: str | None = None, by: str = "an operator") -> None:
+        """Do not try again: the activity fails with the kind `GivenUp`, and the workflow decides what that means."""
+
+    async def dead_letters(self, *, type: str | None = None, limit: int = 100) -> Sequence[DeadLetter]:
+        """Runs that failed and were not revived, newest first."""
+
+    async def dead_letter(self, workflow_id: str, run_id: str | None = None) -> DeadLetter:
+        """The newest of this id, or of this run. Raises UnknownWorkflow if there is none."""
+
+    async def revive(self, workflow_id: str, run_id: str | None = None, *, by: str = "an operator") -> None:
+        """Go on with the run from what failed: the failed activities get a schedule anew, completed ones keep their results.
+
+        Raises NotDead, UnknownWorkflow.
+        """
+
+    async def discard(self, workflow_id: str, run_id: str | None = None, *, by: str = "an operator") -> None:
+        """Put a dead letter away: the run counts as cancelled. Raises NotDead, UnknownWorkflow."""
+
+    async def queue(self) -> QueueState:
+        """How the work stands, in the whole database."""
+
+    async def retire(self, *, before: datetime, limit: int = 1000) -> int:
+        """Forget up to `limit` runs that completed or were cancelled before then, with their histories and start keys;
+        how many. Dead letters stay until they are revived or discarded."""

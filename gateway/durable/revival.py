@@ -15,7 +15,7 @@ from gateway.durable.port import HistoryEvent
 _ATTEMPTS = frozenset(
     {"AttemptFailed", "AttemptLost", "AttemptStarted", "ActivityFailed", "HandedOver", "RetryRequested", "ScheduleChanged"}
 )
-_ENDINGS = frozenset({"WorkflowFailed", "WorkflowCancelled", "SignalDropped"})
+_ENDINGS = frozenset({"WorkflowFailed", "SignalDropped"})
 
 
 def effective(events: Sequence[HistoryEvent]) -> Sequence[HistoryEvent]:
@@ -27,8 +27,7 @@ def effective(events: Sequence[HistoryEvent]) -> Sequence[HistoryEvent]:
         if event.kind == "Revived":
             commands: Any = event.attributes["commands"]
             counted = [earlier for earlier in counted if not undone(earlier, commands)]
-        else:
-            counted.append(event)
+        counted.append(event)
     return counted
 
 

@@ -6,20 +6,36 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 
 from sqlalchemy import Connection
 
 from gateway.domain.dispatch import Dispatch
+from gateway.durable.commands import schedule_document
 from gateway.durable.execution import Execution
 from gateway.durable.payloads import encoded
-from gateway.durable.port import Activity, HistoryEvent, UnknownWorkflow, Workflow, WorkflowRun, WorkflowStatus
+from gateway.durable.port import (
+    Activity,
+    DeadLetter,
+    HistoryEvent,
+    QueueState,
+    RetrySchedule,
+    UnknownWorkflow,
+    Workflow,
+    WorkflowRun,
+    WorkflowStatus,
+)
 from gateway.durable.sql.clock import Clock
+from gateway.durable.sql.dead_letters import discard, find_letter, list_letters, revive
 from gateway.durable.sql.inbox import order
 from gateway.durable.sql.intake import Taken, take
+from gateway.durable.sql.keeping import queue_state, retire
 from gateway.durable.sql.reading import find_history, find_run, list_runs
 from gateway.durable.sql.worker import Worker
+from gateway.storage.columns import to_ms
 from gateway.storage.database import Database
 from gateway.storage.dispatches import write_dispatches
+from policies.model import Json
 
 
 class SqlDurableCore:
@@ -63,6 +79,9 @@ class SqlDurableCore:
 
     async def stop(self, *, grace: float = 10.0) -> None:
         await self._worker.stop(grace)
+
+    async def alive(self) -> None:
+        self._worker.require_alive()
 
     def wake(self) -> None:
         self._worker.wake()
@@ -125,13 +144,48 @@ class SqlDurableCore:
     async def list(self, *, type: str | None = None, status: WorkflowStatus | None = None, limit: int = 100) -> Sequence[WorkflowRun]:
         return await self._database.read(lambda connection: list_runs(connection, type, status, limit))
 
-    async def cancel(self, workflow_id: str) -> None:
-        await self._order(workflow_id, "cancel", {"by": "an operator"})
+    # --- an operator's hand ------------------------------------------------------------------
 
-    async def _order(self, workflow_id: str, name: str, details: dict[str, str]) -> None:
-        now_ms, text = self._clock.now_ms(), encoded(dict(details), "the order")
+    async def cancel(self, workflow_id: str, *, by: str = "an operator") -> None:
+        await self._order(workflow_id, "cancel", {"by": by})
+
+    async def retry(self, workflow_id: str, *, activity: str | None = None, by: str = "an operator") -> None:
+        await self._order(workflow_id, "retry", {"activity": activity, "by": by})
+
+    async def reschedule(self, workflow_id: str, schedule: RetrySchedule, *, activity: str | None = None, by: str = "an operator") -> None:
+        await self._order(workflow_id, "reschedule", {"activity": activity, "by": by, "schedule": schedule_document(schedule)})
+
+    async def give_up(self, workflow_id: str, *, activity: str | None = None, by: str = "an operator") -> None:
+        await self._order(workflow_id, "give_up", {"activity": activity, "by": by})
+
+    async def _order(self, workflow_id: str, name: str, details: dict[str, Json]) -> None:
+        text, now_ms = encoded(details, "the order"), self._clock.now_ms()
         run_id = await self._database.write(lambda connection: order(connection, workflow_id, name, text, now_ms))
         if run_id is None:
             await self.describe(workflow_id)  # raises where nothing is known; an ended run stays as it ended
         else:
             self._worker.signalled({run_id})
+
+    async def dead_letters(self, *, type: str | None = None, limit: int = 100) -> Sequence[DeadLetter]:
+        return await self._database.read(lambda connection: list_letters(connection, type, limit))
+
+    async def dead_letter(self, workflow_id: str, run_id: str | None = None) -> DeadLetter:
+        return await self._database.read(lambda connection: find_letter(connection, workflow_id, run_id))
+
+    async def revive(self, workflow_id: str, run_id: str | None = None, *, by: str = "an operator") -> None:
+        now = self._clock.now()
+        await self._database.write(lambda connection: revive(connection, workflow_id, run_id, by, now))
+        self._worker.wake()
+
+    async def discard(self, workflow_id: str, run_id: str | None = None, *, by: str = "an operator") -> None:
+        now = self._clock.now()
+        await self._database.write(lambda connection: discard(connection, workflow_id, run_id, by, now))
+
+    # --- how it stands -------------------------------------------------------------------------
+
+    async def queue(self) -> QueueState:
+        now_ms = self._clock.now_ms()
+        return await self._database.read(lambda connection: queue_state(connection, now_ms))
+
+    async def retire(self, *, before: datetime, limit: int = 1000) -> int:
+        return await self._database.write(lambda connection: retire(connection, to_ms(before), limit))

@@ -15,7 +15,7 @@ from functools import partial
 import structlog
 from sqlalchemy import Connection
 
-from gateway.durable.port import Activity, Workflow
+from gateway.durable.port import Activity, DurableError, Workflow
 from gateway.durable.sql.claims import beat, beats, bury, claim, counters, load, next_wake, orphaned, register, release, unregister
 from gateway.durable.sql.clock import Clock, elapsed
 from gateway.durable.sql.identity import new_owner
@@ -90,6 +90,13 @@ class Worker:
         self._loops = []
         with suppress(DatabaseUnavailable):  # then others notice by our silence
             await self._database.write(self._depart)
+
+    def require_alive(self) -> None:
+        """Raises DurableError unless both loops run."""
+        if self._stopping or not self._loops:
+            raise DurableError("the durable core has not been started, or has been stopped")
+        if any(task.done() for task in self._loops):
+            raise DurableError("a loop of the durable core has died; the log says why")
 
     def wake(self) -> None:
         """Look now."""
