@@ -10,32 +10,45 @@
         project.hook("http://127.0.0.1:9/", secret="s")
         project.protect("main", status_check_contexts=["admit/main"], enable_status_check=True)
 
+`session_gitea()` is one server for the whole test session, for tests that keep to repositories of their own:
+
+        gitea = session_gitea()
+        project = gitea.fresh_repository(gitea.account("ana"))   # accounts are made once, names of repositories are new
+
 Everything is synchronous and raises on any answer that is not a success, so that a test's own setup cannot fail quietly.
 `gitea.call(method, path, as_=user, json=…)` is the door to the rest of the API.
 """
 
 from __future__ import annotations
 
+import atexit
 import base64
+import ctypes
+import functools
 import itertools
 import os
-import socket
+import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
 from tests.servers.catalogue import server
+from tests.servers.database_server import free_port
 from tests.servers.need import need
 
 ALL_EVENTS = ("pull_request", "status", "push", "create", "delete", "repository")
 """What the gateway's hook subscribes to, and `create` beside it. `pull_request` stands for all eight of its kinds."""
+
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
 
 _INI = """\
 APP_NAME = Gitea under test
@@ -108,6 +121,7 @@ class Gitea:
         self._binary, self._ini = binary, ini
         self._client = httpx.Client(base_url=f"{url}/api/v1", timeout=60)
         self._count = itertools.count(1)
+        self._accounts: dict[str, User] = {}
         self.admin = self._first_admin()
 
     @property
@@ -144,6 +158,12 @@ class Gitea:
         user = User(login=login, id=made["id"], password=password, token="")
         return User(login=login, id=made["id"], password=password, token=self.token(user, ["all"]))
 
+    def account(self, login: str) -> User:
+        """The account with that login, made when first asked for; not for tests that change or delete it."""
+        if login not in self._accounts:
+            self._accounts[login] = self.user(login)
+        return self._accounts[login]
+
     def token(self, user: User, scopes: list[str]) -> str:
         """A new token of that account with these scopes: `["read:repository", "read:issue"]`, `["all"]`."""
         made = self._client.post(
@@ -154,9 +174,10 @@ class Gitea:
         assert made.status_code == 201, made.text
         return str(made.json()["sha1"])
 
-    def delete_user(self, user: User, *, purge: bool = False) -> None:
-        """Remove the account; what it wrote becomes a ghost's (unless purged)."""
-        self.call("DELETE", f"/admin/users/{user.login}", params={"purge": str(purge).lower()})
+    def delete_account(self, login: str, *, purge: bool = False) -> None:
+        """Remove the account; what it wrote becomes a ghost's (unless purged). It may own no repository."""
+        self._accounts.pop(login, None)
+        self.call("DELETE", f"/admin/users/{login}", params={"purge": str(purge).lower()})
 
     def repository(self, owner: User, name: str, *, private: bool = False) -> Project:
         """A new repository `owner/name` with a README.md on `main`."""
@@ -167,6 +188,10 @@ class Gitea:
             json={"name": name, "auto_init": True, "default_branch": "main", "private": private, "readme": "Default"},
         )
         return Project(self, owner, name, made["id"])
+
+    def fresh_repository(self, owner: User, *, private: bool = False) -> Project:
+        """As `repository`, with a name nobody has used."""
+        return self.repository(owner, f"project-{next(self._count)}", private=private)
 
     def _first_admin(self) -> User:
         password = "password-of-root-admin"
@@ -209,24 +234,27 @@ class Project:
         """
         exists = self.branch_sha(branch) is not None
         start = branch if exists else "main"
-        changes = [self._operation(path, content, start) for path, content in files.items()]
-        changes += [self._rename(new, old, start) for new, old in (renames or {}).items()]
+        known = self._blobs(start)
+        changes = [_operation(path, content, known.get(path)) for path, content in files.items()]
+        changes += [self._rename(new, old, known[old]) for new, old in (renames or {}).items()]
         body: dict[str, Any] = {"branch": start, "message": message, "files": changes}
         if not exists:
             body["new_branch"] = branch
         return str(self.call("POST", "/contents", by=by, json=body)["commit"]["sha"])
 
-    def _operation(self, path: str, content: str | bytes | None, branch: str) -> dict[str, Any]:
-        there = self.gitea.send("GET", f"/repos/{self.full_name}/contents/{path}", as_=self.owner, params={"ref": branch})
-        known = {"sha": there.json()["sha"]} if there.status_code == 200 else {}
-        if content is None:
-            return {"operation": "delete", "path": path, **known}
-        raw = content.encode() if isinstance(content, str) else content
-        return {"operation": "update" if known else "create", "path": path, "content": base64.b64encode(raw).decode(), **known}
+    def _blobs(self, branch: str) -> dict[str, str]:
+        """Path → sha of every file on a branch."""
+        found: dict[str, str] = {}
+        for page in itertools.count(1):
+            tree = self.call("GET", f"/git/trees/{quote(branch, safe='')}", params={"recursive": "true", "page": page})
+            found |= {entry["path"]: entry["sha"] for entry in tree["tree"] or [] if entry["type"] == "blob"}
+            if not tree["truncated"]:
+                return found
+        raise AssertionError
 
-    def _rename(self, new: str, old: str, branch: str) -> dict[str, Any]:
-        there = self.call("GET", f"/contents/{old}", params={"ref": branch})
-        return {"operation": "update", "path": new, "from_path": old, "sha": there["sha"], "content": there["content"]}
+    def _rename(self, new: str, old: str, sha: str) -> dict[str, Any]:
+        content = self.call("GET", f"/git/blobs/{sha}")["content"]
+        return {"operation": "update", "path": new, "from_path": old, "sha": sha, "content": content}
 
     def branch(self, name: str, *, at: str = "main") -> None:
         """A new branch at another branch or a sha."""
@@ -234,6 +262,12 @@ class Project:
 
     def delete_branch(self, name: str) -> None:
         self.call("DELETE", f"/branches/{name}")
+
+    def force_push(self, branch: str, sha: str) -> None:
+        """Put a branch on another commit of this repository."""
+        with tempfile.TemporaryDirectory(prefix="admit-clone-") as name:
+            self.git("clone", "--quiet", self.clone_url(), ".", folder=Path(name))
+            self.git("push", "--quiet", "--force", "origin", f"{sha}:refs/heads/{branch}", folder=Path(name))
 
     def branch_sha(self, name: str) -> str | None:
         """The branch's tip, None if there is no such branch."""
@@ -258,6 +292,17 @@ class Project:
     def clone_url(self, by: User | None = None) -> str:
         user = by or self.owner
         return self.gitea.url.replace("://", f"://{user.login}:{user.token}@", 1) + f"/{self.full_name}.git"
+
+    def push_many(self, branch: str, commits: int) -> str:
+        """That many empty commits on a branch off `main`, in one push; the tip's sha."""
+        with tempfile.TemporaryDirectory(prefix="admit-clone-") as name:
+            folder = Path(name)
+            self.git("clone", "--quiet", self.clone_url(), ".", folder=folder)
+            self.git("checkout", "--quiet", "-B", branch, f"origin/{branch if self.branch_sha(branch) else 'main'}", folder=folder)
+            for number in range(commits):
+                self.git("commit", "--quiet", "--allow-empty", "--message", f"commit {number}", folder=folder)
+            self.git("push", "--quiet", "origin", branch, folder=folder)
+            return self.git("rev-parse", "HEAD", folder=folder)
 
     # --- people --------------------------------------------------------------------------
 
@@ -346,6 +391,28 @@ class Project:
         return self.call("POST", "/branch_protections", json={"rule_name": branch, **rule})
 
 
+def _operation(path: str, content: str | bytes | None, known: str | None) -> dict[str, Any]:
+    """One file of a commit; `known` is its blob now."""
+    sha = {"sha": known} if known is not None else {}
+    if content is None:
+        return {"operation": "delete", "path": path, **sha}
+    raw = content.encode() if isinstance(content, str) else content
+    return {"operation": "update" if sha else "create", "path": path, "content": base64.b64encode(raw).decode(), **sha}
+
+
+@functools.cache
+def _session_gitea() -> Gitea:
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(running_gitea())
+
+
+def session_gitea() -> Gitea:
+    """One server for all tests of this session. Skips loudly where there is no Gitea."""
+    need("gitea")
+    return _session_gitea()
+
+
 @contextmanager
 def running_gitea(*, queue: str = "channel", extra: str = "") -> Iterator[Gitea]:
     """A Gitea of its own until the block ends. `queue`: `channel` (fast) or `persistable-channel` (its default).
@@ -355,13 +422,13 @@ def running_gitea(*, queue: str = "channel", extra: str = "") -> Iterator[Gitea]
     binary = need("gitea")
     with tempfile.TemporaryDirectory(prefix="admit-gitea-") as name:
         folder = Path(name)
-        port = _free_port()
+        port = free_port()
         ini = folder / "app.ini"
         ini.write_text(_configuration(binary, folder, port, queue, extra))
         command = [str(binary), "--config", str(ini)]
         subprocess.run([*command, "migrate"], check=True, capture_output=True)
         with (folder / "output.txt").open("wb") as output:
-            process = subprocess.Popen([*command, "web"], stdout=output, stderr=subprocess.STDOUT)
+            process = subprocess.Popen([*command, "web"], stdout=output, stderr=subprocess.STDOUT, preexec_fn=_die_with_parent)
             try:
                 url = f"http://127.0.0.1:{port}"
                 _wait_until_ready(url, process, folder)
@@ -404,12 +471,6 @@ def _static_root() -> str:
     return found.stdout.strip()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _wait_until_ready(url: str, process: subprocess.Popen[bytes], folder: Path, *, seconds: float = 60) -> None:
     until = time.monotonic() + seconds
     while True:
@@ -421,6 +482,11 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes], folder: Path, 
             pass
         assert time.monotonic() < until, f"gitea was not ready within {seconds} s"
         time.sleep(0.05)
+
+
+def _die_with_parent() -> None:
+    """In the child, before it becomes the server: Linux ends it when the tests are killed."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -9,6 +9,7 @@ a header and appears nowhere else.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -29,8 +30,6 @@ PAGE = 50
 AT_ONCE = 8
 """Requests of one connection in flight."""
 
-_LAST = re.compile(r'[?&]page=(\d+)[^>]*>;\s*rel="last"')
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -38,7 +37,6 @@ class Answer:
 
     value: Any
     total: int | None
-    last_page: int
     where: str
 
 
@@ -96,15 +94,20 @@ class GiteaClient:
         `hidden`: the server counts items it does not show us (drafts of reviews), so that fewer may come than it counts.
         Raises TornFacts if the list changed while it was read, Unreachable if it stayed shorter than promised.
         """
-        first = await self.request("GET", path, params={**params, "page": 1, "limit": PAGE})
-        pages = [self._items(first, key)]
-        for page in range(2, first.last_page + 1):
+        found: list[Document] = []
+        total: int | None = None
+        for page in itertools.count(1):
             answer = await self.request("GET", path, params={**params, "page": page, "limit": PAGE})
-            if answer.total != first.total:
-                raise TornFacts(f"{first.where}: the list changed while its pages were read")
-            pages.append(self._items(answer, key))
-        found = [item for page_items in pages for item in page_items]
-        self._check_count(first, found, hidden)
+            items = self._items(answer, key)
+            found.extend(items)
+            total = _same_total(answer, total)
+            if len(found) >= total or (not items and page * PAGE >= total):
+                break
+            if not items and not hidden:
+                break
+        assert total is not None
+        if len(found) > total or (len(found) < total and not hidden):
+            raise Unreachable(f"GET {path}: expected {total} items, found {len(found)}")
         return found
 
     def _items(self, answer: Answer, key: str | None) -> Sequence[Document]:
@@ -114,12 +117,6 @@ class GiteaClient:
             return documents(answer.value, answer.where)
         except UnexpectedShape as problem:
             raise Unreachable(str(problem)) from problem
-
-    def _check_count(self, first: Answer, found: Sequence[Document], hidden: bool) -> None:
-        if first.total is None:
-            raise Unreachable(f"{first.where}: expected the list's length in X-Total-Count, found none")
-        if first.total > PAGE * first.last_page or len(found) > first.total or (len(found) < first.total and not hidden):
-            raise Unreachable(f"{first.where}: expected {first.total} items, found {len(found)}")
 
     @asynccontextmanager
     async def _connected(self, where: str) -> AsyncIterator[None]:
@@ -140,8 +137,7 @@ class GiteaClient:
             except UnexpectedShape as problem:
                 raise Unreachable(str(problem)) from problem
         total = response.headers.get("x-total-count", "")
-        last = _LAST.search(response.headers.get("link", ""))
-        return Answer(value, int(total) if total.isdecimal() else None, int(last.group(1)) if last else 1, where)
+        return Answer(value, int(total) if total.isdecimal() else None, where)
 
     def _fault(self, where: str, response: httpx.Response) -> ProviderError:
         """The exception an unsuccessful answer stands for."""
@@ -194,6 +190,15 @@ class Refused(PermanentError):
 def path_of(*parts: str | int) -> str:
     """`/repos/…` from parts, each percent-encoded; a `/` within a part stays (`owner/name`, branches)."""
     return "/" + "/".join(quote(str(part), safe="/") for part in parts)
+
+
+def _same_total(answer: Answer, before: int | None) -> int:
+    """How long the list is; every page has to say the same."""
+    if answer.total is None:
+        raise Unreachable(f"{answer.where}: expected the list's length in X-Total-Count, found none")
+    if before is not None and answer.total != before:
+        raise TornFacts(f"{answer.where}: the list changed while its pages were read")
+    return answer.total
 
 
 def _retry_after(response: httpx.Response) -> float | None:

@@ -6,15 +6,17 @@ import asyncio
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Sequence
 
-from providers.errors import PermanentError, TornFacts, Unreachable
+from providers.errors import NotFound, PermanentError, TornFacts, Unreachable
 from providers.vcs.documents import Document, UnexpectedShape
 from providers.vcs.gitea.client import GiteaClient, path_of
 from providers.vcs.port import Folder
 
 MOST_FILES = 1_000
 MOST_BYTES = 10 * 1024 * 1024
+_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _FILE_MODES = frozenset({"100644", "100755"})
 
 
@@ -22,7 +24,7 @@ async def read_folder(client: GiteaClient, repository: str, ref: str, path: str)
     """The files below `path` at `ref`, resolved once. Raises as the port says."""
     base = path_of("repos", repository)
     try:
-        commit = (await client.get(f"{base}/git/commits" + path_of(ref), files="false", stat="false", verification="false")).text("sha")
+        commit = await _resolved(client, base, ref)
         tree = await _tree(client, base, commit, path)
         if tree is None:
             return Folder(commit=commit)
@@ -31,6 +33,19 @@ async def read_folder(client: GiteaClient, repository: str, ref: str, path: str)
     except UnexpectedShape as problem:
         raise Unreachable(str(problem)) from problem
     return Folder(commit=commit, files=dict(zip(blobs, contents, strict=True)))
+
+
+async def _resolved(client: GiteaClient, base: str, ref: str) -> str:
+    """The commit a ref stands for. A branch comes before a tag of its name, which git itself would prefer."""
+    if _SHA.fullmatch(ref):
+        commit = (await client.get(f"{base}/git/commits/{ref}", files="false", stat="false", verification="false")).text("sha")
+        if commit != ref:
+            raise Unreachable(f"GET {base}/git/commits/{ref}: expected that commit, found {commit[:40]}")
+        return commit
+    try:
+        return (await client.get(f"{base}/branches" + path_of(ref))).document("commit").text("id")
+    except NotFound:
+        return (await client.get(f"{base}/tags" + path_of(ref))).document("commit").text("sha")
 
 
 async def _tree(client: GiteaClient, base: str, commit: str, path: str) -> str | None:

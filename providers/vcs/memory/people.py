@@ -214,7 +214,7 @@ class People:
     def depend(self, key: ChangeKey, on: ChangeKey) -> None:
         """`on` has to be merged first."""
         with self._act(key, "change.dependency_added", None) as change:
-            change.dependencies.append(self._world.url_of(self._world.repository(on.repository), on.number))
+            change.dependencies.append(on)
 
     def retarget(self, key: ChangeKey, base: str) -> None:
         with self._act(key, "change.retargeted", None) as change:

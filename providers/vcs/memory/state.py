@@ -75,7 +75,7 @@ class StoredChange:
     requested: list[Actor] = field(default_factory=list)
     comments: list[Comment] = field(default_factory=list)
     threads: list[Thread] = field(default_factory=list)
-    dependencies: list[str] = field(default_factory=list)
+    dependencies: list[ChangeKey] = field(default_factory=list)
     merged_sha: str | None = None
     merged_by: Actor | None = None
     landed_on: str | None = None
@@ -177,12 +177,16 @@ class World:
                 for comment in change.comments
             ),
             threads=tuple(change.threads),
-            dependencies=tuple(sorted(change.dependencies)),
+            dependencies=self._dependencies(change),
             created_at=change.created_at,
             updated_at=change.updated_at,
             merged_sha=change.merged_sha,
             merged_by=self.shown(change.merged_by) if change.merged_by is not None else None,
         )
+
+    def _dependencies(self, change: StoredChange) -> tuple[str, ...]:
+        waited_for = (key for key in change.dependencies if self.change(key).state is ChangeState.OPEN)
+        return tuple(sorted(self.url_of(self.repository(key.repository), key.number) for key in waited_for))
 
     def _mergeable(self, change: StoredChange, base_sha: str) -> bool:
         return change.state is ChangeState.OPEN and bool(base_sha) and self.objects.merged(base_sha, change.head_sha) is not None

@@ -1,0 +1,27 @@
+"""The exam runs once on each forge."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from providers.vcs import Forge
+from tests.contract.vcs.stages import STAGES, Stage
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(params=sorted(STAGES))
+def stage(request: pytest.FixtureRequest) -> Stage:
+    return STAGES[request.param]()
+
+
+@pytest.fixture
+async def forge(stage: Stage) -> AsyncIterator[Forge]:
+    forge = stage.forge()
+    yield forge
+    await forge.close()

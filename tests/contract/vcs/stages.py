@@ -1,0 +1,244 @@
+"""The same plain acts on each forge, so that one exam asks all of them: each stage builds a situation its forge's own way.
+
+A new adapter sits the exam by giving a stage and naming it in `STAGES`. Repositories belong to `acme`; the adapter's own
+account is `admit`, with the smallest rights it needs.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from providers.vcs import ChangeKey, Forge, ReviewState
+from providers.vcs.gitea import GiteaForge
+from providers.vcs.memory import MemoryForge
+from tests.servers.gitea import Project, Pull, User, session_gitea
+
+Files = Mapping[str, str | bytes | None]
+GITEA_SCOPES = ["write:repository", "read:issue", "read:user"]
+
+
+class MemoryStage:
+    """A forge of its own for each test; its clock moves a second with each look."""
+
+    has_ghosts = True
+    dismisses_with_event = True
+
+    def __init__(self) -> None:
+        self._now = datetime(2026, 1, 1, tzinfo=UTC)
+        self._forge = MemoryForge(connection="exam", webhook_secrets=["exam-secret"], clock=self._tick)
+        self._count = 0
+
+    def _tick(self) -> datetime:
+        self._now += timedelta(seconds=1)
+        return self._now
+
+    def forge(self) -> Forge:
+        return self._forge
+
+    def repository(self, files: Files | None = None) -> str:
+        self._count += 1
+        return self._forge.create_repository(f"acme/project-{self._count}", files).name
+
+    def push(self, repository: str, branch: str, files: Files, *, renames: Mapping[str, str] | None = None, by: str = "acme") -> str:
+        return self._forge.push(repository, branch, files, renames=renames, by=by)
+
+    def push_many(self, repository: str, branch: str, commits: int) -> str:
+        return [self._forge.push(repository, branch, {}, message=f"commit {number}") for number in range(commits)][-1]
+
+    def open_change(
+        self, repository: str, head: str, *, base: str = "main", by: str = "acme", source: str | None = None, **more: Any
+    ) -> ChangeKey:
+        return self._forge.open_change(repository, head=head, base=base, by=by, source=source, **more)
+
+    def review(self, key: ChangeKey, *, by: str, state: ReviewState = ReviewState.APPROVED, commit_sha: str | None = None) -> None:
+        self._forge.review(key, by=by, state=state, commit_sha=commit_sha)
+
+    def dismiss(self, key: ChangeKey, *, of: str) -> None:
+        self._forge.dismiss(key, of=of)
+
+    def request_review(self, key: ChangeKey, *, of: str) -> None:
+        self._forge.request_review(key, of=of)
+
+    def discuss(self, key: ChangeKey, path: str, *, by: str) -> None:
+        self._forge.discuss(key, path, by=by)
+
+    def label(self, key: ChangeKey, *names: str) -> None:
+        self._forge.label(key, *names)
+
+    def comment(self, key: ChangeKey, body: str, *, by: str) -> None:
+        self._forge.comment(key, body, by=by)
+
+    def edit(self, key: ChangeKey, *, title: str | None = None, draft: bool | None = None) -> None:
+        self._forge.edit(key, title=title, draft=draft)
+
+    def retarget(self, key: ChangeKey, base: str) -> None:
+        self._forge.retarget(key, base)
+
+    def close_change(self, key: ChangeKey) -> None:
+        self._forge.close_change(key)
+
+    def reopen_change(self, key: ChangeKey) -> None:
+        self._forge.reopen_change(key)
+
+    def merge_outside(self, key: ChangeKey, *, by: str) -> None:
+        self._forge.merge_outside(key, by=by)
+
+    def depend(self, key: ChangeKey, on: ChangeKey) -> None:
+        self._forge.depend(key, on)
+
+    def fork(self, repository: str, *, by: str) -> str:
+        return self._forge.fork(repository, by=by).name
+
+    def delete_repository(self, repository: str) -> None:
+        self._forge.delete_repository(repository)
+
+    def delete_branch(self, repository: str, branch: str) -> None:
+        self._forge.delete_branch(repository, branch)
+
+    def force_push(self, repository: str, branch: str, sha: str) -> None:
+        self._forge.force_push(repository, branch, sha)
+
+    def delete_account(self, login: str) -> None:
+        self._forge.delete_account(login)
+
+    def post_status(self, repository: str, sha: str, context: str, state: str, *, by: str) -> None:
+        self._forge.post_status(repository, sha, context, state, by=by)
+
+    def settle(self, key: ChangeKey) -> None:
+        """Nothing here takes its time."""
+
+
+class GiteaStage:
+    """Repositories of its own on the session's server, through an account that is a writer with three scopes."""
+
+    has_ghosts = True
+    dismisses_with_event = False
+
+    def __init__(self) -> None:
+        self._gitea = session_gitea()
+        self._projects: dict[str, Project] = {}
+
+    def forge(self) -> Forge:
+        return GiteaForge(connection="exam", url=self._gitea.url, token=_token_of("admit"), webhook_secrets=["exam-secret"], timeout=60)
+
+    def repository(self, files: Files | None = None) -> str:
+        project = self._gitea.fresh_repository(self._user("acme"))
+        project.collaborator(self._user("admit"))
+        self._projects[project.full_name] = project
+        if files:
+            project.write(files)
+        return project.full_name
+
+    def push(self, repository: str, branch: str, files: Files, *, renames: Mapping[str, str] | None = None, by: str = "acme") -> str:
+        return self._projects[repository].write(files, branch=branch, renames=renames, by=self._member(repository, by))
+
+    def push_many(self, repository: str, branch: str, commits: int) -> str:
+        return self._projects[repository].push_many(branch, commits)
+
+    def open_change(
+        self, repository: str, head: str, *, base: str = "main", by: str = "acme", source: str | None = None, **more: Any
+    ) -> ChangeKey:
+        branch = f"{source.partition('/')[0]}:{head}" if source else head
+        draft = "WIP: " if more.pop("draft", False) else ""
+        title = draft + more.pop("title", "A change")
+        pull = self._projects[repository].open_pull(branch, base=base, by=self._member(repository, by), title=title, **more)
+        return ChangeKey(repository=repository, number=pull.number)
+
+    def review(self, key: ChangeKey, *, by: str, state: ReviewState = ReviewState.APPROVED, commit_sha: str | None = None) -> None:
+        events = {ReviewState.APPROVED: "APPROVED", ReviewState.CHANGES_REQUESTED: "REQUEST_CHANGES", ReviewState.COMMENTED: "COMMENT"}
+        self._of(key).review(_pull(key), by=self._member(key.repository, by), event=events[state], commit=commit_sha)
+
+    def dismiss(self, key: ChangeKey, *, of: str) -> None:
+        project = self._of(key)
+        for review in project.call("GET", f"/pulls/{key.number}/reviews"):
+            if review["user"]["login"] == of and review["state"] in ("APPROVED", "REQUEST_CHANGES"):
+                project.dismiss(_pull(key), review["id"])
+
+    def request_review(self, key: ChangeKey, *, of: str) -> None:
+        self._of(key).request_review(_pull(key), self._member(key.repository, of))
+
+    def discuss(self, key: ChangeKey, path: str, *, by: str) -> None:
+        comments = [{"path": path, "body": "why?", "new_position": 1}]
+        self._of(key).review(_pull(key), by=self._member(key.repository, by), event="COMMENT", comments=comments)
+
+    def label(self, key: ChangeKey, *names: str) -> None:
+        self._of(key).label(_pull(key), *names)
+
+    def comment(self, key: ChangeKey, body: str, *, by: str) -> None:
+        self._of(key).comment(_pull(key), body, by=self._member(key.repository, by))
+
+    def edit(self, key: ChangeKey, *, title: str | None = None, draft: bool | None = None) -> None:
+        known = title if title is not None else self._of(key).pull(_pull(key))["title"].removeprefix("WIP: ")
+        self._of(key).edit(_pull(key), title=("WIP: " if draft else "") + known)
+
+    def retarget(self, key: ChangeKey, base: str) -> None:
+        self._of(key).edit(_pull(key), base=base)
+
+    def close_change(self, key: ChangeKey) -> None:
+        self._of(key).edit(_pull(key), state="closed")
+
+    def reopen_change(self, key: ChangeKey) -> None:
+        self._of(key).edit(_pull(key), state="open")
+
+    def merge_outside(self, key: ChangeKey, *, by: str) -> None:
+        self.settle(key)
+        answer = self._of(key).merge(_pull(key), by=self._member(key.repository, by))
+        assert answer.status_code == 200, answer.text
+
+    def depend(self, key: ChangeKey, on: ChangeKey) -> None:
+        owner, _, name = on.repository.partition("/")
+        other = {"owner": owner, "repo": name, "index": on.number}
+        self._of(key).call("POST", f"/issues/{key.number}/dependencies", json=other)
+
+    def fork(self, repository: str, *, by: str) -> str:
+        copy = self._projects[repository].fork(self._user(by))
+        self._projects[copy.full_name] = copy
+        return copy.full_name
+
+    def delete_repository(self, repository: str) -> None:
+        self._projects.pop(repository).delete()
+
+    def delete_branch(self, repository: str, branch: str) -> None:
+        self._projects[repository].delete_branch(branch)
+
+    def force_push(self, repository: str, branch: str, sha: str) -> None:
+        self._projects[repository].force_push(branch, sha)
+
+    def delete_account(self, login: str) -> None:
+        self._gitea.delete_account(login)
+
+    def post_status(self, repository: str, sha: str, context: str, state: str, *, by: str) -> None:
+        self._projects[repository].status(sha, context, state, by=self._member(repository, by))
+
+    def settle(self, key: ChangeKey) -> None:
+        self._of(key).wait_mergeable(_pull(key))
+
+    def _of(self, key: ChangeKey) -> Project:
+        return self._projects[key.repository]
+
+    def _user(self, login: str) -> User:
+        return self._gitea.account(login)
+
+    def _member(self, repository: str, login: str) -> User:
+        """The account, made a writer of the repository unless it owns it."""
+        user = self._user(login)
+        if repository.partition("/")[0] != login:
+            self._projects[repository].collaborator(user)
+        return user
+
+
+@functools.cache
+def _token_of(login: str) -> str:
+    gitea = session_gitea()
+    return gitea.token(gitea.account(login), GITEA_SCOPES)
+
+
+def _pull(key: ChangeKey) -> Pull:
+    return Pull(number=key.number, url="")
+
+
+STAGES = {"memory": MemoryStage, "gitea": GiteaStage}
+Stage = MemoryStage | GiteaStage
