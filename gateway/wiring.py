@@ -65,6 +65,7 @@ async def running_gateway(
         await storage.ready()
         engine = build_engine(settings.engine)
         stack.push_async_callback(engine.close)
+        await engine.parse({"probe.rego": "package probe\n"})  # a gateway without an engine must not come up
         relations = build_relations(settings.relations)
         stack.push_async_callback(relations.close)
         if forges is None:

@@ -6,6 +6,7 @@ import asyncio
 import platform
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -111,6 +112,9 @@ async def _database(settings: Settings) -> Finding:
     from providers.errors import ProviderError
 
     what = f"database {settings.database.partition(':')[0]}"
+    file = settings.database.removeprefix("sqlite:///")
+    if file != settings.database and not Path(file).exists():
+        return Finding(what=what, well=True, says=f"{file} will be made at the first start")
     try:
         database = wiring.build_database(settings)
         try:
