@@ -10,6 +10,8 @@ cleo := person("3", "cleo")
 
 dependabot := object.union(person("9", "dependabot"), {"kind": "bot"})
 
+forge := person("0", "web-flow")
+
 test_an_approval_of_the_newest_commit_is_enough if {
 	denials(change([review(ben, "approved", "c2")])) == set()
 }
@@ -87,9 +89,15 @@ test_a_commit_of_nobody_known_is_nobodys_where_that_is_allowed if {
 	messages == set()
 }
 
-test_a_commit_made_in_the_forge_is_its_authors_whoever_committed_it if {
-	in_editor := object.union(commit("c2", ana), {"committer": {"actor": null}, "via_web": true})
-	denials(object.union(change([review(ben, "approved", "c2")]), {"commits": [commit("c1", ana), in_editor]})) == set()
+test_who_made_a_commit_in_the_forge_cannot_approve_it if {
+	in_editor := object.union(commit("c2", ben), {"committer": {"actor": forge}, "via_web": true})
+	count(denials(object.union(change([review(ben, "approved", "c2")]), {"commits": [commit("c1", ana), in_editor]}))) == 1
+	denials(object.union(change([review(cleo, "approved", "c2")]), {"commits": [commit("c1", ana), in_editor]})) == set()
+}
+
+test_a_commit_without_a_known_committer_is_nobodys if {
+	unclear := object.union(commit("c2", ana), {"committer": {"actor": null}})
+	denials(object.union(change([review(ben, "approved", "c2")]), {"commits": [commit("c1", ana), unclear]})) == {"it is not known who wrote c2, so an approval could be the writer's own"}
 }
 
 test_a_merge_of_the_base_outdates_an_approval if {
@@ -122,10 +130,11 @@ test_commits_of_ignored_accounts_outdate_nothing if {
 	messages == set()
 }
 
-test_commits_an_ignored_account_makes_in_the_forge_outdate_nothing if {
-	in_editor := object.union(commit("c2", dependabot), {"committer": {"actor": null}, "via_web": true})
-	edited := object.union(change([review(ben, "approved", "c1")]), {"commits": [commit("c1", ana), in_editor]})
-	denials_given(edited, {"ignore_commits_by": [dependabot.ref]}) == set()
+test_commits_the_forge_makes_for_an_ignored_account_outdate_nothing_where_both_are_listed if {
+	by_api := object.union(commit("c2", dependabot), {"committer": {"actor": forge}, "via_web": true})
+	edited := object.union(change([review(ben, "approved", "c1")]), {"commits": [commit("c1", ana), by_api]})
+	count(denials_given(edited, {"ignore_commits_by": [dependabot.ref]})) == 1
+	denials_given(edited, {"ignore_commits_by": [dependabot.ref, forge.ref]}) == set()
 }
 
 test_commits_of_others_in_the_name_of_an_ignored_account_count if {

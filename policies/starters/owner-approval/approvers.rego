@@ -8,7 +8,8 @@
 # - `ignore_base_merges`: commits that only merge the base in, made by the forge itself, neither
 #   outdate an approval nor make their maker a committer. A conflict resolved in the forge's
 #   editor looks the same and can hold anything, so this is off until switched on.
-# - `ignore_commits_by`: the same for commits of these accounts (a formatter, say).
+# - `ignore_commits_by`: the same for commits that these accounts wrote and committed (a
+#   formatter, say; where the forge commits for it, the forge's own account has to be listed too).
 
 package merge.owner_approval
 
@@ -36,12 +37,11 @@ independent(person) if {
 	not person in committers
 }
 
-committers contains signature.actor.ref if {
-	some commit in counting_commits
-	some signature in [commit.author, commit.committer]
-}
+committers contains commit.author.actor.ref if some commit in counting_commits
 
-# Commits of which nobody knows who wrote them. The committer of a commit made in the forge is the forge.
+committers contains commit.committer.actor.ref if some commit in counting_commits
+
+# Commits of which nobody knows who wrote and who committed them.
 unattributed contains commit.sha if {
 	input.parameters.ignore_committers == true
 	input.parameters.allow_unknown_committers == false
@@ -52,11 +52,6 @@ unattributed contains commit.sha if {
 attributed(commit) if {
 	is_string(commit.author.actor.ref)
 	is_string(commit.committer.actor.ref)
-}
-
-attributed(commit) if {
-	is_string(commit.author.actor.ref)
-	commit.via_web == true
 }
 
 current_commits contains input.change.head.sha
@@ -84,12 +79,8 @@ merges_base(commit) if {
 
 by_ignored_account(commit) if {
 	commit.author.actor.ref in input.parameters.ignore_commits_by
-	made_by_author_or_forge(commit)
+	commit.committer.actor.ref in input.parameters.ignore_commits_by
 }
-
-made_by_author_or_forge(commit) if commit.committer.actor.ref == commit.author.actor.ref
-
-made_by_author_or_forge(commit) if commit.via_web == true
 
 commit_shas contains commit.sha if some commit in input.change.commits
 

@@ -89,3 +89,13 @@ def drawn(random, document, most=3):
         done.append(random.choice(choices))
         document = done[-1].applied(document)
     return done, document
+
+
+def losses(document, read):
+    """Every mutation of one place that lies on the way to, at or below one of the paths in `read`.
+
+    Renaming is left out: to a policy it is dropping. So is what no policy reads, for it cannot matter.
+    """
+    for mutation in mutations(document):
+        if mutation.act != "rename" and any(mutation.path[: len(path)] == path[: len(mutation.path)] for path in read):
+            yield mutation

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 from opa_bindings import OpaError
@@ -60,6 +61,12 @@ class Evaluator:
         if rule not in policy.rules:
             return []
         return self.engine.eval_query(f"found := data.{policy.id.package}.{rule}", document)[0]["found"]
+
+
+def read_by(bundle):
+    """What the bundle's policy reads of the input, as paths of one or two steps: starters name their facts in full."""
+    text = "\n".join(bundle.modules.values())
+    return {tuple(path.split(".")) for path in re.findall(r"\binput\.((?:change|workflow|parameters)\.\w+|subject|time)\b", text)}
 
 
 def document_of(policy, case):

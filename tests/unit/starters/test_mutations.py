@@ -9,8 +9,8 @@ import pytest
 from opa_bindings import OpaEngine
 
 from policies.model import Outcome
-from tests.unit.starters.mutations import drawn
-from tests.unit.starters.starters import FOLDERS, Evaluator, checked_starters, document_of
+from tests.unit.starters.mutations import drawn, losses
+from tests.unit.starters.starters import FOLDERS, Evaluator, checked_starters, document_of, read_by
 
 SEED = 20261124
 MUTATIONS_PER_STARTER = 80
@@ -60,6 +60,21 @@ def test_knowing_less_never_admits(evaluator, starter):
     """Fields dropped, renamed, set to null or of another type: what was not admitted stays not admitted."""
     policy, cases = starter
     assert admitted_after(evaluator, policy, cases, MUTATIONS_PER_STARTER) == []
+
+
+def test_no_single_loss_admits(evaluator, starter, starters):
+    """Each field that the policy reads, lost in each way there is, in each case: exhaustive where the draw is wide."""
+    policy, cases = starter
+    read = read_by(starters[policy.id.bundle][0])
+    assert read
+    admitted = [
+        f"'{case.name}' after: {loss}"
+        for case in cases
+        if case.outcome is not Outcome.ADMITTED
+        for loss in losses(document_of(policy, case), read)
+        if evaluator.outcome(policy, loss.applied(document_of(policy, case)), case.related) is Outcome.ADMITTED
+    ]
+    assert admitted == []
 
 
 TRUSTING = """
