@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from enum import Enum, auto
 
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
 
 from gateway.errors import DatabaseUnavailable
 
@@ -22,7 +22,7 @@ class Fault(Enum):
     DUPLICATE = auto()
     """The same again, once: another gateway may have written the key between our look and our write."""
     UNAVAILABLE = auto()
-    """The same again, later: a full disk, a missing table, a file that may not be written."""
+    """The same again, later: a full disk, a missing table, a file that may not be written or is none of ours."""
     OWN = auto()
     """Nothing: the statement itself is wrong."""
 
@@ -56,9 +56,9 @@ def fault_of(problem: DBAPIError) -> Fault:
         return Fault.DUPLICATE
     if problem.connection_invalidated or _passing(problem.orig):
         return Fault.PASSING
-    if isinstance(problem, (OperationalError, InterfaceError, InternalError)) or _code(problem.orig) in _MISSING_TABLE:
-        return Fault.UNAVAILABLE
-    return Fault.OWN
+    if isinstance(problem, (DataError, ProgrammingError, NotSupportedError)) and _code(problem.orig) not in _MISSING_TABLE:
+        return Fault.OWN
+    return Fault.UNAVAILABLE
 
 
 def _passing(original: BaseException | None) -> bool:

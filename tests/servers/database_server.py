@@ -151,5 +151,5 @@ _LIBC = ctypes.CDLL(None)
 
 
 def _die_with_parent() -> None:
-    """In the child, before it becomes the server: Linux ends it when the tests are killed."""
+    """In the child, before it becomes the server: Linux ends it when the thread that started it ends, killed or not."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -33,8 +33,8 @@ class SchemaState(StrEnum):
     NEWER = "newer"
 
 
-def migrate(database: Database) -> SchemaState:
-    """Bring the schema to this code's, from whatever it is; what it was before. Blocks.
+def migrate(database: Database, *, to: str = "head") -> SchemaState:
+    """Bring the schema to this code's (or up to the revision `to`), from whatever it is; what it was before. Blocks.
 
     Raises DatabaseOutdated for a database a newer version has migrated already, and DatabaseUnavailable.
     """
@@ -45,19 +45,19 @@ def migrate(database: Database) -> SchemaState:
         if before is not SchemaState.CURRENT:
             config = _config()
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, to)
     return before
 
 
 def schema_state(connection: Connection) -> SchemaState:
     """How the schema this connection sees stands to this code."""
     found = MigrationContext.configure(connection).get_current_heads()
-    history = ScriptDirectory.from_config(_config())
     if not found:
         return SchemaState.EMPTY
-    if set(found) == set(history.get_heads()):
+    script = history()
+    if set(found) == set(script.get_heads()):
         return SchemaState.CURRENT
-    known = {script.revision for script in history.walk_revisions()}
+    known = {revision.revision for revision in script.walk_revisions()}
     return SchemaState.OUTDATED if set(found) <= known else SchemaState.NEWER
 
 
@@ -72,6 +72,11 @@ def require_current(connection: Connection) -> None:
             raise DatabaseOutdated("the database is empty", advice="run: admit migrate")
         case SchemaState.OUTDATED:
             raise DatabaseOutdated("the database is older than this version of admit", advice="run: admit migrate")
+
+
+def history() -> ScriptDirectory:
+    """The migrations that ship with this code."""
+    return ScriptDirectory.from_config(_config())
 
 
 def newer() -> DatabaseOutdated:
