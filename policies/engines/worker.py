@@ -162,6 +162,15 @@ def _die_with(parent: int) -> None:
     os._exit(1)
 
 
+def _leave_the_network() -> None:
+    """An empty network of its own, where the kernel allows it: queries wall off every builtin that dials, and this is behind them."""
+    if sys.platform != "linux":
+        return
+    new_user, new_net = 0x10000000, 0x40000000  # https://man7.org/linux/man-pages/man2/unshare.2.html
+    flags = new_net if os.geteuid() == 0 else new_user | new_net
+    ctypes.CDLL(None).unshare(flags)  # refused in some containers: then the walls stand alone
+
+
 def _limit(address_space: int) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     wanted = address_space if hard == resource.RLIM_INFINITY else min(address_space, hard)
@@ -174,6 +183,7 @@ def main() -> None:
     descriptor, board_descriptor, parent, address_space, folder = sys.argv[1:6]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which stops its workers in order
     _limit(int(address_space))
+    _leave_the_network()
     sys.path.append(folder)
     import opa_bindings
 

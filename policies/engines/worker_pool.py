@@ -32,6 +32,11 @@ _BUNDLES_HELD = 32
 _START_DEADLINE = 30.0
 
 _NO_PROBLEMS = b'{"problems": []}'
+_QUERIES_HELD = 2000
+"""Distinct queries a worker may have seen. The library keeps each for ever, so it is replaced by a new one then."""
+
+Sentence = Literal["deadline", "memory", "start", "retired"]
+
 _PAIR = struct.Struct("=II")
 _ONE = struct.Struct("=I")
 _NANOSECONDS = struct.Struct("=Q")
@@ -70,7 +75,7 @@ class _Seat:
     bundles: OrderedDict[tuple[Digest, bool], int] = field(default_factory=OrderedDict)
     queries: dict[str, int] = field(default_factory=dict)
     suspect: int = 0
-    sentence: Literal["deadline", "memory", "start"] | None = None
+    sentence: Sentence | None = None
 
 
 class WorkerPool:
@@ -146,6 +151,10 @@ class WorkerPool:
             self._give(min(free, key=lambda seat: seat.hand), job)
 
     def _has_room(self, seat: _Seat) -> bool:
+        if len(seat.queries) > _QUERIES_HELD:
+            if not seat.jobs:
+                self._execute(seat, "retired")
+            return False
         return not seat.jobs or (seat.hand < _AHEAD_SECONDS and len(seat.jobs) < _AHEAD_JOBS)
 
     def _give(self, seat: _Seat, job: Job) -> None:
@@ -263,7 +272,7 @@ class WorkerPool:
         elif seat.process.resident() > self._memory_limit:
             self._execute(seat, "memory")
 
-    def _execute(self, seat: _Seat, sentence: Literal["deadline", "memory", "start"]) -> None:
+    def _execute(self, seat: _Seat, sentence: Sentence) -> None:
         seat.sentence = sentence
         seat.process.kill()
 
