@@ -191,6 +191,8 @@ class Execution:
 
     def _apply(self, event: HistoryEvent) -> None:
         attributes: Mapping[str, Any] = event.attributes
+        if event.kind not in _KNOWN:
+            raise NonDeterministic(f"history: event {event.sequence} is '{event.kind}', which this code does not know; code: older than it")
         if event.kind in _INTENTS:
             self._confirm(event)
             return
@@ -202,9 +204,9 @@ class Execution:
             self.now = event.at
         match event.kind:
             case "WorkflowStarted":
-                self._begin(self._workflow(Context(self), attributes["input"]), "", None, 0)
+                self._begin(self._workflow(Context(self), _own(attributes["input"])), "", None, 0)
             case "ActivityCompleted":
-                self._resolve(event, value=attributes["result"])
+                self._resolve(event, value=_own(attributes["result"]))
             case "ActivityFailed":
                 self._resolve(event, error=_activity_failed(attributes))
             case "AttemptFailed":
@@ -230,7 +232,7 @@ class Execution:
             case "TimerFired" | "WaitTimedOut":
                 self._resolve(event, value=None)
             case "SignalConsumed":
-                self._resolve(event, value=Signal(name=attributes["name"], payload=attributes["payload"]))
+                self._resolve(event, value=Signal(name=attributes["name"], payload=_own(attributes["payload"])))
             case "CancelRequested":
                 self.ending = Cancelled(by=attributes["by"])
             case "Revived":
@@ -238,8 +240,6 @@ class Execution:
                     self._try_anew(command, event.at)
             case "VersionMarked" | "SignalDropped" | "Discarded":
                 pass
-            case other:
-                raise NonDeterministic(f"history: event {event.sequence} is '{other}', which this code does not know; code: older than it")
         self._drain()
 
     def _drain(self) -> None:
@@ -359,6 +359,10 @@ class Execution:
         return "; ".join(str(pending) for pending in self.pending.values()) or "nothing"
 
 
+_MOVES = frozenset(
+    {"WorkflowStarted", "ActivityCompleted", "ActivityFailed", "AttemptStarted", "AttemptFailed", "AttemptLost", "HandedOver"}
+    | {"RetryRequested", "ScheduleChanged", "TimerFired", "WaitTimedOut", "SignalConsumed", "CancelRequested"}
+)
 _INTENTS = frozenset({"ActivityScheduled", "TimerStarted", "SignalAwaited", "Branched"})
 _OUTCOMES = {
     "ActivityScheduled": frozenset({"ActivityCompleted", "ActivityFailed"}),
@@ -370,6 +374,9 @@ _ENDINGS = frozenset({"WorkflowCompleted", "WorkflowFailed", "WorkflowCancelled"
 _COMPARED = {"WorkflowCompleted": ("result",), "WorkflowFailed": ("kind",), "WorkflowCancelled": (), "ContinuedAsNew": ("input",)}
 _NOTES = frozenset({"VersionMarked", "SignalDropped", "Revived", "Discarded"})
 """Kinds that may stand between a command and its intent, and that no code is resumed by."""
+_KNOWN = _MOVES | _INTENTS | _ENDINGS | _NOTES
+_HOW = {"ActivityScheduled": {"schedule", "timeout", "heartbeat"}, "TimerStarted": {"fire_at"}, "SignalAwaited": {"until"}}
+"""Attributes that say how, not what; a difference is easier to read without them."""
 
 
 def _own_ending(value: Json, error: Exception | None) -> Ending:
@@ -418,7 +425,13 @@ def _commands_behind(error: BaseException | None) -> tuple[str, ...]:
 
 
 def _shown(event: HistoryEvent) -> str:
-    return f"event {event.sequence}: {event.kind} {attributes_text(event.attributes)}"
+    what = {key: value for key, value in event.attributes.items() if key not in _HOW.get(event.kind, ())}
+    return f"event {event.sequence}: {event.kind} {attributes_text(what)}"
+
+
+def _own(payload: Json) -> Json:
+    """A copy for the workflow, which may do with it as it likes."""
+    return decoded(attributes_text(payload)) if isinstance(payload, list | dict) else payload
 
 
 def _moment(text: str) -> datetime:

@@ -34,6 +34,6 @@ def decoded(text: str) -> Json:
     return value
 
 
-def attributes_text(attributes: Mapping[str, Any]) -> str:
+def attributes_text(attributes: Mapping[str, Any] | list[Any]) -> str:
     """An event's attributes; its payloads have been checked one by one."""
     return json.dumps(attributes, separators=(",", ":"), allow_nan=False)

@@ -118,16 +118,22 @@ class Journal:
         while self._waiting:
             batch, self._waiting = self._waiting, []
             batch.sort(key=lambda waiting: waiting.append.run_id)
-            try:
-                verdicts = await self._commit([waiting.append for waiting in batch])
-            except BaseException as problem:  # whoever waits must hear of it
+            await self._settle(batch)
+
+    async def _settle(self, batch: Sequence[_Waiting]) -> None:
+        """Whoever waits hears of it; one that cannot be written does not take the others along."""
+        try:
+            verdicts = await self._commit([waiting.append for waiting in batch])
+        except Exception as problem:
+            if len(batch) > 1:
                 for waiting in batch:
-                    if not waiting.verdict.done():
-                        waiting.verdict.set_exception(problem)
-                raise
-            for waiting, verdict in zip(batch, verdicts, strict=True):
-                if not waiting.verdict.done():
-                    waiting.verdict.set_result(verdict)
+                    await self._settle([waiting])
+            elif not batch[0].verdict.done():
+                batch[0].verdict.set_exception(problem)
+            return
+        for waiting, verdict in zip(batch, verdicts, strict=True):
+            if not waiting.verdict.done():
+                waiting.verdict.set_result(verdict)
 
     async def _commit(self, batch: Sequence[Append]) -> list[Verdict]:
         uncertain = False

@@ -31,6 +31,9 @@ from gateway.storage.dispatches import has_dispatches
 
 log = structlog.get_logger(__name__)
 
+_STRAY = 5.0
+"""Seconds a run rests that left memory by a fault of the engine."""
+
 
 class Worker:
     """One process's share of the work. `on_end` is told the id of every workflow whose run ends here."""
@@ -123,6 +126,9 @@ class Worker:
             except DatabaseUnavailable as problem:
                 log.warning("the durable core waits for the database", problem=str(problem))
                 seconds = self._poll
+            except Exception:  # the loop's edge: it has to outlive whatever goes wrong in one round
+                log.exception("the durable core could not look for work")
+                seconds = max(self._poll, 1.0)
             if seconds > 0:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._awake.wait(), seconds)
@@ -144,12 +150,17 @@ class Worker:
         return 0
 
     def _survey(self, connection: Connection) -> tuple[bool, int | None, dict[str, int]]:
-        return has_dispatches(connection), next_wake(connection), counters(connection, self._owner) if self._residents else {}
+        return has_dispatches(connection), next_wake(connection), counters(connection, self._owner)
 
     async def _compare(self, ours: Mapping[str, int]) -> None:
+        """Tell our runs what others put into their inboxes; let go of runs that are ours but not here (a fault took them)."""
         for run_id, counter in ours.items():
             if run_id in self._residents:
                 self._residents[run_id].signalled(counter)
+        strays = [run_id for run_id in ours if run_id not in self._residents]
+        if strays:
+            again = self._clock.now_ms() + round(_STRAY * 1000)
+            await self._database.write(partial(release, owner=self._owner, run_ids=strays, now_ms=again))
 
     def _admit(self, resident: Resident, workflow_id: str) -> None:
         self._residents[resident.run_id] = resident
@@ -182,6 +193,8 @@ class Worker:
                 await self._take_over()
             except DatabaseUnavailable as problem:
                 log.warning("no sign of life could be given", problem=str(problem))
+            except Exception:  # the loop's edge: it has to outlive whatever goes wrong in one round
+                log.exception("no sign of life could be given")
 
     async def _become_known(self) -> None:
         self._owner = new_owner(self._name)

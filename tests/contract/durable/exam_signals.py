@@ -153,7 +153,7 @@ class SignalsExam:
             got = [*got, signal.payload]
             if len(got) == 10:
                 return got
-            ctx.continue_as_new(got)
+            return ctx.continue_as_new(got)
 
         async with cores({"one_each": one_each}) as core:
             await core.dispatch(a_start("w", "one_each", []))
