@@ -11,6 +11,7 @@ import pytest
 
 from tests.e2e.process import GatewayProcess, admit, eventually
 from tests.servers.gitea import Gitea, Project, Pull, session_gitea
+from tests.servers.relay import relay_to
 
 SECRET = "a webhook secret of the tests"
 
@@ -139,20 +140,22 @@ def test_facts_that_do_not_fit_together_end_undecided(gitea, gateway):
     turned(project, healed, "failure")
 
 
-def test_a_killed_gateway_still_reports_after_its_restart(gitea, gateway):
-    """kill -9 between the acknowledgement and the decision loses nothing."""
-    project = a_project(gitea, gateway)
-    pull, sha = open_pull(project)
-    turned(project, sha, "failure")
-    ben = gitea.account("ben")
-    project.collaborator(ben)
-    delivered = gateway.log_count("delivery received")
-
-    project.review(pull, by=ben)
-    eventually(lambda: gateway.log_count("delivery received") > delivered, "the delivery to be acknowledged")
-    gateway.kill()
-    gateway.start()
-    turned(project, sha, "success")
+def test_a_killed_gateway_still_reports_after_its_restart(gitea, tmp_path, bundle):
+    """kill -9 between the acknowledgement and the decision: the forge is held back, so the decision cannot have been made."""
+    environment = {"GITEA_TOKEN": gitea.admin_token, "HOOK_SECRET": SECRET}
+    with relay_to(gitea.url) as relay:
+        connections = [connection(gitea, url=relay.url)]
+        with GatewayProcess(tmp_path, environment=environment, bundles=[str(bundle)], connections=connections) as gateway:
+            project = a_project(gitea, gateway)
+            relay.hold()
+            _, sha = open_pull(project)
+            eventually(lambda: gateway.log_count("pull_request.opened"), "the delivery to be acknowledged")
+            gateway.kill()
+            relay.release()
+            assert project.statuses(sha) == {}
+            gateway.start()
+            assert gateway.decided("denied", repository=project.full_name)["generation"] == 1
+            turned(project, sha, "failure")
 
 
 def test_a_change_onto_another_branch_has_a_status_of_its_own(gitea, gateway):
