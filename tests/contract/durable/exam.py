@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import pytest
 
+from tests.contract.durable.exam_dead_letters import DeadLettersExam
+from tests.contract.durable.exam_histories import HistoriesExam
+from tests.contract.durable.exam_recovery import RecoveryExam
 from tests.contract.durable.exam_retries import RetriesExam
 from tests.contract.durable.exam_signals import SignalsExam
 from tests.contract.durable.exam_workflows import WorkflowsExam
 
 
 @pytest.mark.anyio
-class DurableExam(WorkflowsExam, SignalsExam, RetriesExam):
+class DurableExam(WorkflowsExam, SignalsExam, RetriesExam, HistoriesExam, DeadLettersExam, RecoveryExam):
     """Every promise of `gateway.durable.port`."""
