@@ -30,12 +30,13 @@ from policies.bundles.rules import (
     reserved_names,
     wrong_shapes,
 )
-from policies.bundles.syntax import Metadata, Module, Places, Program, metadata_of, module_from_tree
+from policies.bundles.syntax import Metadata, Module, Places, Program, RulePath, metadata_of, module_from_tree
 from policies.canonical import canonical, digest
 from policies.engines.port import PolicyEngine
 from policies.engines.queries import components, dotted
 from policies.engines.reserved import RESERVED_ROOTS
 from policies.errors import BundleRefused, Problem
+from policies.footprint import Subject, lost_references
 from policies.model import Digest, PolicyId
 
 _REVISION_DIGITS = 12
@@ -110,7 +111,20 @@ def _static_problems(manifest: Manifest, contents: Contents, program: Program) -
     for listed in manifest.policies:
         problems += _missing(listed, judging)
         problems += questions_that_read_answers(components(listed.package), judging)
+    problems += lost_references(_subjects(manifest, judging), judging)
     return problems
+
+
+def _subjects(manifest: Manifest, program: Program) -> list[Subject]:
+    return [
+        Subject(package=package, rules=_evaluated(package, program), parameters=listed.parameters)
+        for listed in manifest.policies
+        if _evaluated(package := components(listed.package), program)
+    ]
+
+
+def _evaluated(package: RulePath, program: Program) -> tuple[str, ...]:
+    return tuple(sorted(name for name in program.names_of(package) if EVALUATED.fullmatch(name)))
 
 
 def _outside_roots(module: Module, contents: Contents) -> Iterator[Problem]:
@@ -145,7 +159,7 @@ def _failed(name: str, path: str, message: str | None) -> Problem:
 
 def _bundle(files: BundleFiles, manifest: Manifest, contents: Contents, program: Program) -> Bundle:
     identity = bundle_digest(files.files)
-    judging = [module for module in program.modules if module.path in contents.modules]
+    judging = Program(module for module in program.modules if module.path in contents.modules)
     return Bundle(
         name=manifest.name,
         revision=manifest.revision or contents.opa.revision or identity.removeprefix("sha256:")[:_REVISION_DIGITS],
@@ -158,16 +172,16 @@ def _bundle(files: BundleFiles, manifest: Manifest, contents: Contents, program:
     )
 
 
-def _policy(bundle: str, listed: ListedPolicy, modules: list[Module]) -> Policy:
+def _policy(bundle: str, listed: ListedPolicy, program: Program) -> Policy:
     package = components(listed.package)
-    own = [module for module in modules if module.package == package]
+    own = [module for module in program.modules if module.package == package]
     about = [block for module in own for block in _package_metadata(module)]
     return Policy(
         id=PolicyId(bundle=bundle, package=dotted(package)),
         match=listed.match,
         enforcement=listed.enforcement,
         parameters=listed.parameters,
-        rules=tuple(sorted({rule.name for module in own for rule in module.rules if EVALUATED.fullmatch(rule.name)})),
+        rules=_evaluated(package, program),
         title=next((title for block in about if (title := block.text("title"))), None),
         description=next((text for block in about if (text := block.text("description"))), None),
     )

@@ -1,0 +1,7 @@
+"""What a policy reads, from its syntax tree: checked against the schema on load, shown to authors, used to skip work."""
+
+from policies.footprint.model import Footprint, Unfollowed, written
+from policies.footprint.report import Subject, footprint_of, lost_references
+from policies.footprint.values import ITEM, Path
+
+__all__ = ["ITEM", "Footprint", "Path", "Subject", "Unfollowed", "footprint_of", "lost_references", "written"]

@@ -1,0 +1,99 @@
+"""What following a policy comes to: its footprint, and the references that lead nowhere, in words for its author."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from policies.bundles.syntax import Program, RulePath
+from policies.errors import Problem
+from policies.footprint.follower import Follower, Notes, Site, TooMuch
+from policies.footprint.model import Footprint, Unfollowed, written
+from policies.footprint.values import Missing, Shapes, shape_of
+from policies.model import JsonObject
+from policies.schema import described, top_shape, types_of
+
+_NAMES_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A policy to follow: its package, the rules that are evaluated, its parameters."""
+
+    package: tuple[str, ...]
+    rules: tuple[str, ...]
+    parameters: JsonObject
+
+
+def footprint_of(subject: Subject, program: Program) -> Footprint:
+    """What a policy can look at."""
+    follower = _follower(program, subject)
+    try:
+        for rule in subject.rules:
+            follower.output((*subject.package, rule))
+    except TooMuch:
+        return Footprint(paths=((),), dynamic=True, unfollowed=())
+    notes = follower.notes
+    return Footprint(paths=tuple(sorted(notes.reads)), dynamic=notes.dynamic, unfollowed=tuple(sorted(set(_unfollowed(notes)))))
+
+
+def lost_references(subjects: Iterable[Subject], program: Program) -> Iterator[Problem]:
+    """Every reference to a fact or parameter that does not exist, in the rules of these policies and in all others.
+
+    Rules of a policy's package that nothing reaches are followed with its parameters; rules elsewhere that no policy
+    reaches, with any.
+    """
+    listed = list(subjects)
+    for subject in listed:
+        own = [path for path in program.paths() if path[:-1] == subject.package]
+        yield from _lost(_follower(program, subject), own, subject)
+    packages = {subject.package for subject in listed}
+    others = [path for path in program.paths() if path[:-1] not in packages]
+    yield from _lost(Follower(program, Shapes(top_shape(), {})), others, None)
+
+
+def _follower(program: Program, subject: Subject) -> Follower:
+    parameters = {"type": "object", "additionalProperties": False, "properties": {}, **shape_of(dict(subject.parameters))}
+    return Follower(program, Shapes(top_shape(), parameters))
+
+
+def _lost(follower: Follower, paths: Iterable[RulePath], subject: Subject | None) -> Iterator[Problem]:
+    try:
+        for path in paths:
+            follower.output(path)
+    except TooMuch:
+        return
+    for site, missing in follower.notes.lost():
+        message, advice = _words(site, missing, subject)
+        for line in site.lines:
+            yield Problem(path=site.module.path, line=line, message=message, advice=advice)
+
+
+def _words(site: Site, missing: Missing, subject: Subject | None) -> tuple[str, str | None]:
+    place = written(missing.path) if missing.path == () else f"input.{written(missing.path)}"
+    names = list(missing.shape.get("properties", {}))
+    if missing.path == ("parameters",) and subject is not None:
+        message = f"{site.ref}: bundle.yaml gives {'.'.join(subject.package)} no parameter {missing.step}"
+        return message, _nearest(missing.step, names) or "add it to the policy's parameters"
+    if names:
+        return f"{site.ref}: {place} has no {missing.step}", _nearest(missing.step, names) or _one_of(names)
+    if "array" in types_of(missing.shape):
+        return f"{site.ref}: {place} is a list, found the name {missing.step!r} where an item belongs", "write: some item in …"
+    return f"{site.ref}: {place} is {described(missing.shape)}, with nothing inside", None
+
+
+def _nearest(step: str | int | None, names: list[str]) -> str | None:
+    near = difflib.get_close_matches(str(step), names, n=1)
+    return f"did you mean {near[0]}?" if near else None
+
+
+def _one_of(names: list[str]) -> str:
+    shown = ", ".join(names[:_NAMES_SHOWN])
+    return f"expected one of {shown}" + (", …" if len(names) > _NAMES_SHOWN else "")
+
+
+def _unfollowed(notes: Notes) -> Iterator[Unfollowed]:
+    for site, why in notes.unfollowed.values():
+        for line in site.lines:
+            yield Unfollowed(path=site.module.path, line=line, reference=str(site.ref), why=why)

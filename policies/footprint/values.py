@@ -1,0 +1,176 @@
+"""What a term of a policy can be, as far as its way to the input goes: the abstract values the follower computes with.
+
+A `Value` is a set of alternatives. The empty one means "not known yet". Paths hold names, and `ITEM` for "any item
+of this list" or "any key of this map".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+from policies.model import Json
+from policies.schema import Shape, inside, types_of
+
+ITEM = "[]"
+Path: TypeAlias = "tuple[str, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """The input's value at a path."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """An object written down in the policy."""
+
+    items: frozenset[tuple[str, Value]]
+
+
+@dataclass(frozen=True, slots=True)
+class Of:
+    """A list, set or map whose items (and keys) may be these."""
+
+    items: Value
+    keys: Value = frozenset()
+
+
+class Plain(Enum):
+    """Values without a way back to a path."""
+
+    OTHER = "nothing of the input"
+    DERIVED = "made from the input by a function that is not followed"
+
+
+Alternative: TypeAlias = "At | Fields | Of | Plain"
+Value: TypeAlias = "frozenset[Alternative]"
+
+UNKNOWN: Value = frozenset()
+OTHER: Value = frozenset({Plain.OTHER})
+DERIVED: Value = frozenset({Plain.DERIVED})
+INPUT: Value = frozenset({At(())})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """A step that leads nowhere: at `path` stands `shape`, and nothing of that name (None: nothing at all) is inside it."""
+
+    path: Path
+    step: str | int | None
+    shape: Shape
+
+
+class Shapes:
+    """The input's schema by path, with the parameters of one policy in their place."""
+
+    def __init__(self, top: Shape, parameters: Shape) -> None:
+        self._top: Shape = {**top, "properties": {**top["properties"], "parameters": parameters}}
+
+    def at(self, path: Path) -> Shape:
+        """The shape at a path; `{}` where anything may stand."""
+        shape = self._top
+        for step in path:
+            shape = _item(shape) if step == ITEM else inside(shape, step) or {}
+        return shape
+
+    def step(self, at: At, step: str | int | None) -> Value | Missing:
+        """One step further; None is a step only known at evaluation."""
+        shape = self.at(at.path)
+        if step is not None:
+            further = inside(shape, step)
+            if further is None:
+                return Missing(path=at.path, step=step, shape=shape)
+            is_item = isinstance(step, int) or step not in shape.get("properties", {step: {}})
+            return frozenset({At((*at.path, ITEM if is_item else str(step)))})
+        if not shape or "array" in types_of(shape):
+            return frozenset({At((*at.path, ITEM))})
+        if "object" in types_of(shape):
+            return frozenset(At((*at.path, name)) for name in self._names(shape))
+        return Missing(path=at.path, step=None, shape=shape)
+
+    @staticmethod
+    def _names(shape: Shape) -> Iterator[str]:
+        yield from shape.get("properties", {})
+        if shape.get("additionalProperties", True) is not False:
+            yield ITEM
+
+
+def _item(shape: Shape) -> Shape:
+    if "array" in types_of(shape):
+        items: Shape = shape.get("items", {})
+        return items
+    rest = shape.get("additionalProperties", True)
+    return rest if isinstance(rest, Mapping) else {}
+
+
+def shape_of(value: Json) -> Shape:
+    """The shape of a parameter, from the value bundle.yaml gives it. null and empty lists and objects may be anything."""
+    match value:
+        case bool():
+            return {"type": "boolean"}
+        case str():
+            return {"type": "string"}
+        case int() | float():
+            return {"type": "number"}
+        case list() if value:
+            return {"type": "array", "items": _common([shape_of(item) for item in value])}
+        case list():
+            return {"type": "array"}
+        case dict() if value:
+            return {"type": "object", "properties": {key: shape_of(item) for key, item in value.items()}, "additionalProperties": False}
+        case dict():
+            return {"type": "object"}
+    return {}
+
+
+def _common(shapes: list[Shape]) -> Shape:
+    """One shape for all items of a list: objects together have all their keys; mixed kinds may be anything."""
+    kinds = {types_of(shape) for shape in shapes}
+    if len(kinds) > 1 or kinds == {()}:
+        return {}
+    if kinds != {("object",)} or not all("properties" in shape for shape in shapes):
+        return shapes[0] if all(shape == shapes[0] for shape in shapes) else {"type": next(iter(kinds))[0]}
+    names = dict.fromkeys(name for shape in shapes for name in shape["properties"])
+    together = {name: _common([shape["properties"][name] for shape in shapes if name in shape["properties"]]) for name in names}
+    return {"type": "object", "properties": together, "additionalProperties": False}
+
+
+def paths_in(value: Value) -> Iterator[Path]:
+    """Every path a value holds, however deep."""
+    for alternative in value:
+        match alternative:
+            case At(path):
+                yield path
+            case Fields(items):
+                for _, item in items:
+                    yield from paths_in(item)
+            case Of(items, keys):
+                yield from paths_in(items)
+                yield from paths_in(keys)
+
+
+def joined(values: Iterable[Value]) -> Value:
+    """Any of these."""
+    return frozenset().union(*values)
+
+
+def items_of(value: Value, shapes: Shapes) -> Value:
+    """What iterating over a value gives."""
+    return joined(_items(alternative, shapes) for alternative in value)
+
+
+def _items(alternative: Alternative, shapes: Shapes) -> Value:
+    match alternative:
+        case At():
+            further = shapes.step(alternative, None)
+            return OTHER if isinstance(further, Missing) else further
+        case Fields(items):
+            return joined(item for _, item in items)
+        case Of(items):
+            return items
+    return frozenset({alternative})
