@@ -1,0 +1,185 @@
+"""The gateway beside what a team would write by hand: webhook intake, and `POST /v1/admissions` durably recorded."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from tests.benchmarks.load import Load, closed_loop
+from tests.benchmarks.rows import Row
+from tests.builders import a_change_document, an_actor
+from tests.e2e.process import GatewayProcess, eventually, free_port, write_bundle
+from tests.servers.catalogue import server
+
+SECRET = "a secret of the benchmark"
+RULES = """\
+package bench
+
+deny contains "draft" if input.change.draft
+deny contains "no title" if count(input.change.title) < 5
+deny contains sprintf("label %s", [label]) if { some label in input.change.labels; startswith(label, "do-not") }
+deny contains "too many files" if count(input.change.files) > 100
+deny contains sprintf("path %s", [file.path]) if { some file in input.change.files; regex.match(`^secrets/`, file.path) }
+deny contains "no approval" if count(approvers) < 1
+deny contains sprintf("unverified %s", [commit.sha]) if { some commit in input.change.commits; commit.verified == false }
+deny contains "wrong branch" if not input.change.base.ref in {"main", "release"}
+
+approvers contains review.user.ref if {
+	some review in input.change.reviews
+	review.state == "approved"
+	review.commit_sha == input.change.head.sha
+	review.user.ref != input.change.author.ref
+}
+"""
+
+
+def a_document(number: int) -> bytes:
+    """About 2 kB, each a change of its own."""
+    reviews = [
+        {
+            "user": an_actor("ben", "8"),
+            "state": "approved",
+            "commit_sha": "a" * 40,
+            "submitted_at": "2026-03-02T10:00:00Z",
+            "dismissed": False,
+        }
+    ]
+    files = [
+        {"path": f"app/module_{index}.py", "previous_path": None, "status": "modified", "additions": 5, "deletions": 2}
+        for index in range(8)
+    ]
+    return json.dumps({"version": 1, "change": a_change_document(number=number + 1, reviews=reviews, files=files)}).encode()
+
+
+@contextmanager
+def by_hand(folder: Path, opa: str | None) -> Iterator[str]:
+    """The hand-written service in a process of its own; its URL."""
+    port = free_port()
+    environment = {**os.environ, "BY_HAND_DATABASE": str(folder / "by_hand.db"), "BY_HAND_SECRET": SECRET, "BY_HAND_OPA": opa or ""}
+    command = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "tests.benchmarks.by_hand:app",
+        "--port",
+        str(port),
+        "--log-level",
+        "warning",
+        "--no-access-log",
+    ]
+    if opa is None:
+        del environment["BY_HAND_OPA"]
+    with _process(command, f"http://127.0.0.1:{port}/docs", environment):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def opa_server(folder: Path) -> Iterator[str]:
+    """A raw OPA server that holds the rules; its URL."""
+    binary = server("opa").path()
+    if binary is None:
+        raise RuntimeError(f"the OPA server is not here: {server('opa').how_to_get}")
+    (folder / "bench.rego").write_text(RULES)
+    port = free_port()
+    command = [
+        str(binary),
+        "run",
+        "--server",
+        "--addr",
+        f"127.0.0.1:{port}",
+        "--log-level",
+        "error",
+        "--disable-telemetry",
+        str(folder / "bench.rego"),
+    ]
+    with _process(command, f"http://127.0.0.1:{port}/health", dict(os.environ)):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def our_gateway(folder: Path) -> Iterator[GatewayProcess]:
+    """`admit serve` with the same rules."""
+    manifest = "name: bench\npolicies:\n  - package: bench\n    match: {action: merge}\n"
+    write_bundle(folder / "bundle", {"bundle.yaml": manifest, "bench.rego": RULES})
+    connection = {"name": "work", "forge": "gitea", "url": "http://127.0.0.1:9", "token": "env:T", "webhook_secrets": ["env:S"]}
+    process = GatewayProcess(folder, environment={"T": "x", "S": SECRET}, bundles=["bundle"], connections=[connection])
+    with process:
+        yield process
+
+
+async def measure() -> list[Row]:
+    """At 1, 8 and 32 at once; each pair one after the other in the same run."""
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="admit-bench-") as name:
+        folder = Path(name)
+        with our_gateway(folder) as ours, opa_server(folder) as opa, by_hand(folder, opa) as other:
+            token = {"Authorization": f"Bearer {ours.token}", "Content-Type": "application/json"}
+            for at_once, requests in ((1, 300), (8, 1500), (32, 1500)):
+                mine = await closed_loop(
+                    f"{ours.url}/v1/admissions", lambda n: (token, a_document(n)), at_once=at_once, requests=requests, status=200
+                )
+                theirs = await closed_loop(
+                    f"{other}/judge",
+                    lambda n: ({"Content-Type": "application/json"}, a_document(n)),
+                    at_once=at_once,
+                    requests=requests,
+                    status=200,
+                )
+                rows += _rows(f"POST /v1/admissions, 8 rules, {at_once} at once", mine, theirs, "FastAPI + OPA server + 1 commit")
+            for at_once, requests in ((1, 500), (8, 3000), (32, 3000)):
+                mine = await closed_loop(f"{ours.url}/webhooks/work", _delivery, at_once=at_once, requests=requests, status=202)
+                theirs = await closed_loop(f"{other}/webhook", _delivery, at_once=at_once, requests=requests, status=202)
+                rows += _rows(f"webhook intake, 25 kB, {at_once} at once", mine, theirs, "FastAPI + HMAC + group commit")
+    return rows
+
+
+def _rows(what: str, mine: Load, theirs: Load, alternative: str) -> list[Row]:
+    return [
+        Row(what=what, figure="requests/s", ours=mine.rate, other=theirs.rate, alternative=alternative),
+        Row(what=what, figure="p50 ms", ours=mine.p50, other=theirs.p50, alternative=alternative, better="lower"),
+        Row(what=what, figure="p99 ms", ours=mine.p99, other=theirs.p99, alternative=alternative, better="lower"),
+    ]
+
+
+_deliveries = iter(range(10**9))
+
+
+def _delivery(number: int) -> tuple[Mapping[str, str], bytes]:
+    unique = next(_deliveries)
+    payload = {"ref": "refs/heads/main", "after": "a" * 40, "repository": {"id": 12, "full_name": "acme/app"}, "pad": "x" * 25_000}
+    body = json.dumps(payload).encode()
+    return {
+        "Content-Type": "application/json",
+        "X-Gitea-Delivery": str(unique),
+        "X-Gitea-Event": "push",
+        "X-Gitea-Event-Type": "push",
+        "X-Gitea-Signature": hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest(),
+    }, body
+
+
+@contextmanager
+def _process(command: list[str], probe: str, environment: Mapping[str, str]) -> Iterator[None]:
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        eventually(lambda: _answers(probe), f"{command[0]} to answer")
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5).status_code == 200
+    except httpx.TransportError:
+        return False
