@@ -4,8 +4,8 @@ The meaning is that of openfga/openfga, internal/graph/check.go:
 - a union is true as soon as one operand is; an intersection false as soon as one is; `but not` false
   when the base is false or the other true. A fault in an operand matters only where nothing else decides;
 - coming back to a question that is still being answered is "no, and a circle": an intersection or
-  `but not` with a circle in an operand is false, and so is whatever rests on that, unless an operand
-  decides without the circle (the server decides by which operand happens to be done first);
+  `but not` that meets one is itself no and a circle. Operands are asked from left to right, and the
+  first to decide does (on the server the first to be done does, so there such answers can vary);
 - a branch that could never lead to this kind of user is not looked at;
 - following a tuple to another object is one step; 25 steps are too many.
 
@@ -16,9 +16,9 @@ irrelevant, because under `but not` a dropped fault would allow.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import Enum, auto
-from typing import TypeAlias
+from typing import TypeAlias, TypeGuard
 
 from policies.errors import RelationsRefused
 from policies.model import Json
@@ -112,15 +112,45 @@ class Check:
                 return self._direct(object, node, depth)
             case Computed(relation=relation):
                 outcome = self._related(object, relation, depth)
-                return outcome if isinstance(outcome, (Negative, RelationsRefused)) else Follows(object, relation, outcome)
+                return Follows(object, relation, outcome) if _is_proof(outcome) else outcome
             case TupleToUserset():
                 return self._from(rewrite, object, depth)
             case Union(children=children):
                 return _any(self._rewritten(child, object, node, depth) for child in children)
             case Intersection(children=children):
-                return _all(self._rewritten(child, object, node, depth) for child in children)
+                return self._all(children, object, node, depth)
             case Difference(base=base, subtract=subtract):
                 return self._unless(base, subtract, object, node, depth)
+
+    def _all(self, operands: Sequence[Rewrite], object: str, node: Node, depth: int) -> Outcome:
+        """The first no; else a fault, if there was one; else the proofs together."""
+        fault: RelationsRefused | None = None
+        parts: list[Proof] = []
+        for operand in operands:
+            outcome = self._rewritten(operand, object, node, depth)
+            if isinstance(outcome, Negative):
+                return outcome
+            if isinstance(outcome, RelationsRefused):
+                fault = fault or outcome
+            else:
+                parts.append(outcome)
+        return fault or Together(tuple(parts))
+
+    def _unless(self, base: Rewrite, subtract: Rewrite, object: str, node: Node, depth: int) -> Outcome:
+        """No without the base, or with the other; a fault, if there was one in deciding that; else the base's proof."""
+        kept = self._rewritten(base, object, node, depth)
+        if isinstance(kept, Negative):
+            return kept
+        taken = self._rewritten(subtract, object, node, depth)
+        if _is_proof(taken):
+            return NO
+        if taken is CIRCLE:
+            return CIRCLE
+        for outcome in (kept, taken):
+            if isinstance(outcome, RelationsRefused):
+                return outcome
+        assert _is_proof(kept)
+        return Unless(kept)
 
     def _direct(self, object: str, node: Node, depth: int) -> Outcome:
         _, relation = node
@@ -131,7 +161,7 @@ class Check:
         if self._wildcard_type is not None:
             candidates.extend(self._tuples.public(object, relation, self._wildcard_type))
         found = _any(self._holds(one) or Stated(one) for one in candidates if self._model.allows(one))
-        if not isinstance(found, (Negative, RelationsRefused)):
+        if _is_proof(found):
             return found
         return _any((found, self._over(self._tuples.usersets(object, relation), None, depth)))
 
@@ -152,7 +182,7 @@ class Check:
         if self._model.relation(one.shape.user_type, relation) is None:
             return NO
         outcome = self._related(one.user_object, relation, depth + 1)
-        return outcome if isinstance(outcome, (Negative, RelationsRefused)) else Through(one, one.user_object, relation, outcome)
+        return Through(one, one.user_object, relation, outcome) if _is_proof(outcome) else outcome
 
     def _holds(self, one: RelationshipTuple) -> Outcome | None:
         """None when the tuple counts; NO when its condition does not hold; a fault when that cannot be said."""
@@ -162,22 +192,6 @@ class Check:
             return None if self._model.holds(one, self._context) else NO
         except ConditionFailed as problem:
             return ConditionFailed(f"{problem}, in {one}")
-
-    def _unless(self, base: Rewrite, subtract: Rewrite, object: str, node: Node, depth: int) -> Outcome:
-        kept = self._rewritten(base, object, node, depth)
-        if kept is NO:
-            return NO
-        taken = self._rewritten(subtract, object, node, depth)
-        if not isinstance(taken, (Negative, RelationsRefused)):
-            return NO
-        for outcome in (kept, taken):
-            if outcome is CIRCLE:
-                return CIRCLE
-        for outcome in (kept, taken):
-            if isinstance(outcome, RelationsRefused):
-                return outcome
-        assert not isinstance(kept, (Negative, RelationsRefused))
-        return Unless(kept)
 
 
 def _any(outcomes: Iterable[Outcome]) -> Outcome:
@@ -193,17 +207,5 @@ def _any(outcomes: Iterable[Outcome]) -> Outcome:
     return worst
 
 
-def _all(outcomes: Iterable[Outcome]) -> Outcome:
-    """The first plain no; else a circle, else a fault, if there was one; else the proofs together."""
-    worst: Outcome | None = None
-    parts: list[Proof] = []
-    for outcome in outcomes:
-        if outcome is NO:
-            return NO
-        if outcome is CIRCLE:
-            worst = CIRCLE
-        elif isinstance(outcome, RelationsRefused):
-            worst = worst or outcome
-        elif not isinstance(outcome, Negative):
-            parts.append(outcome)
-    return worst or Together(tuple(parts))
+def _is_proof(outcome: Outcome) -> TypeGuard[Proof]:
+    return not isinstance(outcome, (Negative, RelationsRefused))

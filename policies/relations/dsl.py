@@ -1,6 +1,6 @@
 """OpenFGA's modelling language, read into an `AuthorizationModel`.
 
-https://openfga.dev/docs/configuration-language, schema 1.1 (a 1.2 header is read too; modules are not).
+https://openfga.dev/docs/configuration-language, schema 1.1 and 1.2; a file of a modular model is a `Module`.
 The grammar is that of openfga/language: line by line, `define` on one line, no mixing of `or`, `and`
 and `but not` without parentheses, direct users only as the first operand. Every refusal has line and
 column. Whether what was read makes sense is asked by `soundness`.
@@ -9,6 +9,8 @@ column. Whether what was read makes sense is asked by `soundness`.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from policies.relations.conditions import INLINE
 from policies.relations.model import (
@@ -41,62 +43,104 @@ _PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_\-]*")
 _KINDS = frozenset(str(kind) for kind in ParameterKind)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Module:
+    """One file of a modular model: its own types and conditions, and what it adds to types of others."""
+
+    name: str
+    types: Mapping[str, TypeDefinition]
+    extensions: tuple[TypeDefinition, ...]
+    conditions: Mapping[str, Condition]
+    repeated: tuple[TypeDefinition, ...] = ()
+
+
 def parse_model(text: str) -> AuthorizationModel:
     """The model this text says. Raises ModelRefused with the first thing that is not the language, or all repeated names."""
+    return _parser(text, None).model()
+
+
+def parse_module(text: str, file: str) -> Module:
+    """The module this text says; places carry the file's name. Raises ModelRefused like `parse_model`."""
+    return _parser(text, file).module()
+
+
+def _parser(text: str, file: str | None) -> _Parser:
     if len(text.encode(errors="replace")) > LARGEST_MODEL:
         raise ModelRefused([ModelProblem(code="too-large", message=f"a model is at most {LARGEST_MODEL} bytes")])
-    return _Parser(text).model()
+    return _Parser(Scanner(text, file))
 
 
 class _Parser:
-    def __init__(self, text: str) -> None:
-        self._scan = Scanner(text)
+    def __init__(self, scan: Scanner) -> None:
+        self._scan = scan
         self._problems: list[ModelProblem] = []
         self._restrictions: tuple[Restriction, ...] = ()
+        self._types: dict[str, TypeDefinition] = {}
+        self._repeated: list[TypeDefinition] = []
+        self._extensions: list[TypeDefinition] = []
+        self._conditions: dict[str, Condition] = {}
 
     def model(self) -> AuthorizationModel:
         scan = self._scan
         scan.space()
         if scan.word() == "module":
-            self._refuse_module()
+            at = scan.here
+            self.module()
+            message = "a module is only a part of a model; name its files in an fga.mod"
+            raise ModelRefused([ModelProblem(code="schema-version-required", message=message, at=at)])
         scan.need_word("model")
         scan.line_break()
         scan.need_word("schema")
         scan.need_blank()
         schema_at = scan.here
         version = scan.take_match(_VERSION) or scan.refuse("a schema version such as 1.1")
-        types, repeated, conditions = self._definitions()
-        if self._problems:
-            raise ModelRefused(self._problems)
-        return AuthorizationModel(schema_version=version[0], types=types, conditions=conditions, repeated=repeated, schema_at=schema_at)
+        self._definitions()
+        for extension in self._extensions:
+            self._problems.append(ModelProblem(code="extend", message="only a module can extend a type", at=extension.at))
+        self._refuse()
+        return AuthorizationModel(
+            schema_version=version[0],
+            types=self._types,
+            conditions=self._conditions,
+            repeated=tuple(self._repeated),
+            schema_at=schema_at,
+        )
 
-    def _refuse_module(self) -> None:
+    def module(self) -> Module:
         scan = self._scan
+        scan.space()
         at = scan.here
+        if scan.word() == "model":
+            raise ModelRefused([ModelProblem(code="not-a-module", message="expected a module, found a whole model", at=at)])
         scan.need_word("module")
         scan.need_blank()
-        self._name("the module's name")
-        message = "a module is only a part of a model; combine the modules first (fga model transform)"
-        raise ModelRefused([ModelProblem(code="schema-version-required", message=message, at=at)])
+        name = self._name("the module's name")
+        self._definitions()
+        self._refuse()
+        return Module(
+            name=name,
+            types=self._types,
+            extensions=tuple(self._extensions),
+            conditions=self._conditions,
+            repeated=tuple(self._repeated),
+        )
 
-    def _definitions(self) -> tuple[dict[str, TypeDefinition], tuple[TypeDefinition, ...], dict[str, Condition]]:
-        types: dict[str, TypeDefinition] = {}
-        repeated: list[TypeDefinition] = []
-        conditions: dict[str, Condition] = {}
+    def _refuse(self) -> None:
+        if self._problems:
+            raise ModelRefused(self._problems)
+
+    def _definitions(self) -> None:
         more = self._scan.line_break()
         while more and self._scan.word() in ("type", "extend"):
-            definition = self._type()
-            if types.setdefault(definition.name, definition) is not definition:
-                repeated.append(definition)
+            self._type()
             more = not self._scan.at_end
         while more and self._scan.word() == "condition":
-            self._condition(conditions)
+            self._condition(self._conditions)
             more = self._scan.line_break()
         if more:
-            self._scan.refuse("'type', 'relations', 'define' or 'condition'" if not conditions else "'condition'")
-        return types, tuple(repeated), conditions
+            self._scan.refuse("'condition'" if self._conditions else "'type', 'relations', 'define' or 'condition'")
 
-    def _type(self) -> TypeDefinition:
+    def _type(self) -> None:
         scan = self._scan
         extends = scan.take_word("extend")
         if extends:
@@ -105,15 +149,23 @@ class _Parser:
         scan.need_blank()
         at = scan.here
         name = self._name("a type's name")
-        if extends:
-            self._problems.append(ModelProblem(code="extend", message="only a module can extend a type", at=at))
         relations: dict[str, Relation] = {}
         if scan.line_break() and scan.take_word("relations"):
             scan.line_break()
             self._relation(name, relations)
             while scan.line_break() and scan.word() == "define":
                 self._relation(name, relations)
-        return TypeDefinition(name=name, relations=relations, at=at)
+        self._take_type(TypeDefinition(name=name, relations=relations, at=at), extends=extends)
+
+    def _take_type(self, definition: TypeDefinition, *, extends: bool) -> None:
+        if not extends:
+            if self._types.setdefault(definition.name, definition) is not definition:
+                self._repeated.append(definition)
+        elif any(one.name == definition.name for one in self._extensions):
+            message = f"the type '{definition.name}' is extended twice in this file"
+            self._problems.append(ModelProblem(code="duplicate", message=message, at=definition.at))
+        else:
+            self._extensions.append(definition)
 
     def _relation(self, type_name: str, relations: dict[str, Relation]) -> None:
         scan = self._scan

@@ -13,15 +13,17 @@ from enum import StrEnum
 from typing import TypeAlias
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """A place in the DSL text; both count from 1."""
+    """A place in the DSL text; both count from 1. `file` where the model is made of several."""
 
     line: int
     column: int
+    file: str | None = None
 
     def __str__(self) -> str:
-        return f"line {self.line}, column {self.column}"
+        place = f"line {self.line}, column {self.column}"
+        return f"{self.file}, {place}" if self.file else place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,8 @@ _FOUND = re.compile(r"[A-Za-z0-9_.\-/]+|[ \t]+|\n+|.")
 class Scanner:
     """A cursor over the text without its comments; columns are those of the text as given."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, file: str | None = None) -> None:
+        self._file = file
         self._text = _TRAILING.sub("", _COMMENT.sub("", text.replace("\r\n", "\n")))
         self._lines = [0, *(found.end() for found in re.finditer("\n", self._text))]
         self._at = 0
@@ -121,7 +122,7 @@ class Scanner:
 
     def _position(self, offset: int) -> Position:
         line = bisect_right(self._lines, offset)
-        return Position(line=line, column=offset - self._lines[line - 1] + 1)
+        return Position(line=line, column=offset - self._lines[line - 1] + 1, file=self._file)
 
 
 _BRACES = re.compile(r"""[{}]|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'""")

@@ -8,7 +8,7 @@ readers could take differently, is refused with its line.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from policies.model import Json
 from policies.relations.dsl import parse_model
 from policies.relations.json_form import model_from_json
 from policies.relations.model import AuthorizationModel
+from policies.relations.modules import combined, module_files
 from policies.relations.refusals import ModelRefused, StoreFileRefused, TupleRefused
 from policies.relations.sound_model import SoundModel
 from policies.relations.tuples import RelationshipTuple, refuse_unwritable
@@ -70,8 +71,8 @@ class _Reader:
         if not isinstance(name, (str, type(None))):
             raise self._refused(document, ("name",), "expected a text")
         model = self._model(document, top)
-        tuples = self._tuples(document, top, SoundModel(model))
-        return StoreFile(name=name, model=model, tuples=tuples, tests=top.get("tests"))
+        tuples = self._tuples(document, top, model)
+        return StoreFile(name=name, model=model.model, tuples=tuples, tests=top.get("tests"))
 
     def _document(self, name: str, content: bytes) -> Document:
         try:
@@ -85,34 +86,32 @@ class _Reader:
         line = document.line(place)
         return StoreFileRefused(f"{name or self._name}:{f'{line}:' if line else ''} {message}")
 
-    def _model(self, document: Document, top: Mapping[str, Json]) -> AuthorizationModel:
+    def _model(self, document: Document, top: Mapping[str, Json]) -> SoundModel:
         inline, file = top.get("model"), top.get("model_file")
         if isinstance(inline, str) and inline.strip():
-            return self._sound(f"{self._name}: the model on line {document.line(('model',))}", inline)
+            return self._sound(f"{self._name}: the model on line {document.line(('model',))}", lambda: parse_model(inline))
         if not isinstance(file, str) or not file:
             raise self._refused(
                 document, ("model",) if "model" in top else ("model_file",), "expected model (DSL) or model_file, found neither"
             )
         path = self._beside(document, ("model_file",), file)
-        if path.suffix == ".json":
-            return self._sound_json(path)
-        return self._sound(str(path), _decoded(path))
+        return self._sound(str(path), lambda: self._read_model(path))
 
-    def _sound(self, where: str, text: str) -> AuthorizationModel:
+    def _read_model(self, path: Path) -> AuthorizationModel:
+        if path.suffix == ".json":
+            return model_from_json(self._document(str(path), _bytes(path)).value)
+        if path.suffix == ".mod":
+            files = module_files(_bytes(path), path.name)
+            return combined({file: _decoded(path.parent / file) for file in files})
+        return parse_model(_decoded(path))
+
+    def _sound(self, where: str, read: Callable[[], AuthorizationModel]) -> SoundModel:
         try:
-            model = parse_model(text)
-            SoundModel(model)
+            return SoundModel(read())
         except ModelRefused as problem:
             refusal = StoreFileRefused(f"{where}: {problem}")
             refusal.advice = problem.advice
             raise refusal from problem
-        return model
-
-    def _sound_json(self, path: Path) -> AuthorizationModel:
-        try:
-            return SoundModel(model_from_json(self._document(str(path), _bytes(path)).value)).model
-        except ModelRefused as problem:
-            raise StoreFileRefused(f"{path}: {problem}") from problem
 
     def _beside(self, document: Document, place: tuple[str | int, ...], file: str) -> Path:
         if self._folder is None:

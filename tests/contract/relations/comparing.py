@@ -29,7 +29,7 @@ class Agreement(StrEnum):
     READ_FROM_THE_OTHER_END = (
         "the server's plan reads from the user's side and stumbles over a condition that does not bear on the question"
     )
-    CIRCLE = "a circle under 'and' or 'but not': the server's answer changes from run to run"
+    CIRCLE = "we say no for a circle under 'and' or 'but not', where the server's answer is that of whatever is done first"
     ITS_CHECK_AGREES = "the server's list contradicts its own check, which agrees with us"
     OBJECTS_AS_USERSETS = "asked for usersets, the server also lists plain objects of the type"
     DIFFERENT = "different answers"

@@ -1,0 +1,27 @@
+"""Relations as a decision recorded them: what replay answers from, so that nothing asked today can change what was said then."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from policies.errors import RelationsRefused
+from policies.model import Question
+
+
+class RecordedRelations:
+    """`Relations` that gives the recorded answers and refuses every question that was not recorded."""
+
+    def __init__(self, recorded: Mapping[Question, bool]) -> None:
+        self._recorded = dict(recorded)
+
+    async def answers(self, questions: Sequence[Question], *, at: datetime) -> Mapping[Question, bool]:
+        for question in questions:
+            if question not in self._recorded:
+                raise RelationsRefused(
+                    f"whether {question.user} is {question.relation} of {question.object} is asked, but no answer to it was recorded"
+                )
+        return {question: self._recorded[question] for question in questions}
+
+    async def close(self) -> None:
+        return None
