@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 
+from gateway.cli.safe_text import one_line, xml_text
 from gateway.domain.explanation import sentence, subject_of
 from gateway.domain.record import Decision, decision_document
 from policies import Location, Outcome
@@ -72,17 +72,17 @@ def _text(checked: Sequence[Checked]) -> str:
     for one in checked:
         decision = one.result
         what = subject_of(decision) if isinstance(decision, Decision) else one.source
-        lines.append(f"{one.outcome.value.upper():<9} {_line(what)}  ({one.source})")
+        lines.append(f"{one.outcome.value.upper():<9} {one_line(what)}  ({one.source})")
         if isinstance(decision, Decision):
-            lines.append(f"  {_line(sentence(decision))}")
+            lines.append(f"  {one_line(sentence(decision))}")
         for reason in reasons(one):
-            lines.append(f"  {'~' if reason.warning else '-'} {_line(reason.message)}  [{reason.rule}]")
+            lines.append(f"  {'~' if reason.warning else '-'} {one_line(reason.message)}  [{reason.rule}]")
             if reason.location:
                 lines.append(f"      at {reason.location.path}" + (f":{reason.location.line}" if reason.location.line else ""))
             if reason.remedy:
-                lines.append(f"      → {_line(reason.remedy)}")
+                lines.append(f"      → {one_line(reason.remedy)}")
         if isinstance(decision, Decision):
-            lines += [f"  . would {s.would.value}: {_line(s.message)}  [{s.policy}]" for s in decision.verdict.dryrun]
+            lines += [f"  . would {s.would.value}: {one_line(s.message)}  [{s.policy}]" for s in decision.verdict.dryrun]
     return "\n".join(lines) + "\n"
 
 
@@ -101,12 +101,12 @@ def _junit(checked: Sequence[Checked]) -> str:
     errors = sum(one.outcome is Outcome.UNDECIDED for one in checked)
     suite = ElementTree.Element("testsuite", name="admit", tests=str(len(checked)), failures=str(failures), errors=str(errors))
     for one in checked:
-        case = ElementTree.SubElement(suite, "testcase", classname="admit", name=_xml(one.source))
+        case = ElementTree.SubElement(suite, "testcase", classname="admit", name=xml_text(one.source))
         if one.outcome is not Outcome.ADMITTED:
             against = [reason for reason in reasons(one) if not reason.warning]
             tag = "error" if one.outcome is Outcome.UNDECIDED else "failure"
-            element = ElementTree.SubElement(case, tag, type=one.outcome.value, message=_xml(against[0].message if against else ""))
-            element.text = _xml("\n".join(f"{r.message} [{r.rule}]" + (f" → {r.remedy}" if r.remedy else "") for r in against))
+            element = ElementTree.SubElement(case, tag, type=one.outcome.value, message=xml_text(against[0].message if against else ""))
+            element.text = xml_text("\n".join(f"{r.message} [{r.rule}]" + (f" → {r.remedy}" if r.remedy else "") for r in against))
     ElementTree.indent(suite)
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 
@@ -158,16 +158,3 @@ def _data(text: str) -> str:
 
 def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
-
-
-def _line(text: str) -> str:
-    """Safe in a terminal: nothing a title holds can move the cursor or hide a line."""
-    return "".join(character if character.isprintable() else " " for character in text)
-
-
-_NOT_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-def _xml(text: str) -> str:
-    """XML 1.0 cannot carry control characters at all (w3.org/TR/xml, section 2.2)."""
-    return _NOT_XML.sub("\ufffd", text)
