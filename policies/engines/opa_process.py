@@ -11,6 +11,7 @@ import os
 import secrets
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -56,17 +57,19 @@ class OpaProcess:
         self._binary, self._folder, self._listen, self._memory_limit = binary, folder, listen, memory_limit
         self._home = Path(tempfile.mkdtemp(prefix="admit-opa-"))
         self._log = (self._home / "log").open("w+b")
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._client: httpx.AsyncClient | None = None
         self._entries: OrderedDict[str, str] = OrderedDict()
         self._entered = asyncio.Lock()
+        self._asking: OrderedDict[asyncio.Future[httpx.Response], None] = OrderedDict()
+        self._blamed: asyncio.Future[httpx.Response] | None = None
         self._numbers = 0
         self._killed = False
 
     @property
     def alive(self) -> bool:
         """It can still be asked."""
-        return self._process is not None and self._process.returncode is None and not self._killed
+        return self._process is not None and self._process.poll() is None and not self._killed and self._blamed is None
 
     @property
     def pid(self) -> int:
@@ -88,11 +91,11 @@ class OpaProcess:
             "error",
         )
         try:
-            self._process = await asyncio.create_subprocess_exec(
-                *(*command, "--log-format", "text", "--shutdown-grace-period", "0", *options, *self._folder.names),
+            self._process = subprocess.Popen(  # noqa: ASYNC220, S603  starting takes a millisecond; our own binary
+                (*command, "--log-format", "text", "--shutdown-grace-period", "0", *options, *self._folder.names),
                 cwd=self._folder.path,
                 env=opa_environment(self._memory_limit),
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=self._log,
             )
@@ -113,7 +116,7 @@ class OpaProcess:
         if refused is not None:
             return refused
         path = f"/v1/data/admit/{self._entries[query]}/answer"
-        answer = await self._request("POST", path, b'{"input":%b}' % document, deadline, strict=True)
+        answer = await self._request("POST", path, b'{"input":%b}' % document, deadline, asks=True)
         body = answer.json()
         if answer.is_success:
             result: dict[str, Json] = body["result"]
@@ -123,15 +126,14 @@ class OpaProcess:
     def kill(self) -> None:
         """At once."""
         self._killed = True
-        if self._process is not None and self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+        if self._process is not None:
+            self._process.kill()
 
     async def close(self) -> None:
         """Stop it and remove its files."""
         self.kill()
         if self._process is not None:
-            await self._process.wait()
+            await asyncio.to_thread(self._process.wait)
         if self._client is not None:
             await self._client.aclose()
         self._log.close()
@@ -155,7 +157,7 @@ class OpaProcess:
     async def _up(self, bundle: str) -> None:
         assert self._process is not None
         assert self._client is not None
-        while self._process.returncode is None:
+        while self._process.poll() is None:
             with contextlib.suppress(httpx.TransportError):
                 if (await self._client.get("/health")).status_code == httpx.codes.OK:
                     return
@@ -184,29 +186,39 @@ class OpaProcess:
                 await self._request("DELETE", f"/v1/policies/admit/{old}.rego", b"", 30.0)
             return None
 
-    async def _request(self, method: str, path: str, body: bytes, deadline: float, *, strict: bool = False) -> httpx.Response:
-        """One request, watched: over its deadline or over memory the whole process is killed, since hanging up does not stop a builtin."""
+    async def _request(self, method: str, path: str, body: bytes, deadline: float, *, asks: bool = False) -> httpx.Response:
+        """One request, watched: over its deadline or over memory the whole process is killed, since hanging up does not stop a builtin.
+
+        Where the process dies by itself, the evaluation it had longest is to blame; the others are only interrupted.
+        """
         assert self._client is not None
-        parameters = {"strict-builtin-errors": "true"} if strict else {}
+        parameters = {"strict-builtin-errors": "true"} if asks else {}
         request = asyncio.ensure_future(self._client.request(method, path, content=body, params=parameters))
-        over = time.monotonic() + deadline
+        if asks:
+            self._asking[request] = None
         try:
-            while not (await asyncio.wait({request}, timeout=_WATCH_EVERY))[0]:
-                if time.monotonic() > over:
-                    self.kill()
-                    raise EngineTimedOut(f"evaluating took longer than {deadline:g} s and was stopped")
-                if self._resident() > self._memory_limit:
-                    self.kill()
-                    raise EngineCrashed(f"evaluating used more than {self._memory_limit >> 20} MB of memory and was stopped")
+            await self._watched(request, deadline)
             return request.result()
         except httpx.TransportError as problem:
-            if self._killed:
+            if self._blamed is None and not self._killed:
+                self._blamed = next(iter(self._asking), request)
+            if self._blamed is not request:
                 raise Interrupted from problem
-            self.kill()
             raise EngineCrashed(f"the server died: {self._complaint() or problem!r}") from problem
         finally:
+            self._asking.pop(request, None)
             request.cancel()
             await asyncio.gather(request, return_exceptions=True)
+
+    async def _watched(self, request: asyncio.Future[httpx.Response], deadline: float) -> None:
+        over = time.monotonic() + deadline
+        while not (await asyncio.wait({request}, timeout=_WATCH_EVERY))[0]:
+            if time.monotonic() > over:
+                self.kill()
+                raise EngineTimedOut(f"evaluating took longer than {deadline:g} s and was stopped")
+            if self._resident() > self._memory_limit:
+                self.kill()
+                raise EngineCrashed(f"evaluating used more than {self._memory_limit >> 20} MB of memory and was stopped")
 
     def _resident(self) -> int:
         try:
