@@ -58,7 +58,7 @@ class Trial:
 
     @property
     def failed(self) -> int:
-        return sum(not each.passed for each in (*self.tests, *self.cases))
+        return sum(not test.passed for test in self.tests) + sum(not tried.passed for tried in self.cases)
 
     @property
     def percent(self) -> float | None:

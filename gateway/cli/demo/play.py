@@ -39,7 +39,8 @@ async def play(*, once: bool, port: int) -> None:
     stage(forge)
     with tempfile.TemporaryDirectory(prefix="admit-demo-") as folder:
         async with _served(forge, Path(folder), _free(port)) as (gateway, url):
-            typer.echo(f"The gateway runs at {url}, with the policies of {', '.join(path.name for path in _BUNDLES)}.\n")
+            _, bundles = await gateway.services.in_force()
+            typer.echo(f"The gateway runs at {url}, and judges by the bundles {', '.join(bundle.name for bundle in bundles)}.\n")
             for number, scene in enumerate(SCENES, start=1):
                 await _play(number, scene, forge, gateway, url)
             if not once:

@@ -1,0 +1,72 @@
+"""What the README tells people to type works, and what it promises is there."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from gateway.config import Settings
+from tests.e2e.process import ADMIT, admit
+
+ROOT = Path(__file__).parent.parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README.replace("\n   ", "\n"), re.DOTALL)
+
+
+def test_the_two_commands_stand_at_the_top():
+    """A newcomer finds them at once, and the Makefile has them."""
+    first = blocks("sh")[0]
+    targets = re.findall(r"^make (\w+)", first, re.MULTILINE)
+    assert targets == ["demo", "test"]
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"`make (\w+)`", README) + targets:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_two_minutes_are_as_told(tmp_path):
+    """`admit init`, then `admit check` on the example: denied, since nobody has approved it."""
+    commands = next(block for block in blocks("sh") if "admit init" in block).strip().splitlines()
+    shutil.copytree(ROOT / "examples" / "01-dry-run", tmp_path / "examples" / "01-dry-run")
+    results = [admit(*command.replace(".venv/bin/admit ", "").split(), cwd=tmp_path) for command in commands]
+    assert [result.returncode for result in results] == [0, 1], results
+
+
+def test_the_policy_shown_is_one(tmp_path):
+    """The README's Rego loads and judges."""
+    (rego,) = blocks("rego")
+    package = re.search(r"^package (\S+)", rego, re.MULTILINE).group(1)
+    (tmp_path / "bundle.yaml").write_text(f"name: readme\npolicies:\n  - package: {package}\n    match: {{action: merge}}\n")
+    (tmp_path / "policy.rego").write_text(rego)
+    checked = admit("check", ROOT / "examples" / "01-dry-run" / "change.json", "--policies", tmp_path, cwd=tmp_path)
+    assert checked.returncode == 1, checked.stderr
+    assert "this change has no label" in checked.stdout
+
+
+def test_the_configuration_shown_is_one(monkeypatch):
+    """Every key of the README's admit.yaml is known, and every key of Settings stands in the table."""
+    monkeypatch.setenv("GITEA_TOKEN", "x")
+    monkeypatch.setenv("HOOK_SECRET", "x")
+    (shown,) = blocks("yaml")
+    Settings.model_validate(yaml.safe_load(shown))
+    for key in Settings.model_fields:
+        assert f"| `{key}` |" in README, key
+
+
+@pytest.mark.parametrize("command", sorted(set(re.findall(r"`admit (\w+)[^`]*`", README))))
+def test_every_command_named_exists(tmp_path, command):
+    """No command of the README is a wish."""
+    assert ADMIT.exists()
+    assert admit(command, "--help", cwd=tmp_path).returncode == 0
+
+
+def test_every_path_named_exists():
+    """Links lead somewhere."""
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
