@@ -7,7 +7,7 @@ the line that binds them, so bodies are gone through until nothing new is learnt
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -85,6 +85,7 @@ class Follower:
         self._program = program
         self._shapes = shapes
         self._known: dict[object, Value] = {}
+        self._called: set[RulePath] = set()
         self._replaced: frozenset[Path] = frozenset()
         self._quiet = 0
         self._steps = 0
@@ -99,11 +100,24 @@ class Follower:
         """Follow a rule whose values leave the policy: all it holds counts as read."""
         self._read(self.rule(path))
 
+    def follow(self, paths: Iterable[RulePath]) -> None:
+        """Follow all of these rules; a function as it is called, and by itself only where nothing calls it."""
+        functions = []
+        for path in paths:
+            if self._takes_arguments(path):
+                functions.append(path)
+            else:
+                self.output(path)
+        for path in functions:
+            if path not in self._called:
+                self.rule(path, [OTHER] * max(len(rule.arguments) for _, rule in self._program.rules(path)))
+
     def rule(self, path: RulePath, arguments: Sequence[Value] | None = None) -> Value:
         """What a rule, or a function with these arguments, can be."""
         key = (path, None if arguments is None else tuple(arguments), self._replaced)
         if key not in self._known:
             self._known[key] = OTHER
+            self._called.add(path)
             with self._loud():
                 self._known[key] = joined(self._definition(module, rule, arguments) for module, rule in self._program.rules(path)) or OTHER
         return self._known[key]

@@ -60,8 +60,7 @@ def _follower(program: Program, subject: Subject) -> Follower:
 
 def _lost(follower: Follower, paths: Iterable[RulePath], subject: Subject | None) -> Iterator[Problem]:
     try:
-        for path in paths:
-            follower.output(path)
+        follower.follow(paths)
     except TooMuch:
         return
     for site, missing in follower.notes.lost():
