@@ -24,6 +24,12 @@ test_the_author_cannot_approve if {
 	count(denials(change([review(ana, "approved", "c2")]))) == 1
 }
 
+test_the_author_cannot_approve_what_others_committed if {
+	theirs := object.union(change([review(ana, "approved", "c2")]), {"commits": [commit("c1", ben), commit("c2", ben)]})
+	count(denials(theirs)) == 1
+	count(denials_given(theirs, {"ignore_committers": false})) == 1
+}
+
 test_a_program_cannot_approve if {
 	count(denials(change([review(dependabot, "approved", "c2")]))) == 1
 }
@@ -82,6 +88,12 @@ test_a_commit_of_nobody_known_could_be_the_approvers if {
 	denials(unknown) == {"it is not known who wrote c2, so an approval could be the writer's own"}
 }
 
+test_a_commit_of_nobody_known_does_not_matter_where_committers_may_approve if {
+	nobody := object.union(commit("c2", ana), {"author": {"actor": null}})
+	unknown := object.union(change([review(ben, "approved", "c2")]), {"commits": [commit("c1", ana), nobody]})
+	denials_given(unknown, {"ignore_committers": false}) == set()
+}
+
 test_a_commit_of_nobody_known_is_nobodys_where_that_is_allowed if {
 	nobody := object.union(commit("c2", ana), {"author": {"actor": null}})
 	unknown := object.union(change([review(ben, "approved", "c2")]), {"commits": [commit("c1", ana), nobody]})
@@ -123,6 +135,15 @@ test_a_merge_of_another_branch_is_never_ignored if {
 	count(messages) == 1
 }
 
+test_only_what_merges_the_base_into_this_change_is_a_merge_of_the_base if {
+	every parents in [["c2"], ["c2", "b7", "b8"], ["b7", "b8"], ["b7", "c2"], ["c2", "c1"]] {
+		merge := object.union(updated_from_base.commits[2], {"parents": parents})
+		commits := array.concat(array.slice(updated_from_base.commits, 0, 2), [merge])
+		messages := denials_given(object.union(updated_from_base, {"commits": commits}), {"ignore_base_merges": true})
+		messages == {"0 of 1 needed approvals on the newest commit"}
+	}
+}
+
 test_commits_of_ignored_accounts_outdate_nothing if {
 	formatted := object.union(change([review(ben, "approved", "c1")]), {"commits": [commit("c1", ana), commit("c2", dependabot)]})
 	count(denials(formatted)) == 1
@@ -138,9 +159,11 @@ test_commits_the_forge_makes_for_an_ignored_account_outdate_nothing_where_both_a
 }
 
 test_commits_of_others_in_the_name_of_an_ignored_account_count if {
-	forged := object.union(commit("c2", dependabot), {"committer": {"actor": ben}})
-	theirs := object.union(change([review(ben, "approved", "c2")]), {"commits": [commit("c1", ana), forged]})
-	count(denials_given(theirs, {"ignore_commits_by": [dependabot.ref]})) == 1
+	every forged in [{"committer": {"actor": ben}}, {"author": {"actor": ben}}] {
+		commits := [commit("c1", ana), object.union(commit("c2", dependabot), forged)]
+		theirs := object.union(change([review(ben, "approved", "c2")]), {"commits": commits})
+		count(denials_given(theirs, {"ignore_commits_by": [dependabot.ref]})) == 1
+	}
 }
 
 test_facts_the_forge_cannot_give_deny if {
@@ -148,6 +171,11 @@ test_facts_the_forge_cannot_give_deny if {
 		count(denials(object.union(change([review(ben, "approved", "c2")]), {missing: null}))) == 1
 		count(denials(object.remove(change([review(ben, "approved", "c2")]), {missing}))) == 1
 	}
+}
+
+test_a_list_of_commits_that_ends_before_the_newest_denies if {
+	short := object.union(change([review(ben, "approved", "c2")]), {"commits": [commit("c1", ana)]})
+	denials(short) == {"author, commits or reviews of this change are not known in full, so nobody's approval counts"}
 }
 
 test_a_missing_minimum_denies if {

@@ -25,6 +25,19 @@ test_files_count if {
 	denied([file("a", 0, 0), file("b", 0, 0), file("c", 0, 0), file("d", 0, 0)]) == {"4 files are changed, at most 3 may be"}
 }
 
+test_as_many_files_as_allowed_pass if {
+	denied([file("a", 0, 0), file("b", 0, 0), file("c", 0, 0)]) == set()
+}
+
+test_only_two_leading_stars_stand_for_no_folder if {
+	denied([file("dor/x.go", 101, 0)]) == {"101 lines are changed, at most 100 may be"}
+}
+
+test_what_is_denied_is_not_warned_of_as_well if {
+	warned([file("a.py", 101, 0)]) == set()
+	count(warned([file("a.py", 100, 0)])) == 1
+}
+
 test_ignored_files_do_not_count if {
 	denied([file("poetry.lock", 999, 0), file("web/yarn.lock", 999, 0), file("vendor/x/y.go", 999, 0), file("a", 1, 0)]) == set()
 }
@@ -38,6 +51,13 @@ test_facts_the_forge_cannot_give_deny if {
 	count(denied(null)) == 1
 	count(denied([{"path": "a.py", "additions": null, "deletions": 0}])) == 1
 	count(denied([{"path": "a.py", "additions": 1}])) == 1
+}
+
+test_unusable_parameters_deny if {
+	every key in ["max_lines", "max_files", "warn_lines", "ignore"] {
+		denials := change_size.deny with input as object.union(document([]), {"parameters": {key: "many"}})
+		count(denials) == 1
+	}
 }
 
 denied(files) := {denial.msg | some denial in denials} if {

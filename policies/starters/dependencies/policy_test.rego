@@ -24,6 +24,7 @@ test_not_knowing_denies if {
 
 test_not_knowing_is_ignored_where_that_is_chosen if {
 	denied(null, "", {"when_unknown": "ignore"}) == set()
+	count(denied("none", "", {"when_unknown": "ignore"})) == 1
 	denied(null, "Depends-On: acme/api#7", {"when_unknown": "ignore"}) == {"the description says: Depends-On: acme/api#7"}
 }
 

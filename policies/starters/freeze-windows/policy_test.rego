@@ -28,6 +28,14 @@ test_weekly_hours_are_local if {
 	denied("2026-07-10T22:00:00Z", {}) == set()
 }
 
+test_weekly_hours_end_at_their_end if {
+	parameters := {"weekly": [{"days": ["fri"], "from": "16:00", "until": "17:00", "reason": "weekend"}]}
+	every at, number in {"2026-07-10T14:59:59Z": 1, "2026-07-10T15:00:00Z": 0} {
+		denials := freeze_windows.deny with input as object.union(document(at, {}), {"parameters": parameters})
+		count(denials) == number
+	}
+}
+
 test_the_remedy_names_who_can_help if {
 	denials := freeze_windows.deny with input as document("2026-12-24T12:00:00Z", {})
 	some denial in denials
@@ -45,6 +53,15 @@ test_the_label_alone_is_not if {
 
 test_the_approval_alone_is_not if {
 	count(denied("2026-12-24T12:00:00Z", {"reviews": [approved(ben)]})) == 1
+}
+
+test_the_approval_of_somebody_else_is_not if {
+	count(denied("2026-12-24T12:00:00Z", {"labels": ["hotfix"], "reviews": [approved(person("3", "cleo"))]})) == 1
+}
+
+test_a_commit_of_nobody_known_makes_no_exception if {
+	commits := [object.union(change.commits[0], {"author": {"actor": null}})]
+	count(denied("2026-12-24T12:00:00Z", {"labels": ["hotfix"], "reviews": [approved(ben)], "commits": commits})) == 1
 }
 
 test_the_author_makes_no_exception_for_themselves if {
@@ -88,8 +105,13 @@ test_unusable_parameters_deny if {
 		{"periods": null},
 		{"weekly": [{"days": ["friday"], "from": "16:00", "until": "24:00", "reason": "weekend"}]},
 		{"weekly": [{"days": ["fri"], "from": "22:00", "until": "06:00", "reason": "night"}]},
-		{"weekly": [{"days": ["fri"], "from": "4 pm", "until": "24:00", "reason": "weekend"}]},
-		{"periods": [{"from": "2026-12-19", "until": "2027-01-04", "reason": "holidays"}]},
+		{"weekly": [{"days": ["fri"], "from": "1 pm", "until": "24:00", "reason": "weekend"}]},
+		{"weekly": [{"days": ["fri"], "from": "16:00", "until": "5 pm", "reason": "weekend"}]},
+		{"weekly": [{"days": ["fri"], "from": "16:00", "until": "16:00", "reason": "weekend"}]},
+		{"weekly": [{"days": "fri", "from": "16:00", "until": "24:00", "reason": "weekend"}]},
+		{"periods": [{"from": "2026-12-19T18:00", "until": "2026-12-19T18:00", "reason": "holidays"}]},
+		{"periods": [{"from": "2026-12-19", "until": "2027-01-04T08:00", "reason": "holidays"}]},
+		{"periods": [{"from": "2026-12-19T18:00", "until": "2027-01-04", "reason": "holidays"}]},
 	] {
 		denials := freeze_windows.deny with input as object.union(document("2026-11-24T12:00:00Z", {}), {"parameters": broken})
 		count(denials) == 1
@@ -111,7 +133,7 @@ ends(at) := expires if {
 document(at, changed) := {
 	"time": at,
 	"change": object.union(change, changed),
-	"relations": {"repository:work/1": {"release_manager": {"user:work/1": true, "user:work/2": true}}},
+	"relations": {"repository:work/1": {"release_manager": {"user:work/1": true, "user:work/2": true, "user:work/3": false}}},
 	"parameters": {
 		"time_zone": "Europe/Berlin",
 		"periods": [{"from": "2026-12-19T18:00", "until": "2027-01-04T08:00", "reason": "holidays"}],

@@ -64,10 +64,7 @@ is_hours(hours) if {
 	hours.from < hours.until
 }
 
-is_moment(text) if {
-	regex.match(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}$`, text)
-	time.parse_rfc3339_ns(sprintf("%s:00Z", [text]))
-}
+is_moment(text) if regex.match(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}$`, text)
 
 time_readable if {
 	is_string(input.time)

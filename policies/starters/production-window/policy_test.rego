@@ -34,6 +34,7 @@ test_without_a_usable_label_it_is_production if {
 	count(denied(at_night, {})) == 1
 	count(denied(at_night, {"environment": ""})) == 1
 	count(denied(at_night, {"environment": "Prod"})) == 1
+	count(denied(at_night, {"environment": ["staging"]})) == 1
 }
 
 test_an_emergency_waits_for_somebody if {
@@ -45,6 +46,16 @@ test_an_emergency_waits_for_somebody if {
 		"count": 1,
 		"expires": "2026-11-24T22:30:00Z",
 	}}
+}
+
+test_what_is_no_emergency_waits_for_nobody if {
+	held(at_night, {"emergency": "no"}) == set()
+	count(denied(at_night, {"emergency": "no"})) == 1
+}
+
+test_elsewhere_nothing_ends if {
+	expires := production_window.expires with input as document(in_hours, {"environment": "staging"})
+	count(expires) == 0
 }
 
 test_an_emergency_in_working_hours_waits_for_nobody if {

@@ -9,13 +9,14 @@ import data.admit
 
 questions contains admit.question(person, entry.relation, entry.object) if {
 	readable
-	some entry in touched
+	some number, _ in touched
+	entry := input.parameters.paths[number]
 	some person in approvers
 }
 
 deny contains {
 	"msg": sprintf("%s: %d of %d needed approvals by %s of %s", [
-		first_file(entry),
+		min(files),
 		count(approving(entry)),
 		entry.approvals,
 		entry.relation,
@@ -23,10 +24,11 @@ deny contains {
 	]),
 	"remedy": sprintf("ask for a review by someone who is %s of %s", [entry.relation, entry.object]),
 	"who": {"relation": entry.relation, "object": entry.object},
-	"location": {"path": first_file(entry)},
+	"location": {"path": min(files)},
 } if {
 	readable
-	some entry in touched
+	some number, files in touched
+	entry := input.parameters.paths[number]
 	count(approving(entry)) < entry.approvals
 }
 
@@ -48,31 +50,24 @@ deny contains {
 
 approving(entry) := {person | some person in approvers; admit.related(person, entry.relation, entry.object)}
 
-touched contains entry if {
-	some entry in input.parameters.paths
-	some file in names
-	matched(entry.globs, file)
+# Entry, by its place among `paths` → the files that it protects.
+touched[number] := files if {
+	some number, entry in input.parameters.paths
+	patterns := {pattern | some written in entry.globs; some pattern in meant(written)}
+	files := {file | some file in names; some pattern in patterns; glob.match(pattern, ["/"], file)}
+	count(files) > 0
 }
 
-first_file(entry) := min({file | some file in names; matched(entry.globs, file)})
+# `**/` also stands for no folder at all.
+meant(pattern) := {pattern, substring(pattern, 3, -1)} if startswith(pattern, "**/")
+
+meant(pattern) := {pattern} if not startswith(pattern, "**/")
 
 names contains file.path if some file in input.change.files
 
 names contains file.previous_path if {
 	some file in input.change.files
 	is_string(file.previous_path)
-}
-
-matched(globs, file) if {
-	some pattern in globs
-	glob.match(pattern, ["/"], file)
-}
-
-# `**/` also stands for no folder at all.
-matched(globs, file) if {
-	some pattern in globs
-	startswith(pattern, "**/")
-	glob.match(substring(pattern, 3, -1), ["/"], file)
 }
 
 readable if {

@@ -51,6 +51,8 @@ test_the_remedy_says_where_to_look if {
 test_facts_the_forge_cannot_give_deny if {
 	messages(null, {}) == {"the checks of this change are not known in full"}
 	messages([report({"name": null})], {}) == {"the checks of this change are not known in full"}
+	messages([report({"url": 7})], {}) == {"the checks of this change are not known in full"}
+	messages([report({"state": "done"})], {}) == {"the checks of this change are not known in full"}
 	messages([report({"sha": null})], {}) == {"the checks of this change are not known in full"}
 }
 

@@ -18,6 +18,7 @@ test_an_empty_one_of_asks_for_nothing if {
 
 test_no_label_of_none_of_may_be_there if {
 	denials(["wip", "a"], {"none_of": ["wip"]}) == {"the label 'wip' forbids merging"}
+	denials(["a"], {"none_of": ["wip"]}) == set()
 }
 
 test_case_does_not_matter if {

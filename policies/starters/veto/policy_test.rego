@@ -52,6 +52,15 @@ test_somebody_without_the_relation_lifts_nothing if {
 	count(denied([review(ben, "changes_requested"), review(dora, "approved")], {"others_may_lift": true})) == 1
 }
 
+test_only_a_persons_approval_that_stands_lifts_it if {
+	robot := object.union(cleo, {"kind": "bot"})
+	dismissed := object.union(review(cleo, "approved"), {"dismissed": true})
+	every lifting in [review(cleo, "commented"), review(robot, "approved"), dismissed] {
+		count(denied([review(ben, "changes_requested"), lifting], {"others_may_lift": true})) == 1
+	}
+	count(denied([review(ben, "changes_requested"), review(cleo, "changes_requested")], {"others_may_lift": true})) == 2
+}
+
 test_the_author_lifts_nothing if {
 	count(denied([review(ben, "changes_requested"), review(ana, "approved")], {"others_may_lift": true})) == 1
 }
