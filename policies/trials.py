@@ -77,7 +77,7 @@ def _differences(case: Case, verdict: Verdict) -> Iterator[Difference]:
 
 def in_the_way(verdict: Verdict) -> list[str]:
     """The messages of everything that stands in the way; of faults only where nothing worse is known."""
-    found = [item.message for item in (*verdict.violations, *verdict.holds)]
+    found = [violation.message for violation in verdict.violations] + [hold.message for hold in verdict.holds]
     return found + [fault.message for fault in verdict.faults] if verdict.outcome is Outcome.UNDECIDED else found
 
 
