@@ -16,10 +16,11 @@ import pytest
 from policies.bundles.cases import read_cases
 from policies.bundles.checking import checked_bundle
 from policies.bundles.directory import read_folder
-from policies.decide import Bench, decide
 from policies.engines import ADMIT_MODULE
 from policies.engines.opa_library import OpaLibrary
 from policies.model import Enforcement, Outcome
+from policies.schema import SCHEMA_FILE
+from policies.trials import tried
 from tests.servers.need import need
 
 STARTERS = Path(__file__).parents[2] / "policies" / "starters"
@@ -48,19 +49,6 @@ def opa(*arguments):
     """Run stock OPA; answers its exit code and everything it said."""
     done = subprocess.run([need("opa"), *map(str, arguments)], capture_output=True, text=True, timeout=120)
     return done.returncode, done.stdout + done.stderr
-
-
-class Answers:
-    """Relations of which exactly these hold: what a case assumes."""
-
-    def __init__(self, related):
-        self.related = related
-
-    async def answers(self, questions, *, at):
-        return {question: question in self.related for question in questions}
-
-    async def close(self):
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +84,11 @@ def test_is_formatted(starter):
 def test_compiles_strictly(starter):
     """`opa check --strict` finds nothing: no unused import, no shadowed name."""
     assert opa("check", "--strict", starter, ADMIT) == (0, "")
+
+
+def test_reads_only_what_the_input_has(starter):
+    """`opa check` with the input's schema finds no name that the input does not have."""
+    assert opa("check", "--strict", "--schema", SCHEMA_FILE, starter, ADMIT) == (0, "")
 
 
 def test_own_tests_pass_in_stock_opa(starter):
@@ -147,31 +140,24 @@ def test_shows_what_it_admits_and_what_it_does_not(starter, loop, engine):
 def test_cases_come_out_as_they_say(starter, loop, engine):
     """Every case, through the whole of a decision: outcome, every message, every warning."""
     bundle = loop.run(checked_bundle(read_folder(starter), engine, run_tests=False))
-    for case in read_cases(bundle):
-        verdict = loop.run(decide(case.request, [bundle], Bench(engine=engine, relations=Answers(case.related)))).verdict
-        assert verdict.outcome is case.outcome, f"{case.name}: {verdict.reason}"
-        if case.messages is not None:
-            assert sorted(found.message for found in (*verdict.violations, *verdict.holds)) == sorted(case.messages), case.name
-        if case.warnings is not None:
-            assert sorted(found.message for found in verdict.warnings) == sorted(case.warnings), case.name
+    for trial in loop.run(tried(read_cases(bundle), bundle, engine)):
+        assert trial.passed, f"{trial.case.name}: {trial.error or trial.differences}"
 
 
 def test_every_denial_says_what_to_do(starter, loop, engine):
     """No violation of any case is without a remedy."""
     bundle = loop.run(checked_bundle(read_folder(starter), engine, run_tests=False))
-    for case in read_cases(bundle):
-        verdict = loop.run(decide(case.request, [bundle], Bench(engine=engine, relations=Answers(case.related)))).verdict
-        assert [found for found in verdict.violations if not found.remedy] == [], case.name
+    for trial in loop.run(tried(read_cases(bundle), bundle, engine)):
+        assert [found for found in trial.verdict.violations if not found.remedy] == [], trial.case.name
 
 
 def test_in_the_shadow_it_blocks_nothing(starter, loop, engine):
     """Set to dryrun, which is how a policy is tried first, every case is admitted and what it would have done is recorded."""
     bundle = loop.run(checked_bundle(read_folder(starter), engine, run_tests=False))
     shadow = replace(bundle, policies=(replace(bundle.policies[0], enforcement=Enforcement.DRYRUN),))
-    for case in read_cases(bundle):
-        verdict = loop.run(decide(case.request, [shadow], Bench(engine=engine, relations=Answers(case.related)))).verdict
-        assert verdict.outcome is Outcome.ADMITTED, case.name
-        assert bool(verdict.dryrun) >= (case.outcome is not Outcome.ADMITTED), case.name
+    for trial in loop.run(tried(read_cases(bundle), shadow, engine)):
+        assert trial.verdict.outcome is Outcome.ADMITTED, trial.case.name
+        assert bool(trial.verdict.dryrun) >= (trial.case.outcome is not Outcome.ADMITTED), trial.case.name
 
 
 def test_the_stand_in_for_stock_tools_is_what_the_gateway_supplies():

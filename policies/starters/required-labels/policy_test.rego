@@ -32,8 +32,11 @@ test_labels_the_forge_cannot_give_deny if {
 }
 
 test_unreadable_parameters_deny if {
-	count(denials([], {"none_of": null})) == 1
-	count(denials([], {"none_of": "wip"})) == 1
+	every key in ["all_of", "one_of", "none_of"] {
+		every broken in [null, "wip", [null], {}] {
+			count(denials([], {key: broken})) == 1
+		}
+	}
 }
 
 denials(labels, changed) := messages if {
