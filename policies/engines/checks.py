@@ -7,6 +7,7 @@ bundle checks (`policies.bundles`) refuse far more.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 
 from policies.bundles.model import Bundle
 from policies.engines.queries import dotted
@@ -38,10 +39,19 @@ def refusals(bundle: Bundle, trees: Mapping[str, Json | Problem]) -> tuple[Probl
     """Why this bundle may not be evaluated, from the syntax trees of all its modules. Empty = it may."""
     problems = [tree for tree in trees.values() if isinstance(tree, Problem)]
     for path, tree in trees.items():
+        problems += _misplaced(path)
         if not isinstance(tree, Problem):
             problems += _reserved(path, package_of(tree)) + _shadowed(path, tree, bundle.data)
     problems += [_of_the_gateway(f"data key '{root}'", None) for root in RESERVED_ROOTS if root in bundle.data]
     return tuple(problems)
+
+
+def _misplaced(path: str) -> list[Problem]:
+    """One adapter writes modules to files: nothing may climb out of the folder, nor be overlooked by `opa`."""
+    parts = PurePosixPath(path).parts
+    if path.endswith(".rego") and "\0" not in path and ".." not in parts and parts[0] != "/" and str(PurePosixPath(path)) == path:
+        return []
+    return [Problem(path=path, message="expected a plain relative path that ends in .rego", advice="rename the file")]
 
 
 def _reserved(path: str, package: tuple[str, ...]) -> list[Problem]:

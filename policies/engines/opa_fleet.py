@@ -24,11 +24,6 @@ class Fleet:
         self._burials: set[asyncio.Task[None]] = set()
         self._closed = False
 
-    def holds(self, bundle: Bundle) -> bool:
-        """It has been started before, and did not fail to."""
-        start = self._servers.get(bundle.digest)
-        return start is not None and start.done() and not start.cancelled() and start.exception() is None
-
     async def server(self, bundle: Bundle) -> OpaProcess:
         """The bundle's server, ready. Raises BundleRefused, EngineTimedOut, EngineUnavailable."""
         if self._closed:

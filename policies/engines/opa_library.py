@@ -17,13 +17,14 @@ from policies.engines import rego_tests
 from policies.engines.checks import refusals
 from policies.engines.frames import Kind
 from policies.engines.messages import problems_in
+from policies.engines.once import Once
 from policies.engines.passes import evaluated
 from policies.engines.port import Evaluation, FailureKind, PolicyFailure, PolicyQuery, PolicyValues, TestReport
 from policies.engines.quarantine import Quarantine
 from policies.engines.queries import asked, one_pass, values_of, wrapped
 from policies.engines.worker_pool import Job, WorkerPool
 from policies.errors import BundleRefused, EngineCrashed, EngineTimedOut, Problem
-from policies.model import Digest, EngineInfo, Json
+from policies.model import EngineInfo, Json
 
 _OPA_VERSION_OF: Mapping[str, str] = {"0.4.4": "1.20.2"}
 """Of the bindings' release: the library cannot say it itself."""
@@ -54,7 +55,7 @@ class OpaLibrary:
         self._compile_deadline = compile_deadline
         self._evaluation_deadline = evaluation_deadline
         self._quarantine = Quarantine(after=quarantine_after)
-        self._compiled: set[Digest] = set()
+        self._compiled = Once()
         self._pool = WorkerPool(
             workers=workers,
             queue_limit=queue_limit,
@@ -84,10 +85,7 @@ class OpaLibrary:
     async def compile(self, bundle: Bundle) -> None:
         """See the port."""
         self._quarantine.check(bundle.digest, bundle.name)
-        if bundle.digest in self._compiled:
-            return
-        await self._load(bundle, tests=False)
-        self._compiled.add(bundle.digest)
+        await self._compiled.do(bundle.digest, lambda: self._compile(bundle))
 
     async def evaluate(self, evaluation: Evaluation) -> Mapping[str, PolicyValues | PolicyFailure]:
         """See the port."""
@@ -103,6 +101,9 @@ class OpaLibrary:
     async def close(self) -> None:
         """See the port."""
         await self._pool.close()
+
+    async def _compile(self, bundle: Bundle) -> None:
+        await self._load(bundle, tests=False)
 
     async def _load(self, bundle: Bundle, *, tests: bool) -> Mapping[str, Json | Problem]:
         trees = await self.parse({**bundle.modules, **(bundle.tests if tests else {})})

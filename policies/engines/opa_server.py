@@ -29,6 +29,7 @@ from policies.engines import rego_tests
 from policies.engines.checks import refusals
 from policies.engines.fair_slots import FairSlots
 from policies.engines.messages import located, problems_in
+from policies.engines.once import Once
 from policies.engines.opa_command import Folder, opa_eval, unavailable
 from policies.engines.opa_fleet import Fleet
 from policies.engines.opa_process import Interrupted, Listen, OpaProcess
@@ -74,6 +75,7 @@ class OpaServer:
         self._evaluation_deadline = evaluation_deadline
         self._memory_limit = memory_limit
         self._slots = FairSlots(slots=at_once, queue_limit=queue_limit, patience=patience)
+        self._compiled = Once()
         self._quarantine = Quarantine(after=quarantine_after)
         self._fleet = Fleet(binary=binary, listen=listen, size=servers, compile_deadline=compile_deadline, memory_limit=memory_limit)
 
@@ -98,9 +100,7 @@ class OpaServer:
     async def compile(self, bundle: Bundle) -> None:
         """See the port."""
         self._quarantine.check(bundle.digest, bundle.name)
-        if not self._fleet.holds(bundle):
-            await self._check(bundle, bundle.modules)
-            await self._started(bundle)
+        await self._compiled.do(bundle.digest, lambda: self._compile(bundle))
 
     async def evaluate(self, evaluation: Evaluation) -> Mapping[str, PolicyValues | PolicyFailure]:
         """See the port."""
@@ -121,6 +121,10 @@ class OpaServer:
     async def close(self) -> None:
         """See the port."""
         await self._fleet.close()
+
+    async def _compile(self, bundle: Bundle) -> None:
+        await self._check(bundle, bundle.modules)
+        await self._started(bundle)
 
     async def _check(self, bundle: Bundle, modules: Mapping[str, str]) -> Mapping[str, Json | Problem]:
         trees = await self.parse(modules)

@@ -55,6 +55,7 @@ class WorkerProcess:
         on_frame: Callable[[WorkerProcess, Kind, int, bytes], None],
         on_death: Callable[[WorkerProcess], None],
     ) -> None:
+        library = library_folder()
         self._on_frame, self._on_death = on_frame, on_death
         self._loop = asyncio.get_running_loop()
         self._incoming = bytearray()
@@ -67,15 +68,15 @@ class WorkerProcess:
         with theirs, tempfile.TemporaryFile() as board:
             board.truncate(BOARD.size)
             self._board = mmap.mmap(board.fileno(), BOARD.size)
-            self._process = self._spawn(theirs.fileno(), board.fileno(), memory_limit)
+            self._process = self._spawn(theirs.fileno(), board.fileno(), memory_limit, library)
         self._channel.setblocking(False)
         self._loop.add_reader(self._channel, self._read)
 
-    def _spawn(self, channel: int, board: int, memory_limit: int) -> subprocess.Popen[bytes]:
+    def _spawn(self, channel: int, board: int, memory_limit: int, library: str) -> subprocess.Popen[bytes]:
         script = Path(__file__).with_name("worker.py")
         numbers = [str(number) for number in (channel, board, os.getpid(), ADDRESS_SPACE)]
         return subprocess.Popen(  # noqa: S603  our own interpreter and script
-            [sys.executable, "-I", "-S", str(script), *numbers, library_folder()],
+            [sys.executable, "-I", "-S", str(script), *numbers, library],
             pass_fds=(channel, board),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
