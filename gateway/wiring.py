@@ -86,8 +86,7 @@ async def running_gateway(
             in_force=in_force,
             tokens=tokens,
             storage=storage,
-            wake=core.wake,
-            alive=core.alive,
+            core=core,
             version=version("admittance"),
             open_pages=open_pages,
         )

@@ -27,7 +27,7 @@ async def judge(request: Request, asked: Asked, dry_run: bool = False) -> JSONRe
     url = _url(body)
     if url is not None:
         decision = await asked.judge_on_request.change(url, dry_run=dry_run)
-        asked.wake()
+        asked.core.wake()
     else:
         decision = await asked.judge_on_request.facts(body, dry_run=dry_run)
     return JSONResponse(decision_document(decision))

@@ -26,7 +26,7 @@ async def readyz(asked: Asked) -> JSONResponse:
     """200 when the database answers with this code's schema, a generation is in force, and the durable core runs."""
     try:
         await asked.storage.ready()
-        await asked.alive()
+        await asked.core.alive()
         generation, bundles = await asked.in_force()
     except (GatewayError, ProviderError, PolicyError, DurableError) as error:
         return problem(503, str(error), advice=getattr(error, "advice", None))

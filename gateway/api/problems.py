@@ -12,9 +12,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from gateway.durable import EngineFull
+from gateway.durable import DurableError, EngineFull, NotDead, PayloadTooLarge, UnknownWorkflow
 from gateway.errors import GatewayError, StorageError, UnknownThing
-from policies.errors import EngineBusy, NotCanonical, RequestRefused
+from policies.errors import EngineBusy, NotCanonical, PolicyError, RequestRefused
 from providers.errors import NotFound, PermanentError, ProviderError, TemporaryError
 from providers.vcs import DeliveryRefused, Refusal
 
@@ -47,6 +47,9 @@ def install(app: FastAPI) -> None:
         NotFound: _simple(404),
         PermanentError: _simple(502),
         StorageError: _simple(500),
+        UnknownWorkflow: _simple(404),
+        NotDead: _simple(409),
+        PayloadTooLarge: _simple(422),
         RequestValidationError: _invalid,
         StarletteHTTPException: _http,
         Exception: _unforeseen,
@@ -56,8 +59,8 @@ def install(app: FastAPI) -> None:
 
 
 def _simple(status: int) -> Handler:
-    async def answer(request: Request, error: GatewayError | ProviderError) -> JSONResponse:
-        return problem(status, str(error), advice=error.advice)
+    async def answer(request: Request, error: GatewayError | ProviderError | PolicyError | DurableError) -> JSONResponse:
+        return problem(status, str(error), advice=getattr(error, "advice", None))
 
     return answer
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from gateway.durable import DurableCore
 from gateway.operations.access import Tokens
 from gateway.operations.admissions import JudgeOnRequest
 from gateway.operations.in_force import InForce
@@ -16,7 +16,6 @@ from gateway.storage import Storage
 class Services:
     """Every operation the HTTP interface and the pages call.
 
-    wake: dispatches were committed, tell the durable core. alive: raises when a part that must run does not.
     open_pages: everybody may read every page (the demo); else facts and lists are for those with a token.
     """
 
@@ -25,7 +24,6 @@ class Services:
     in_force: InForce
     tokens: Tokens
     storage: Storage
-    wake: Callable[[], None]
-    alive: Callable[[], Awaitable[None]]
+    core: DurableCore
     version: str
     open_pages: bool = False

@@ -31,5 +31,5 @@ async def receive_delivery(connection: str, request: Request, asked: Asked) -> J
     asked.receive.known(connection)
     body = await limited_body(request)
     received = await asked.receive(connection, request.headers, body)
-    asked.wake()
+    asked.core.wake()
     return JSONResponse({"event": received.what, "ignored": received.ignored, "known": received.known}, status_code=202)

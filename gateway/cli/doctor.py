@@ -113,7 +113,7 @@ async def _database(settings: Settings) -> Finding:
 
     what = f"database {settings.database.partition(':')[0]}"
     file = settings.database.removeprefix("sqlite:///")
-    if file != settings.database and not Path(file).exists():
+    if file != settings.database and not _exists(file):
         return Finding(what=what, well=True, says=f"{file} will be made at the first start")
     try:
         database = wiring.build_database(settings)
@@ -128,3 +128,7 @@ async def _database(settings: Settings) -> Finding:
 
 def _bad(what: str, problem: Exception) -> Finding:
     return Finding(what=what, well=False, says=str(problem), advice=getattr(problem, "advice", None))
+
+
+def _exists(file: str) -> bool:
+    return Path(file).exists()

@@ -7,55 +7,38 @@ a token.
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
-from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gateway.api.access import COOKIE
 from gateway.api.bodies import limited_body
 from gateway.api.services import Services
+from gateway.api.webhooks import Asked
 from gateway.domain.explanation import sentence, subject_of
 from gateway.domain.record import DecisionId
 from gateway.errors import GatewayError
 from gateway.storage import DecisionFilter
+from gateway.web import workflows
+from gateway.web.rendering import HEADERS, HERE, may_read, page, sign_in
 from policies import Outcome
 from policies.errors import PolicyError
 
-_HERE: Final = Path(__file__).parent
-_TEMPLATES: Final = Environment(loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined)
-_HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-    "X-Frame-Options": "DENY",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
-
 router = APIRouter(include_in_schema=False)
-
-
-def services(request: Request) -> Services:
-    """The operations of this gateway."""
-    return request.app.state.services  # type: ignore[no-any-return]
-
-
-Asked = Annotated[Services, Depends(services)]
+router.include_router(workflows.router)
 
 
 @router.get("/")
 async def front(request: Request, asked: Asked) -> HTMLResponse:
     """Latest decisions, and how open changes stand."""
-    if not _may_read(request, asked):
-        return _page("front.html", asked, decisions=None, refused=False)
-    page = await asked.storage.decisions(DecisionFilter(), limit=50)
+    if not may_read(request, asked):
+        return sign_in(asked)
+    latest = await asked.storage.decisions(DecisionFilter(), limit=50)
     open_changes = await asked.storage.changes()
     counted = Counter(change.outcome for change in open_changes if change.outcome is not None)
     counts = {outcome.value: counted[outcome] for outcome in (Outcome.DENIED, Outcome.UNDECIDED, Outcome.HELD, Outcome.ADMITTED)}
-    return _page("front.html", asked, decisions=page.decisions, counts=counts, subject_of=subject_of)
+    return page("front.html", asked, decisions=latest.decisions, counts=counts, subject_of=subject_of)
 
 
 @router.post("/login")
@@ -64,7 +47,7 @@ async def login(request: Request, asked: Asked) -> Response:
     form = _form(await limited_body(request, 4096))
     text = form.get("token", "")
     if await asked.tokens.recognise(text) is None:
-        return _page("front.html", asked, status=401, decisions=None, refused=True)
+        return sign_in(asked, refused=True)
     answer = RedirectResponse("/", 303)
     secure = request.url.scheme == "https"
     answer.set_cookie(COOKIE, text, max_age=12 * 3600, httponly=True, samesite="strict", secure=secure)
@@ -76,34 +59,34 @@ async def decision_page(id: str, request: Request, asked: Asked) -> HTMLResponse
     """One decision in plain words."""
     decision = await asked.storage.decision(DecisionId(id))
     if decision is None:
-        return _page("problem.html", asked, status=404, title="No such decision", detail="Nothing has been recorded under this link.")
-    return _page(
+        return page("problem.html", asked, status=404, title="No such decision", detail="Nothing has been recorded under this link.")
+    return page(
         "decision.html",
         asked,
         decision=decision,
         sentence=sentence(decision),
         subject_of=subject_of,
         titles=await _titles(asked),
-        may_read=_may_read(request, asked),
+        may_read=may_read(request, asked),
     )
 
 
 @router.get("/decisions/{id}/input")
 async def input_page(id: str, request: Request, asked: Asked) -> Response:
     """The facts, for those who may read them."""
-    decision = await asked.storage.decision(DecisionId(id)) if _may_read(request, asked) else None
+    decision = await asked.storage.decision(DecisionId(id)) if may_read(request, asked) else None
     facts = await asked.storage.blob(decision.input_digest) if decision else None
     if facts is None:
-        return _page(
+        return page(
             "problem.html", asked, status=404, title="Nothing to see", detail="The facts are shown to those signed in with a token."
         )
-    return Response(facts, media_type="application/json", headers=_HEADERS)
+    return Response(facts, media_type="application/json", headers=HEADERS)
 
 
 @router.get("/static/style.css")
 async def style() -> FileResponse:
     """The one stylesheet."""
-    return FileResponse(_HERE / "static" / "style.css", media_type="text/css")
+    return FileResponse(HERE / "static" / "style.css", media_type="text/css")
 
 
 async def _titles(asked: Services) -> dict[str, str]:
@@ -113,15 +96,6 @@ async def _titles(asked: Services) -> dict[str, str]:
     except (GatewayError, PolicyError):
         return {}
     return {str(policy.id): policy.title for bundle in bundles for policy in bundle.policies if policy.title}
-
-
-def _may_read(request: Request, asked: Services) -> bool:
-    return asked.open_pages or request.scope.get("admit.token") is not None
-
-
-def _page(template: str, asked: Services, *, status: int = 200, **values: Any) -> HTMLResponse:
-    text = _TEMPLATES.get_template(template).render(version=asked.version, **values)
-    return HTMLResponse(text, status, headers=_HEADERS)
 
 
 def _form(body: bytes) -> dict[str, str]:

@@ -1,0 +1,51 @@
+"""`/metrics`: Prometheus, computed when it is asked for from the database all gateways share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from gateway.api.webhooks import Asked
+from gateway.domain.clock import utc_now
+from gateway.durable import QueueState
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/metrics")
+async def metrics(asked: Asked) -> Response:
+    """How the work stands, open changes by outcome, and the generation in force."""
+    registry = CollectorRegistry(auto_describe=False)
+    outcomes: dict[str, int] = {}
+    for change in await asked.storage.changes():
+        if change.outcome is not None:
+            outcomes[change.outcome.value] = outcomes.get(change.outcome.value, 0) + 1
+    generation = await asked.storage.generation()
+    registry.register(_Standing(await asked.core.queue(), outcomes, generation.number if generation else 0))
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+class _Standing:
+    """prometheus_client's collector protocol."""
+
+    def __init__(self, queue: QueueState, outcomes: dict[str, int], generation: int) -> None:
+        self._queue, self._outcomes, self._generation = queue, outcomes, generation
+
+    def collect(self) -> Iterator[Metric]:
+        """Every gauge, once."""
+        work = GaugeMetricFamily("admit_workflows", "Workflow runs and dispatches, by how they stand.", labels=["state"])
+        for state in ("waiting", "running", "parked"):
+            work.add_metric([state], getattr(self._queue, state))
+        yield work
+        due = self._queue.oldest_due_at
+        age = max(0.0, (utc_now() - due).total_seconds()) if due else 0.0
+        yield GaugeMetricFamily("admit_workflows_oldest_due_seconds", "How long the oldest work that is due has waited.", value=age)
+        yield GaugeMetricFamily("admit_dead_letters", "Workflow runs that were given up and not revived.", value=self._queue.dead_letters)
+        changes = GaugeMetricFamily("admit_open_changes", "Open changes, by the outcome in force.", labels=["outcome"])
+        for outcome in ("admitted", "denied", "held", "undecided"):
+            changes.add_metric([outcome], self._outcomes.get(outcome, 0))
+        yield changes
+        yield GaugeMetricFamily("admit_generation", "The generation of bundles in force.", value=self._generation)

@@ -1,0 +1,116 @@
+"""`/v1/workflows` and `/v1/dead-letters`: what the durable core does, seen and steered."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request
+
+from gateway.api.webhooks import Asked
+from gateway.durable import RetrySchedule, WorkflowStatus
+from gateway.durable.documents import event_document, letter_document, queue_document, run_document
+
+router = APIRouter(prefix="/v1", tags=["workflows"])
+
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Id = Annotated[str, Path(description="A workflow's id; slashes as they are.")]
+
+
+@router.get("/queue")
+async def queue(asked: Asked) -> dict[str, Any]:
+    """How much waits, since when, what runs, what is parked, and how many dead letters there are."""
+    return queue_document(await asked.core.queue())
+
+
+@router.get("/workflows")
+async def list_workflows(asked: Asked, type: str | None = None, status: WorkflowStatus | None = None, limit: Limit = 100) -> dict[str, Any]:
+    """Runs, newest first."""
+    return {"workflows": [run_document(run) for run in await asked.core.list(type=type, status=status, limit=limit)]}
+
+
+@router.get("/workflows/{id:path}/history")
+async def history(id: Id, asked: Asked, run_id: str | None = None) -> dict[str, Any]:
+    """Every event of a run (the newest, if none is named), in order."""
+    run = await asked.core.describe(id, run_id)
+    events = await asked.core.history(id, run.run_id)
+    return {**run_document(run), "events": [event_document(event) for event in events]}
+
+
+@router.post("/workflows/{id:path}/retry")
+async def retry(id: Id, asked: Asked, request: Request, activity: str | None = None) -> dict[str, Any]:
+    """Try now what waits for its next attempt."""
+    await asked.core.retry(id, activity=activity, by=_who(request))
+    return run_document(await asked.core.describe(id))
+
+
+@router.post("/workflows/{id:path}/reschedule")
+async def reschedule(
+    id: Id,
+    asked: Asked,
+    request: Request,
+    delays: Annotated[list[float], Query(description="Seconds before the 2nd, 3rd … attempt.")],
+    activity: str | None = None,
+) -> dict[str, Any]:
+    """Give what waits another schedule, from now on."""
+    schedule = RetrySchedule(name="operator", delays=tuple(delays))
+    await asked.core.reschedule(id, schedule, activity=activity, by=_who(request))
+    return run_document(await asked.core.describe(id))
+
+
+@router.post("/workflows/{id:path}/give-up")
+async def give_up(id: Id, asked: Asked, request: Request, activity: str | None = None) -> dict[str, Any]:
+    """Do not try again: the activity fails, and the workflow decides what that means."""
+    await asked.core.give_up(id, activity=activity, by=_who(request))
+    return run_document(await asked.core.describe(id))
+
+
+@router.post("/workflows/{id:path}/cancel")
+async def cancel(id: Id, asked: Asked, request: Request) -> dict[str, Any]:
+    """End the newest run as cancelled; an ended one stays as it ended."""
+    await asked.core.cancel(id, by=_who(request))
+    return run_document(await asked.core.describe(id))
+
+
+@router.get("/workflows/{id:path}")
+async def one_workflow(id: Id, asked: Asked, run_id: str | None = None) -> dict[str, Any]:
+    """A run as it stands (the newest, if none is named)."""
+    return run_document(await asked.core.describe(id, run_id))
+
+
+@router.get("/dead-letters")
+async def list_dead_letters(asked: Asked, type: str | None = None, limit: Limit = 100) -> dict[str, Any]:
+    """Runs that failed and were not revived, newest first."""
+    return {"dead_letters": [letter_document(letter) for letter in await asked.core.dead_letters(type=type, limit=limit)]}
+
+
+@router.post("/dead-letters/revive")
+async def revive_all(asked: Asked, request: Request, type: str | None = None, limit: Limit = 100) -> dict[str, Any]:
+    """Revive every dead letter, or those of one type; each goes on from the step that failed."""
+    letters = await asked.core.dead_letters(type=type, limit=limit)
+    for letter in letters:
+        await asked.core.revive(letter.workflow_id, letter.run_id, by=_who(request))
+    return {"revived": [letter.workflow_id for letter in letters]}
+
+
+@router.post("/dead-letters/{id:path}/revive")
+async def revive(id: Id, asked: Asked, request: Request, run_id: str | None = None) -> dict[str, Any]:
+    """Go on from the step that failed; completed steps keep their results."""
+    await asked.core.revive(id, run_id, by=_who(request))
+    return run_document(await asked.core.describe(id, run_id))
+
+
+@router.post("/dead-letters/{id:path}/discard")
+async def discard(id: Id, asked: Asked, request: Request, run_id: str | None = None) -> dict[str, Any]:
+    """Put it away: the run counts as cancelled."""
+    await asked.core.discard(id, run_id, by=_who(request))
+    return run_document(await asked.core.describe(id, run_id))
+
+
+@router.get("/dead-letters/{id:path}")
+async def one_dead_letter(id: Id, asked: Asked, run_id: str | None = None) -> dict[str, Any]:
+    """What was given up, why, and every attempt with its time and error."""
+    return letter_document(await asked.core.dead_letter(id, run_id))
+
+
+def _who(request: Request) -> str:
+    return f"token {request.scope['admit.token'].name}"
