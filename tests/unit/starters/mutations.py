@@ -99,3 +99,18 @@ def losses(document, read):
     for mutation in mutations(document):
         if mutation.act != "rename" and any(mutation.path[: len(path)] == path[: len(mutation.path)] for path in read):
             yield mutation
+
+
+def broken_texts(modules, random, number):
+    """`number` copies of a bundle's modules, each with one line of one body gone, or one comparison turned round."""
+    places = [
+        (path, line)
+        for path, text in sorted(modules.items())
+        for line, content in enumerate(text.splitlines())
+        if content.startswith("\t") and not content.strip().startswith(('"', "}", "]", "#")) and not content.endswith(("{", "[", "|", ","))
+    ]
+    for path, line in random.sample(places, min(number, len(places))):
+        lines = modules[path].splitlines()
+        turned = lines[line].replace(" == ", " != ") if random.random() < 0.5 else lines[line]
+        lines[line : line + 1] = [] if turned == lines[line] else [turned]
+        yield {**modules, path: "\n".join(lines)}

@@ -32,29 +32,37 @@ def checked_starters():
     return [(bundle, read_cases(bundle)) for bundle in asyncio.run(check())]
 
 
+def modules_of(*bundles):
+    """The Rego of these bundles, each in a folder of its own."""
+    return {f"{bundle.name}/{path}": text for bundle in bundles for path, text in bundle.modules.items()}
+
+
 class Evaluator:
     """Evaluates documents by a policy in this process: no workers, no walls, only fast."""
 
-    def __init__(self, engine, bundles):
+    def __init__(self, engine, modules):
         self.engine = engine
-        engine.add_policy("admit.rego", ADMIT_MODULE)
-        for bundle in bundles:
-            for path, text in bundle.modules.items():
-                engine.add_policy(f"{bundle.name}/{path}", text)
+        for path, text in {"admit.rego": ADMIT_MODULE, **modules}.items():
+            engine.add_policy(path, text)
 
     def outcome(self, policy, document, related):
         """What the policy says of the document, its questions answered from `related`; a fault is undecided."""
+        return self.judged(policy, document, related)[1]
+
+    def judged(self, policy, document, related):
+        """The document with its questions answered, and the outcome."""
+        relations = {}
         try:
-            relations = {}
             for question in self.items(policy, "questions", document):
                 row = relations.setdefault(question["object"], {}).setdefault(question["relation"], {})
                 row[question["user"]] = any(question == {"user": r.user, "relation": r.relation, "object": r.object} for r in related)
-            answered = {**document, "relations": relations}
-            if self.items(policy, "deny", answered):
-                return Outcome.DENIED
-            return Outcome.HELD if self.items(policy, "hold", answered) else Outcome.ADMITTED
-        except OpaError:
-            return Outcome.UNDECIDED
+            document = {**document, "relations": relations}
+            if self.items(policy, "deny", document):
+                return document, Outcome.DENIED
+            return document, Outcome.HELD if self.items(policy, "hold", document) else Outcome.ADMITTED
+        except (OpaError, TypeError):
+            # TypeError: a question that is not made of texts cannot be asked.
+            return {**document, "relations": relations}, Outcome.UNDECIDED
 
     def items(self, policy, rule, document):
         """A rule's set, empty where the policy has no such rule."""

@@ -10,7 +10,7 @@ from opa_bindings import OpaEngine
 
 from policies.model import Outcome
 from tests.unit.starters.mutations import drawn, losses
-from tests.unit.starters.starters import FOLDERS, Evaluator, checked_starters, document_of, read_by
+from tests.unit.starters.starters import FOLDERS, Evaluator, checked_starters, document_of, modules_of, read_by
 
 SEED = 20261124
 MUTATIONS_PER_STARTER = 80
@@ -25,7 +25,7 @@ def starters():
 @pytest.fixture(scope="module")
 def evaluator(starters):
     engine = OpaEngine()
-    yield Evaluator(engine, [bundle for bundle, _ in starters.values()])
+    yield Evaluator(engine, modules_of(*(bundle for bundle, _ in starters.values())))
     engine.close()
 
 
