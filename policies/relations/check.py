@@ -4,8 +4,8 @@ The meaning is that of openfga/openfga, internal/graph/check.go:
 - a union is true as soon as one operand is; an intersection false as soon as one is; `but not` false
   when the base is false or the other true. A fault in an operand matters only where nothing else decides;
 - coming back to a question that is still being answered is "no, and a circle": an intersection or
-  `but not` that meets one is itself no and a circle. Operands are asked from left to right, and the
-  first to decide does (on the server the first to be done does, so there such answers can vary);
+  `but not` with a circle in any operand is itself no and a circle. (On the server the operand that is
+  done first decides, so there such answers can vary; a yes here is a yes there whichever that is.)
 - a branch that could never lead to this kind of user is not looked at;
 - following a tuple to another object is one step; 25 steps are too many.
 
@@ -123,32 +123,30 @@ class Check:
                 return self._unless(base, subtract, object, node, depth)
 
     def _all(self, operands: Sequence[Rewrite], object: str, node: Node, depth: int) -> Outcome:
-        """The first no; else a fault, if there was one; else the proofs together."""
-        fault: RelationsRefused | None = None
-        parts: list[Proof] = []
+        """A circle, if there is one; else no, if an operand is; else a fault, if there was one; else the proofs together."""
+        found: list[Outcome] = []
         for operand in operands:
             outcome = self._rewritten(operand, object, node, depth)
-            if isinstance(outcome, Negative):
+            if outcome is CIRCLE or (outcome is NO and not self._model.may_circle(node)):
                 return outcome
-            if isinstance(outcome, RelationsRefused):
-                fault = fault or outcome
-            else:
-                parts.append(outcome)
-        return fault or Together(tuple(parts))
+            found.append(outcome)
+        if NO in found:
+            return NO
+        return _fault(found) or Together(tuple(outcome for outcome in found if _is_proof(outcome)))
 
     def _unless(self, base: Rewrite, subtract: Rewrite, object: str, node: Node, depth: int) -> Outcome:
-        """No without the base, or with the other; a fault, if there was one in deciding that; else the base's proof."""
+        """A circle, if there is one; else no without the base or with the other; else a fault, if there was one; else the base's proof."""
         kept = self._rewritten(base, object, node, depth)
-        if isinstance(kept, Negative):
+        if kept is CIRCLE or (kept is NO and not self._model.may_circle(node)):
             return kept
         taken = self._rewritten(subtract, object, node, depth)
-        if _is_proof(taken):
-            return NO
         if taken is CIRCLE:
             return CIRCLE
-        for outcome in (kept, taken):
-            if isinstance(outcome, RelationsRefused):
-                return outcome
+        if kept is NO or _is_proof(taken):
+            return NO
+        fault = _fault((kept, taken))
+        if fault is not None:
+            return fault
         assert _is_proof(kept)
         return Unless(kept)
 
@@ -205,6 +203,10 @@ def _any(outcomes: Iterable[Outcome]) -> Outcome:
         else:
             return outcome
     return worst
+
+
+def _fault(outcomes: Iterable[Outcome]) -> RelationsRefused | None:
+    return next((outcome for outcome in outcomes if isinstance(outcome, RelationsRefused)), None)
 
 
 def _is_proof(outcome: Outcome) -> TypeGuard[Proof]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 
 import cel
@@ -21,6 +21,8 @@ from policies.relations.refusals import ConditionFailed, ModelProblem, ModelRefu
 
 # CEL's macros bind a name of their own: list.exists(x, x > 1)
 _BOUND = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*([A-Za-z_]\w*)\s*,")
+_LOOPS = re.compile(r"""\.\s*(?:all|exists|exists_one|map|filter)\s*\(|[()]|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'""")
+MOST_ROUNDS = 10_000
 _TYPE_NAMES = frozenset({"bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type", "type"})
 _FUNCTIONS: dict[str, Callable[..., object]] = {"ipaddress": address, "in_cidr": in_cidr}
 
@@ -34,6 +36,7 @@ class CompiledCondition:
             self._program = cel.compile(condition.expression)
         except (ValueError, TypeError, RuntimeError) as problem:
             raise self._refused(f"is not CEL: {problem}") from problem
+        self._nested = _nesting(condition.expression)
         unknown = sorted(identifiers(condition.expression) - condition.parameters.keys())
         if unknown:
             raise self._refused(f"uses '{unknown[0]}', which is not one of its parameters")
@@ -48,6 +51,7 @@ class CompiledCondition:
         missing = sorted(condition.parameters.keys() - context.keys())
         if missing:
             raise ConditionFailed(f"the condition '{condition.name}' needs a value for {', '.join(missing)}")
+        self._refuse_costly([context[name] for name in condition.parameters])
         try:
             values = {name: typed(context[name], kind) for name, kind in condition.parameters.items()}
             answer = self._program.execute(cel.Context(values, _FUNCTIONS))
@@ -58,6 +62,11 @@ class CompiledCondition:
             raise ConditionFailed(f"the condition '{condition.name}' is {type(answer).__name__}, not true or false")
         return answer
 
+    def _refuse_costly(self, values: Sequence[Json]) -> None:
+        """The library counts no cost, so loops within loops over long lists are not begun."""
+        if self._nested and _longest(values) ** self._nested > MOST_ROUNDS:
+            raise ConditionFailed(f"the condition '{self._condition.name}' would go round more than {MOST_ROUNDS} times")
+
     def allows_context(self, context: Mapping[str, Json]) -> bool:
         """May a tuple bring these values along: parameters only, each of its type?"""
         parameters = self._condition.parameters
@@ -65,6 +74,32 @@ class CompiledCondition:
             return all(key in parameters and (typed(value, parameters[key]), True)[1] for key, value in context.items())
         except ValueError:
             return False
+
+
+def _nesting(expression: str) -> int:
+    """How deep CEL's loops stand within each other."""
+    depth, open_loops, deepest = 0, list[int](), 0
+    for found in _LOOPS.finditer(expression):
+        if found[0] == ")":
+            depth -= 1
+            open_loops = [at for at in open_loops if at <= depth]
+        elif found[0].endswith("("):
+            depth += 1
+            if found[0] != "(":
+                open_loops.append(depth)
+                deepest = max(deepest, len(open_loops))
+    return deepest
+
+
+def _longest(values: Iterable[Json]) -> int:
+    """The length of the longest list or object within, at least 1."""
+    longest = 1
+    for value in values:
+        if isinstance(value, Mapping):
+            longest = max(longest, len(value), _longest(value.values()))
+        elif isinstance(value, (list, tuple)):
+            longest = max(longest, len(value), _longest(value))
+    return longest
 
 
 INLINE = "$expression"

@@ -46,7 +46,12 @@ def _expected(what: str, found: object) -> ValueError:
 
 
 def _any(value: Json) -> object:
-    return value
+    """As it stands; numbers are JSON's, which are doubles to the server."""
+    if isinstance(value, (list, tuple)):
+        return [_any(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _any(item) for key, item in value.items()}
+    return value if isinstance(value, bool) or not isinstance(value, int) else _double(value)
 
 
 def _bool(value: Json) -> object:

@@ -31,6 +31,7 @@ class SoundModel:
             (definition.name, relation.name): relation for definition in model.types.values() for relation in definition.relations.values()
         }
         self._allowed = frozenset(self._shapes())
+        self._circular: dict[Node, bool] = {}
         self._sources: dict[Node, frozenset[Node | str]] = {}
 
     def _shapes(self) -> Iterator[Shape]:
@@ -119,6 +120,17 @@ class SoundModel:
         if user.is_userset:
             return (user.type, user.facet) in sources
         return user.type in sources or f"{user.type}:*" in sources
+
+    def may_circle(self, node: Node) -> bool:
+        """Can answering for this relation lead round in a circle, if the tuples do?"""
+        known = self._circular.get(node)
+        if known is None:
+            nodes = [source for source in self._collect(node) if not isinstance(source, str)]
+            known = self._circular[node] = any(self._comes_back(one) for one in nodes)
+        return known
+
+    def _comes_back(self, node: Node) -> bool:
+        return any(not isinstance(step, str) and node in self._collect(step) for step in self._steps(node))
 
     def _collect(self, start: Node) -> Iterator[Node | str]:
         seen, waiting = {start}, [start]

@@ -1,12 +1,13 @@
 """One question to both evaluators, and what to make of two answers that differ.
 
 Every tolerated difference is one where the server contradicts itself, drops a fault that bears on the
-answer, or answers by which of its goroutines happens to be first. Nothing is tolerated in which we
-would say yes and the server no.
+answer, or answers by which of its goroutines happens to be first. A yes of ours against a no of the
+server is never tolerated.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 
 from policies.errors import RelationsRefused
@@ -35,22 +36,25 @@ class Agreement(StrEnum):
     DIFFERENT = "different answers"
 
 
-def our_answer(evaluator: Evaluator, asked: Asked) -> tuple[Ours, bool]:
-    """The answer, and whether a circle was met (for checks)."""
+def our_answer(evaluator: Evaluator, asked: Asked) -> Ours:
     contextual = [tuple_from_json(one) for one in asked.contextual]
     try:
         if asked.kind == "objects":
             listing = evaluator.objects(asked.user, asked.relation, asked.object, context=asked.context, contextual=contextual)
-            return list(listing.names), False
+            return list(listing.names)
         if asked.kind == "users":
             kind, _, relation = asked.user.partition("#")
             users = evaluator.users(asked.object, asked.relation, kind, relation or None, context=asked.context, contextual=contextual)
-            return list(users.names), False
-        check = evaluator.check(asked.user, context=asked.context, contextual=contextual)
-        answer = check.proof(asked.relation, asked.object) is not None
-        return answer, check.went_round
+            return list(users.names)
+        return evaluator.proof(asked.user, asked.relation, asked.object, context=asked.context, contextual=contextual) is not None
     except RelationsRefused as refusal:
-        return refusal, False
+        return refusal
+
+
+def no_for_a_circle(evaluator: Evaluator, asked: Asked) -> bool:
+    """Do we say no to this check having met a circle?"""
+    check = evaluator.check(asked.user, context=asked.context, contextual=[tuple_from_json(one) for one in asked.contextual])
+    return check.proof(asked.relation, asked.object) is None and check.went_round
 
 
 def their_answer(store: Store, asked: Asked) -> Theirs:
@@ -63,7 +67,7 @@ def their_answer(store: Store, asked: Asked) -> Theirs:
     return store.check(asked.user, asked.relation, asked.object, **along)
 
 
-def compared(ours: Ours, theirs: Theirs, asked: Asked, store: Store, *, circle: bool) -> Agreement:
+def compared(evaluator: Evaluator, store: Store, asked: Asked, ours: Ours, theirs: Theirs) -> Agreement:
     match ours, theirs:
         case RelationsRefused(), Refusal():
             return Agreement.BOTH_REFUSE
@@ -72,23 +76,35 @@ def compared(ours: Ours, theirs: Theirs, asked: Asked, store: Store, *, circle: 
         case ((bool() | list()), Refusal(message=message)) if "evaluate relationship condition" in message:
             return Agreement.READ_FROM_THE_OTHER_END
         case bool(), bool():
-            return Agreement.SAME if ours == theirs else Agreement.CIRCLE if circle and not ours else Agreement.DIFFERENT
+            return _compared_checks(evaluator, store, asked, ours, theirs)
         case list(), list():
-            return _compared_lists(ours, theirs, asked, store)
+            return _compared_lists(evaluator, store, asked, ours, theirs)
     return Agreement.DIFFERENT
 
 
-def _compared_lists(ours: list[str], theirs: list[str], asked: Asked, store: Store) -> Agreement:
+def _compared_checks(evaluator: Evaluator, store: Store, asked: Asked, ours: bool, theirs: bool) -> Agreement:
+    if ours == theirs:
+        return Agreement.SAME
+    if not ours and no_for_a_circle(evaluator, asked):
+        return Agreement.CIRCLE
+    return Agreement.DIFFERENT
+
+
+def _compared_lists(evaluator: Evaluator, store: Store, asked: Asked, ours: list[str], theirs: list[str]) -> Agreement:
     if ours == theirs:
         return Agreement.SAME
     more, less = set(ours) - set(theirs), set(theirs) - set(ours)
     if asked.kind == "users" and "#" in asked.user and not more and not any("#" in name for name in less):
         return Agreement.OBJECTS_AS_USERSETS
-    if all(_checked(store, asked, name) is True for name in more) and all(_checked(store, asked, name) is False for name in less):
-        return Agreement.ITS_CHECK_AGREES
-    return Agreement.DIFFERENT
+    found = {_listed(evaluator, store, asked, name, ours=name in more) for name in more | less}
+    return Agreement.DIFFERENT if Agreement.DIFFERENT in found else min(found)
 
 
-def _checked(store: Store, asked: Asked, name: str) -> bool | Refusal:
+def _listed(evaluator: Evaluator, store: Store, asked: Asked, name: str, *, ours: bool) -> Agreement:
+    """What the server's own check says to a name only one of the lists has."""
     user, object = (asked.user, name) if asked.kind == "objects" else (name, asked.object)
-    return store.check(user, asked.relation, object, context=asked.context, contextual=asked.contextual)
+    check = replace(asked, kind="check", user=user, object=object)
+    theirs = their_answer(store, check)
+    assert isinstance(theirs, bool)
+    agreement = _compared_checks(evaluator, store, check, ours, theirs)
+    return Agreement.ITS_CHECK_AGREES if agreement is Agreement.SAME else agreement
