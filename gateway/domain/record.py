@@ -315,12 +315,22 @@ def _time(text: str) -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
-    """Which bundles are in force together. Numbers count from 1 and never repeat."""
+    """Which bundles are in force together. Numbers count from 1 and never repeat.
+
+    by_file: names of those that admit.yaml brought, sorted; the others were published.
+    enforcement: what somebody has set for single policies in place of what their manifest says, by policy.
+    """
 
     number: int
     activated_at: datetime
     bundles: tuple[BundleId, ...]
     by: str
+    by_file: tuple[str, ...] = ()
+    enforcement: tuple[tuple[PolicyId, Enforcement], ...] = ()
+
+    def bundle(self, name: str) -> BundleId | None:
+        """The bundle of that name, if it is in force."""
+        return next((bundle for bundle in self.bundles if bundle.name == name), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

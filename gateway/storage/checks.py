@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateway.domain.record import Decision
+from gateway.domain.record import Decision, Generation
 from gateway.storage.keys import is_name
 from gateway.storage.port import StoredBundle, StoredToken
 from policies.canonical import digest, is_digest
@@ -16,8 +16,11 @@ def storable(decision: Decision, facts: bytes) -> None:
         raise ValueError(f"decision {decision.id} names other facts than it came with")
     if not is_name(decision.id):
         raise ValueError("a decision's id is at most 191 printable characters")
-    if decision.change is not None and not is_name(decision.change.connection):
-        raise ValueError("a connection's name is at most 191 printable characters")
+    if decision.change is not None:
+        if not is_name(decision.change.connection):
+            raise ValueError("a connection's name is at most 191 printable characters")
+        if not 0 <= decision.change.number < 2**63:
+            raise ValueError("a change's number counts from 1")
 
 
 def nameable(token: StoredToken) -> None:
@@ -35,6 +38,16 @@ def by_name(bundles: Sequence[StoredBundle]) -> list[StoredBundle]:
         if not is_digest(bundle.id.digest):
             raise ValueError(f"bundle '{bundle.id.name}' has no digest")
     return ordered
+
+
+def in_order(generation: Generation) -> None:
+    """Raises ValueError unless its bundles are ordered by name, each once, with a name and a digest that can be kept."""
+    names = [bundle.name for bundle in generation.bundles]
+    if names != sorted(set(names)):
+        raise ValueError("a generation's bundles are ordered by name, each once")
+    for bundle in generation.bundles:
+        if not is_name(bundle.name) or not is_digest(bundle.digest):
+            raise ValueError(f"bundle '{bundle.name}' has no name or no digest that can be kept")
 
 
 def digest_like(text: str) -> bool:

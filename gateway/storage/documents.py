@@ -6,10 +6,11 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from gateway.domain.audit import AuditEvent
 from gateway.domain.delivery import Delivery
 from gateway.domain.record import ChangeRef, DecisionId, Generation, TrackedChange
-from gateway.storage.port import PostedReport, StoredToken
-from policies.model import BundleId, Digest, Json, Outcome, rfc3339
+from gateway.storage.port import BundleRevision, PostedReport, StoredToken
+from policies.model import BundleId, Digest, Enforcement, Json, Outcome, PolicyId, rfc3339
 
 
 def generation_document(generation: Generation) -> dict[str, Json]:
@@ -18,6 +19,11 @@ def generation_document(generation: Generation) -> dict[str, Json]:
         "activated_at": rfc3339(generation.activated_at),
         "bundles": [{"name": b.name, "revision": b.revision, "digest": b.digest} for b in generation.bundles],
         "by": generation.by,
+        "by_file": list(generation.by_file),
+        "enforcement": [
+            {"bundle": policy.bundle, "package": policy.package, "enforcement": enforcement.value}
+            for policy, enforcement in generation.enforcement
+        ],
     }
 
 
@@ -27,7 +33,40 @@ def generation_from_document(document: dict[str, Any]) -> Generation:
         activated_at=_time(document["activated_at"]),
         bundles=tuple(BundleId(name=b["name"], revision=b["revision"], digest=Digest(b["digest"])) for b in document["bundles"]),
         by=document["by"],
+        by_file=tuple(document["by_file"]),
+        enforcement=tuple(
+            (PolicyId(bundle=each["bundle"], package=each["package"]), Enforcement(each["enforcement"])) for each in document["enforcement"]
+        ),
     )
+
+
+def revision_document(revision: BundleRevision) -> dict[str, Json]:
+    bundle = revision.bundle
+    return {
+        "name": bundle.name,
+        "revision": bundle.revision,
+        "digest": bundle.digest,
+        "at": rfc3339(revision.at),
+        "by": revision.by,
+        "generation": revision.generation,
+    }
+
+
+def revision_from_document(document: dict[str, Any]) -> BundleRevision:
+    return BundleRevision(
+        bundle=BundleId(name=document["name"], revision=document["revision"], digest=Digest(document["digest"])),
+        at=_time(document["at"]),
+        by=document["by"],
+        generation=document["generation"],
+    )
+
+
+def event_document(event: AuditEvent) -> dict[str, Json]:
+    return {"at": rfc3339(event.at), "who": event.who, "what": event.what, "about": event.about, "details": dict(event.details)}
+
+
+def event_from_document(document: dict[str, Any]) -> AuditEvent:
+    return AuditEvent(**{**document, "at": _time(document["at"])})
 
 
 def change_document(change: TrackedChange) -> dict[str, Json]:

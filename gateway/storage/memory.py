@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from gateway.domain.audit import AuditEvent
 from gateway.domain.delivery import Delivery
 from gateway.domain.dispatch import Dispatch
 from gateway.domain.record import (
@@ -27,8 +28,15 @@ from gateway.errors import DatabaseUnavailable, GenerationMoved, StorageError
 from gateway.storage import checks
 from gateway.storage.columns import to_ms
 from gateway.storage.cursor import read_cursor, write_cursor
-from gateway.storage.documents import change_document, delivery_document, generation_document, report_document, token_document
-from gateway.storage.port import DecisionFilter, DecisionPage, PostedReport, StoredBundle, StoredToken
+from gateway.storage.documents import (
+    change_document,
+    delivery_document,
+    event_document,
+    generation_document,
+    report_document,
+    token_document,
+)
+from gateway.storage.port import BundleRevision, Concerned, DecisionFilter, DecisionPage, PostedReport, StoredBundle, StoredToken, nobody
 from policies.canonical import Kind, canonical, digest
 from policies.model import Digest
 
@@ -52,6 +60,8 @@ class MemoryStorage:
         self._blobs: dict[str, tuple[Kind, bytes]] = {}
         self._bundles: dict[str, dict[str, Digest]] = {}
         self._generations: list[Generation] = []
+        self._revisions: list[BundleRevision] = []
+        self._events: list[AuditEvent] = []
         self._decisions: dict[str, _Recorded] = {}
         self._changes: dict[tuple[str, str, int], TrackedChange] = {}
         self._reports: dict[tuple[str, str, str, str], PostedReport] = {}
@@ -90,9 +100,45 @@ class MemoryStorage:
         self._generations.append(generation)
         return generation
 
+    async def put_in_force(
+        self, generation: Generation, *, keep: Sequence[StoredBundle], event: AuditEvent, concerned: Concerned = nobody
+    ) -> None:
+        self._open()
+        checks.in_order(generation)
+        number = len(self._generations)
+        if number + 1 != generation.number:
+            raise GenerationMoved(f"generation {generation.number} was to follow, but {number} is in force: look again")
+        canonical([generation_document(generation), event_document(event), *(dict.fromkeys(bundle.files) for bundle in keep)])
+        dispatches = [
+            dispatch for change in self._changes.values() if change.state == "open" and (dispatch := concerned(change)) is not None
+        ]
+        for bundle in keep:
+            await self.keep_bundle(bundle)
+        self._generations.append(generation)
+        known = {(revision.bundle.name, revision.bundle.digest) for revision in self._revisions}
+        self._revisions += [
+            BundleRevision(bundle=id, at=generation.activated_at, by=generation.by, generation=generation.number)
+            for id in generation.bundles
+            if (id.name, id.digest) not in known
+        ]
+        self._events.append(event)
+        self._dispatch(dispatches)
+
     async def generation(self) -> Generation | None:
         self._open()
         return self._generations[-1] if self._generations else None
+
+    async def generation_numbered(self, number: int) -> Generation | None:
+        self._open()
+        return self._generations[number - 1] if 0 < number <= len(self._generations) else None
+
+    async def revisions(self, name: str) -> Sequence[BundleRevision]:
+        self._open()
+        return [revision for revision in reversed(self._revisions) if revision.bundle.name == name]
+
+    async def audit_events(self, *, about: str | None = None, limit: int = 200) -> Sequence[AuditEvent]:
+        self._open()
+        return [event for event in reversed(self._events) if about is None or event.about == about][:limit]
 
     async def bundle_files(self, digest: Digest) -> Mapping[str, bytes] | None:
         self._open()

@@ -6,11 +6,12 @@ them. Reads see every write that has returned. Any method may raise DatabaseUnav
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
+from gateway.domain.audit import AuditEvent
 from gateway.domain.delivery import Delivery
 from gateway.domain.dispatch import Dispatch
 from gateway.domain.record import Decision, DecisionId, Generation, TrackedChange
@@ -23,6 +24,16 @@ class StoredBundle:
 
     id: BundleId
     files: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleRevision:
+    """A bundle that is or was in force: since when (first), through whom, and in which generation first."""
+
+    bundle: BundleId
+    at: datetime
+    by: str
+    generation: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +81,15 @@ class StoredToken:
     expires_at: datetime | None
 
 
+Concerned: TypeAlias = Callable[[TrackedChange], "Dispatch | None"]
+"""What has to happen to an open change, if anything."""
+
+
+def nobody(change: TrackedChange) -> Dispatch | None:
+    """No change is concerned."""
+    return None
+
+
 class Storage(Protocol):
     """What the gateway keeps."""
 
@@ -88,8 +108,27 @@ class Storage(Protocol):
         Bundles are in force ordered by name.
         """
 
+    async def put_in_force(
+        self, generation: Generation, *, keep: Sequence[StoredBundle], event: AuditEvent, concerned: Concerned = nobody
+    ) -> None:
+        """Bring this generation into force, with its audit event and the judging of the open changes it concerns.
+
+        Its number is one more than what is in force, else GenerationMoved and nothing changes. Its bundles are ordered by
+        name; keep: those that may not be kept yet. concerned: asked of every open change in that transaction, so that
+        none that was judged meanwhile is missed; it is pure, and may be asked more than once.
+        """
+
     async def generation(self) -> Generation | None:
         """What is in force; None before the first `activate`."""
+
+    async def generation_numbered(self, number: int) -> Generation | None:
+        """What was in force under this number."""
+
+    async def revisions(self, name: str) -> Sequence[BundleRevision]:
+        """The bundles of that name that `put_in_force` ever brought into force, each once, the newest first."""
+
+    async def audit_events(self, *, about: str | None = None, limit: int = 200) -> Sequence[AuditEvent]:
+        """What was changed by whom, newest first; about: only what concerns this name."""
 
     async def bundle_files(self, digest: Digest) -> Mapping[str, bytes] | None:
         """The files of a bundle any generation or decision names."""

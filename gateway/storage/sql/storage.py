@@ -9,6 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from gateway.domain.audit import AuditEvent
 from gateway.domain.delivery import Delivery
 from gateway.domain.dispatch import Dispatch
 from gateway.domain.record import Decision, DecisionId, Generation, TrackedChange
@@ -16,8 +17,8 @@ from gateway.storage import checks
 from gateway.storage.database import Database
 from gateway.storage.dispatches import write_dispatches
 from gateway.storage.migrations import require_current
-from gateway.storage.port import DecisionFilter, DecisionPage, PostedReport, StoredBundle, StoredToken
-from gateway.storage.sql import blobs, changes, decisions, deliveries, generations, listing, tokens
+from gateway.storage.port import BundleRevision, Concerned, DecisionFilter, DecisionPage, PostedReport, StoredBundle, StoredToken, nobody
+from gateway.storage.sql import blobs, bundle_history, changes, decisions, deliveries, generations, listing, tokens
 from policies.model import Digest
 
 
@@ -40,8 +41,27 @@ class SqlStorage:
         ordered = checks.by_name(bundles)
         return await self._database.write(lambda c: generations.activate(c, ordered, at=at, by=by))
 
+    async def put_in_force(
+        self, generation: Generation, *, keep: Sequence[StoredBundle], event: AuditEvent, concerned: Concerned = nobody
+    ) -> None:
+        checks.in_order(generation)
+
+        def unit(c: Connection) -> None:
+            bundle_history.put_in_force(c, generation, keep=keep, event=event, concerned=concerned, now_ms=_now_ms())
+
+        await self._database.write(unit)
+
     async def generation(self) -> Generation | None:
         return await self._database.read(generations.current_generation)
+
+    async def generation_numbered(self, number: int) -> Generation | None:
+        return await self._database.read(lambda c: bundle_history.read_generation(c, number))
+
+    async def revisions(self, name: str) -> Sequence[BundleRevision]:
+        return await self._database.read(lambda c: bundle_history.list_revisions(c, name))
+
+    async def audit_events(self, *, about: str | None = None, limit: int = 200) -> Sequence[AuditEvent]:
+        return await self._database.read(lambda c: bundle_history.list_events(c, about=about, limit=limit))
 
     async def bundle_files(self, digest: Digest) -> Mapping[str, bytes] | None:
         if not checks.digest_like(digest):

@@ -5,7 +5,7 @@ Names that people choose are never columns: their hashes are (`gateway.storage.k
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, SmallInteger, String, Table
+from sqlalchemy import BigInteger, Column, Index, Integer, SmallInteger, String, Table, UniqueConstraint
 
 from gateway.storage.columns import ExactName, Key, LongBytes, Milliseconds, Sequence, metadata
 
@@ -99,4 +99,24 @@ tokens = Table(
     Column("name", ExactName, primary_key=True),
     Column("hash", ExactName, nullable=False, unique=True),
     Column("document", LongBytes, nullable=False),
+)
+
+bundle_revisions = Table(
+    "bundle_revision",
+    metadata,
+    Column("ord", Sequence, primary_key=True, autoincrement=True),
+    Column("name", ExactName, nullable=False),
+    Column("digest", BlobDigest, nullable=False),
+    Column("document", LongBytes, nullable=False),
+    UniqueConstraint("name", "digest"),
+)
+
+audit_events = Table(
+    "audit_event",
+    metadata,
+    Column("ord", Sequence, primary_key=True, autoincrement=True),
+    Column("at", Milliseconds, nullable=False),
+    Column("about_key", Key, nullable=False),
+    Column("document", LongBytes, nullable=False),
+    Index(None, "about_key", "ord"),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.contract.storage.exam_bundles import BundlesExam
 from tests.contract.storage.exam_changes import ChangesExam
 from tests.contract.storage.exam_decisions import DecisionsExam
 from tests.contract.storage.exam_deliveries import DeliveriesExam
@@ -13,5 +14,7 @@ from tests.contract.storage.exam_odd_values import OddValuesExam
 
 
 @pytest.mark.anyio
-class StorageExam(DeliveriesExam, GenerationsExam, DecisionsExam, ListingExam, ChangesExam, TokensExam, OddValuesExam, EndExam):
+class StorageExam(
+    DeliveriesExam, GenerationsExam, BundlesExam, DecisionsExam, ListingExam, ChangesExam, TokensExam, OddValuesExam, EndExam
+):
     """Every promise of `gateway.storage.port`."""
