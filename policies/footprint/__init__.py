@@ -1,7 +1,8 @@
 """What a policy reads, from its syntax tree: checked against the schema on load, shown to authors, used to skip work."""
 
 from policies.footprint.model import Footprint, Unfollowed, written
+from policies.footprint.of_bundle import footprints
 from policies.footprint.report import Subject, footprint_of, lost_references
 from policies.footprint.values import ITEM, Path
 
-__all__ = ["ITEM", "Footprint", "Path", "Subject", "Unfollowed", "footprint_of", "lost_references", "written"]
+__all__ = ["ITEM", "Footprint", "Path", "Subject", "Unfollowed", "footprint_of", "footprints", "lost_references", "written"]
