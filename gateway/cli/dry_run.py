@@ -15,10 +15,9 @@ import yaml
 from gateway import wiring
 from gateway.cli.outputs import Checked
 from gateway.config import Settings
-from gateway.domain.admission import change_ref, merge_request
+from gateway.domain.admission import change_ref, merge_request, provided_ref
 from gateway.domain.clock import utc_now
 from gateway.domain.record import Decision, FactsOrigin, Generation
-from gateway.operations.admissions import provided_ref
 from gateway.operations.judge import Judge
 from policies.bundles import Bundle
 from policies.bundles.checking import checked_bundle

@@ -38,7 +38,7 @@ def serve(
 
 
 async def _serve(settings: Settings) -> None:
-    from gateway.wiring import running_gateway
+    from gateway.running import running_gateway
 
     async with running_gateway(settings) as gateway:
         if gateway.first_token:

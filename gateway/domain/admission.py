@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import Enum
@@ -39,6 +40,27 @@ def change_ref(change: Change) -> ChangeRef:
         target_branch=change.target_branch,
         url=change.url,
         title=change.title,
+    )
+
+
+def provided_ref(request: AdmissionRequest) -> ChangeRef | None:
+    """Which change a provided document says it is about."""
+    if not isinstance(request.thing, ChangeFacts):
+        return None
+    change = request.thing
+    document = change.document
+    repository, head = document["repository"], document["head"]
+    assert isinstance(repository, Mapping)
+    assert isinstance(head, Mapping)
+    return ChangeRef(
+        connection=change.connection,
+        repository_id=str(repository["id"]),
+        repository=change.repository,
+        number=int(str(document["number"])),
+        head_sha=str(head["sha"]),
+        target_branch=change.target_branch,
+        url=str(document["url"]),
+        title=str(document["title"]),
     )
 
 

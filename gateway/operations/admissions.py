@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway.domain.admission import change_ref, merge_request
+from gateway.domain.admission import change_ref, merge_request, provided_ref
 from gateway.domain.clock import Clock
-from gateway.domain.record import ChangeRef, Decision, FactsOrigin
+from gateway.domain.record import Decision, FactsOrigin
 from gateway.errors import UnknownThing
 from gateway.operations.judge import Judge
 from gateway.operations.judge_change import JudgeChange
 from gateway.storage import Storage
-from policies import AdmissionRequest, ChangeFacts
 from policies.document import request_from_document
 from providers.vcs import ChangeKey, Forge
 
@@ -58,24 +57,3 @@ class JudgeOnRequest:
             if (key := forge.locate(url)) is not None:
                 return name, key
         raise UnknownThing(f"{url} is not a change of any connection", advice="add its forge under `connections:` in admit.yaml")
-
-
-def provided_ref(request: AdmissionRequest) -> ChangeRef | None:
-    """Which change a provided document says it is about."""
-    if not isinstance(request.thing, ChangeFacts):
-        return None
-    change = request.thing
-    document = change.document
-    repository, head = document["repository"], document["head"]
-    assert isinstance(repository, Mapping)
-    assert isinstance(head, Mapping)
-    return ChangeRef(
-        connection=change.connection,
-        repository_id=str(repository["id"]),
-        repository=change.repository,
-        number=int(str(document["number"])),
-        head_sha=str(head["sha"]),
-        target_branch=change.target_branch,
-        url=str(document["url"]),
-        title=str(document["title"]),
-    )

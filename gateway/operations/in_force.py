@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from gateway.domain.clock import Clock
 from gateway.domain.record import Generation
@@ -15,13 +14,6 @@ from policies.bundles import Bundle, BundleFiles, BundleSource
 from policies.bundles.checking import checked_bundle
 from policies.engines import PolicyEngine
 from policies.errors import BundleRefused, Problem
-
-
-class BundlesInForce(Protocol):
-    """Says which bundles judge. `InForce` asks storage; a dry run has its own."""
-
-    async def __call__(self) -> tuple[Generation, tuple[Bundle, ...]]:
-        """Raises UnknownThing where there are none, BundleRefused, StorageError."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

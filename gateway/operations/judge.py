@@ -5,16 +5,24 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import dataclass
+from typing import Protocol
 
 from gateway.domain.clock import Clock
-from gateway.domain.record import ChangeRef, Decision, DecisionId, FactsOrigin
+from gateway.domain.record import ChangeRef, Decision, DecisionId, FactsOrigin, Generation
 from gateway.errors import StorageError, UnknownThing
-from gateway.operations.in_force import BundlesInForce
 from policies import Action, AdmissionRequest, Fault, Judgement, Reason, Verdict, WorkflowFacts, canonical, digest
+from policies.bundles import Bundle
 from policies.decide import Bench, decide
 from policies.engines import PolicyEngine
 from policies.errors import BundleRefused
 from policies.relations import Relations
+
+
+class BundlesInForce(Protocol):
+    """Says which bundles judge. `InForce` asks storage; a dry run has its own."""
+
+    async def __call__(self) -> tuple[Generation, tuple[Bundle, ...]]:
+        """Raises UnknownThing where there are none, BundleRefused, StorageError."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,8 +21,8 @@ from gateway.config import Connection, Settings
 from gateway.domain.clock import utc_now
 from gateway.domain.record import Decision
 from gateway.domain.report import decision_url
+from gateway.running import Gateway, running_gateway
 from gateway.storage import DecisionFilter
-from gateway.wiring import Gateway, running_gateway
 from providers.vcs import ChangeKey
 from providers.vcs.memory import MemoryForge
 

@@ -13,8 +13,8 @@ from pydantic import SecretStr
 
 from gateway.config import Connection, Engine, Settings
 from gateway.domain.record import Decision
+from gateway.running import Gateway, running_gateway
 from gateway.storage import DecisionFilter
-from gateway.wiring import Gateway, running_gateway
 from providers.vcs import ChangeKey
 from providers.vcs.memory import MemoryForge
 from tests.e2e.process import PATIENCE, write_bundle

@@ -1,0 +1,115 @@
+"""A gateway put together and running: what `wiring` builds, joined to the operations, the API and the pages."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from gateway.api.app import create_app
+from gateway.api.services import Services
+from gateway.config import Settings
+from gateway.domain.clock import Clock, utc_now
+from gateway.durable import DurableCore
+from gateway.operations.access import Tokens
+from gateway.operations.activities import activities
+from gateway.operations.admissions import JudgeOnRequest
+from gateway.operations.in_force import ActivateBundles, InForce
+from gateway.operations.judge import Judge
+from gateway.operations.judge_change import JudgeChange
+from gateway.operations.receive import ReceiveDelivery
+from gateway.operations.report_status import ReportStatus
+from gateway.web.pages import router as pages
+from gateway.wiring import (
+    build_bundle_sources,
+    build_core,
+    build_database,
+    build_engine,
+    build_forge,
+    build_relations,
+    build_storage,
+)
+from policies.engines import PolicyEngine
+from providers.vcs import Forge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """A gateway put together and running. first_token: made now because there was none; show it once."""
+
+    settings: Settings
+    app: FastAPI
+    services: Services
+    core: DurableCore
+    engine: PolicyEngine
+    forges: Mapping[str, Forge]
+    first_token: str | None
+
+
+@asynccontextmanager
+async def running_gateway(
+    settings: Settings, *, forges: Mapping[str, Forge] | None = None, open_pages: bool = False, clock: Clock = utc_now
+) -> AsyncIterator[Gateway]:
+    """Everything built, bundles in force, the durable core at work; taken down in reverse.
+
+    forges: instead of the connections' own (the demo's). Raises ConfigurationWrong, EngineUnavailable, BundleRefused,
+    DatabaseOutdated, DatabaseUnavailable.
+    """
+    async with AsyncExitStack() as stack:
+        database = build_database(settings)
+        stack.push_async_callback(database.close)
+        storage = build_storage(database)
+        await storage.ready()
+        engine = build_engine(settings.engine)
+        stack.push_async_callback(engine.close)
+        await engine.parse({"probe.rego": "package probe\n"})  # a gateway without an engine must not come up
+        relations = build_relations(settings.relations)
+        stack.push_async_callback(relations.close)
+        if forges is None:
+            forges = {connection.name: build_forge(connection) for connection in settings.connections}
+        for forge in forges.values():
+            stack.push_async_callback(forge.close)
+        await ActivateBundles(storage=storage, engine=engine, clock=clock)(build_bundle_sources(settings.bundles), by="admit.yaml")
+
+        in_force = InForce(storage=storage, engine=engine)
+        judge = Judge(in_force=in_force, engine=engine, relations=relations, clock=clock)
+        judge_change = JudgeChange(judge=judge, forges=forges, storage=storage, clock=clock)
+        report = ReportStatus(forges=forges, storage=storage, clock=clock, public_url=settings.public_url)
+        core = build_core(database, activities(judge_change=judge_change, report_status=report))
+        tokens = Tokens(storage=storage, clock=clock)
+        services = Services(
+            receive=ReceiveDelivery(forges=forges, storage=storage, clock=clock, watched=_watched(settings)),
+            judge_on_request=JudgeOnRequest(judge=judge, judge_change=judge_change, forges=forges, storage=storage, clock=clock),
+            in_force=in_force,
+            tokens=tokens,
+            storage=storage,
+            core=core,
+            version=version("admittance"),
+            open_pages=open_pages,
+        )
+        await core.start()
+        stack.push_async_callback(core.stop)
+        first_token = await configured_tokens(settings, tokens)
+        yield Gateway(
+            settings=settings,
+            app=create_app(services, pages=pages),
+            services=services,
+            core=core,
+            engine=engine,
+            forges=forges,
+            first_token=first_token,
+        )
+
+
+async def configured_tokens(settings: Settings, tokens: Tokens) -> str | None:
+    """Keep the configured tokens; with none configured and none known, make the first and return its text."""
+    for number, secret in enumerate(settings.api_tokens):
+        await tokens.keep(f"admit.yaml:{number}", secret.get_secret_value())
+    return None if settings.api_tokens else await tokens.first()
+
+
+def _watched(settings: Settings) -> Mapping[str, tuple[str, ...]]:
+    return {connection.name: connection.repositories for connection in settings.connections}
