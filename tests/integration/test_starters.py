@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -74,6 +75,19 @@ def starter(request):
 def test_all_promised_starters_are_there():
     """A folder that is lost, or has lost its manifest, is noticed."""
     assert {folder.name for folder in FOLDERS} == PROMISED
+
+
+def test_all_of_them_are_listed_for_readers():
+    """The README beside them has a line for each, and none for another."""
+    listed = re.findall(r"^\| \[([a-z-]+)\]\(\1\) \|", (STARTERS / "README.md").read_text(), flags=re.MULTILINE)
+    assert sorted(listed) == sorted(PROMISED)
+
+
+def test_readers_are_told_the_truth_about_not(tmp_path):
+    """What the README warns of: `not f(input.x)` is undefined where input.x is missing, so a deny that relies on it is silent."""
+    (tmp_path / "silent.rego").write_text('package silent\n\ndeny contains "not a text" if not is_string(input.x)\n')
+    code, said = opa("eval", "--data", tmp_path / "silent.rego", "--format", "values", "data.silent.deny")
+    assert (code, json.loads(said)) == (0, [[]])
 
 
 def test_is_formatted(starter):
