@@ -138,10 +138,11 @@ class Writer:
         alone = len(group) == 1
         with self._engine.connect() as connection:
             connection.begin()
-            outcomes = [_outcome(connection, unit, alone=alone) for unit in group]
+            outcomes = [_alone(connection, unit) if alone else _saved(connection, unit) for unit in group]
             if alone and not isinstance(outcomes[0], _Done):
                 connection.rollback()
                 return outcomes
+            _refuse_to_commit_a_failed_one(connection)
             try:
                 connection.commit()
             except DBAPIError as problem:
@@ -155,13 +156,20 @@ class _InDoubt(Exception):
     """The connection went away between COMMIT and its answer: to repeat might do everything twice."""
 
 
-def _outcome(connection: Connection, unit: Unit, *, alone: bool) -> _Outcome:
-    """Run one unit; what goes wrong with the database as a whole is raised, the unit's own failure is undone and returned."""
+def _saved(connection: Connection, unit: Unit) -> _Outcome:
+    """Run one unit of a group inside a savepoint. By the driver: SQLAlchemy's own costs as much as the unit's statements."""
+    connection.exec_driver_sql("SAVEPOINT unit")
+    outcome = _alone(connection, unit)
+    if not isinstance(outcome, _Done):
+        connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unit")
+    connection.exec_driver_sql("RELEASE SAVEPOINT unit")
+    return outcome
+
+
+def _alone(connection: Connection, unit: Unit) -> _Outcome:
+    """Run one unit: its own failure is returned, what goes wrong with the database as a whole is raised."""
     try:
-        if alone:
-            return _Done(unit.work(connection))
-        with connection.begin_nested():
-            return _Done(unit.work(connection))
+        return _Done(unit.work(connection))
     except DBAPIError as problem:
         if fault_of(problem) in {Fault.PASSING, Fault.UNAVAILABLE}:
             raise
@@ -170,6 +178,13 @@ def _outcome(connection: Connection, unit: Unit, *, alone: bool) -> _Outcome:
         return RuntimeError(f"a unit of work raised StopIteration: {problem}")
     except BaseException as problem:  # whatever a unit raises belongs to its caller, not to the writer
         return problem
+
+
+def _refuse_to_commit_a_failed_one(connection: Connection) -> None:
+    """PostgreSQL answers COMMIT after a swallowed error with a silent ROLLBACK, and we would acknowledge what is lost."""
+    status = getattr(getattr(connection.connection.driver_connection, "info", None), "transaction_status", None)
+    if getattr(status, "name", None) == "INERROR":
+        raise RuntimeError("a unit of work swallowed a database error, which takes a savepoint of its own; nothing is kept")
 
 
 def _deliver(settled: Sequence[tuple[Unit, _Outcome]]) -> None:

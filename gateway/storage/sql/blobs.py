@@ -18,25 +18,14 @@ from policies.model import Digest
 _PART = 1024 * 1024
 
 
-def keep_blob(connection: Connection, kind: Kind, content: bytes) -> Digest:
-    """Keep these bytes; their digest."""
-    name = digest(kind, content)
-    keep_blobs(connection, kind, {name: content}.items())
-    return name
-
-
 def keep_blobs(connection: Connection, kind: Kind, contents: Iterable[tuple[Digest, bytes]]) -> None:
-    """Keep bytes whose digests the caller has computed already."""
-    by_digest = dict(contents)
-    if not by_digest:
-        return
-    known = set(connection.scalars(select(blobs.c.digest).where(blobs.c.digest.in_(by_digest), blobs.c.part == 0)))
-    for name, content in by_digest.items():
-        if name in known:
-            continue
+    """Keep these bytes under their digests, which the caller has computed already."""
+    for name, content in contents:
         # one statement a part: together they would be one large packet again
         for part, start in enumerate(range(0, max(len(content), 1), _PART)):
-            insert_new(connection, blobs, [{"digest": name, "part": part, "kind": kind, "content": content[start : start + _PART]}])
+            row = {"digest": name, "part": part, "kind": kind, "content": content[start : start + _PART]}
+            if not insert_new(connection, blobs, row):
+                break  # one transaction writes all parts, so where one is known all are
 
 
 def read_blob(connection: Connection, name: str) -> bytes | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, bindparam, select
 
 from gateway.domain.record import TrackedChange, carried_over
 from gateway.storage.columns import to_ms
@@ -15,6 +16,10 @@ from gateway.storage.port import PostedReport
 from gateway.storage.sql.tables import changes, reports
 from gateway.storage.sql.upsert import put
 from policies.canonical import canonical
+
+_BY_KEY = select(changes.c.document).where(changes.c.key == bindparam("key"))
+WITH_HEAD = select(changes.c.document).where(changes.c.head_key == bindparam("head_key"))
+_REPORT = select(reports.c.document).where(reports.c.key == bindparam("key"))
 
 
 def put_change(connection: Connection, change: TrackedChange) -> None:
@@ -40,22 +45,25 @@ def track_change(connection: Connection, change: TrackedChange) -> None:
 
 def read_change(connection: Connection, its_connection: str, repository: str, number: int) -> TrackedChange | None:
     """By the repository's name."""
-    document = connection.scalar(select(changes.c.document).where(changes.c.key == change_key(its_connection, repository, number)))
+    document = connection.scalar(_BY_KEY, {"key": change_key(its_connection, repository, number)})
     return None if document is None else change_from_document(json.loads(document))
 
 
 def list_changes(connection: Connection, *, state: str | None, limit: int) -> Sequence[TrackedChange]:
     """Most recently updated first."""
-    query = select(changes.c.document).order_by(changes.c.updated_at.desc(), changes.c.key).limit(limit)
-    if state is not None:
-        query = query.where(changes.c.state == state)
-    return [change_from_document(json.loads(document)) for document in connection.scalars(query)]
+    return [change_from_document(json.loads(document)) for document in connection.scalars(list_query(state, limit))]
+
+
+def list_query(state: str | None, limit: int) -> Select[Any]:
+    """The query of that list."""
+    query = select(changes.c.document).order_by(changes.c.updated_at.desc()).limit(limit)
+    return query if state is None else query.where(changes.c.state == state)
 
 
 def changes_with_head(connection: Connection, its_connection: str, repository_id: str, sha: str) -> Sequence[TrackedChange]:
     """Every change with that head, by number."""
-    query = select(changes.c.document).where(changes.c.head_key == head_key(its_connection, repository_id, sha))
-    found = [change_from_document(json.loads(document)) for document in connection.scalars(query)]
+    documents = connection.scalars(WITH_HEAD, {"head_key": head_key(its_connection, repository_id, sha)})
+    found = [change_from_document(json.loads(document)) for document in documents]
     return sorted(found, key=lambda change: change.ref.number)
 
 
@@ -67,5 +75,5 @@ def put_report(connection: Connection, report: PostedReport) -> None:
 
 def read_report(connection: Connection, its_connection: str, repository_id: str, sha: str, context: str) -> PostedReport | None:
     """What was last posted."""
-    document = connection.scalar(select(reports.c.document).where(reports.c.key == key(its_connection, repository_id, sha, context)))
+    document = connection.scalar(_REPORT, {"key": key(its_connection, repository_id, sha, context)})
     return None if document is None else report_from_document(json.loads(document))

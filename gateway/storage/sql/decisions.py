@@ -8,17 +8,26 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from gateway.domain.record import Decision, DecisionId, decision_document, decision_from_document, substance
 from gateway.errors import StorageError
 from gateway.storage.columns import to_ms
 from gateway.storage.keys import change_key, is_name, repository_key
 from gateway.storage.sql.tables import decisions
+from gateway.storage.sql.upsert import insert_new
 from policies.canonical import canonical
 from policies.model import rfc3339
 
 _SHOWN = (decisions.c.document, decisions.c.confirmed_at)
+_BY_ID = select(*_SHOWN).where(decisions.c.id == bindparam("id"))
+# provided facts and gathered ones are two records of one change: neither interrupts the other's
+_LAST = (
+    select(decisions.c.ord, decisions.c.substance, *_SHOWN)
+    .where(decisions.c.change_key == bindparam("change_key"), decisions.c.facts == bindparam("facts"))
+    .order_by(decisions.c.ord.desc())
+    .limit(1)
+)
 
 
 def record_decision(connection: Connection, decision: Decision, row: Mapping[str, Any]) -> Decision:
@@ -26,16 +35,15 @@ def record_decision(connection: Connection, decision: Decision, row: Mapping[str
 
     The same id again is the same decision again: it is returned as it stands.
     """
-    known = connection.execute(select(*_SHOWN).where(decisions.c.id == decision.id)).one_or_none()
-    if known is not None:
-        if known.document != row["document"]:
-            raise StorageError(f"decision {decision.id} is on record already, and says something else")
-        return decision_of(known.document, known.confirmed_at)
     confirmed = _confirm_last(connection, decision, row) if decision.change is not None else None
     if confirmed is not None:
         return confirmed
-    connection.execute(decisions.insert(), row)
-    return decision
+    if insert_new(connection, decisions, row):
+        return decision
+    known = connection.execute(_BY_ID, {"id": decision.id}).one()
+    if known.document != row["document"]:
+        raise StorageError(f"decision {decision.id} is on record already, and says something else")
+    return decision_of(known.document, known.confirmed_at)
 
 
 def row_of(decision: Decision, facts: bytes) -> dict[str, Any]:
@@ -62,7 +70,7 @@ def read_decision(connection: Connection, id: DecisionId) -> Decision | None:
     """As recorded."""
     if not is_name(id):
         return None
-    row = connection.execute(select(*_SHOWN).where(decisions.c.id == id)).one_or_none()
+    row = connection.execute(_BY_ID, {"id": id}).one_or_none()
     return None if row is None else decision_of(row.document, row.confirmed_at)
 
 
@@ -73,13 +81,7 @@ def decision_of(document: bytes, confirmed_at: str | None) -> Decision:
 
 
 def _confirm_last(connection: Connection, decision: Decision, row: Mapping[str, Any]) -> Decision | None:
-    # provided facts and gathered ones are two records of one change: neither interrupts the other's
-    last = connection.execute(
-        select(decisions.c.ord, decisions.c.substance, *_SHOWN)
-        .where(decisions.c.change_key == row["change_key"], decisions.c.facts == row["facts"])
-        .order_by(decisions.c.ord.desc())
-        .limit(1)
-    ).one_or_none()
+    last = connection.execute(_LAST, {"change_key": row["change_key"], "facts": row["facts"]}).one_or_none()
     if last is None or last.substance != row["substance"]:
         return None
     connection.execute(update(decisions).where(decisions.c.ord == last.ord).values(confirmed_at=rfc3339(decision.at)))

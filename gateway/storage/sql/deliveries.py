@@ -13,25 +13,24 @@ from gateway.storage.columns import to_ms
 from gateway.storage.dispatches import write_dispatches
 from gateway.storage.documents import delivery_document, delivery_from_document
 from gateway.storage.keys import key
-from gateway.storage.sql.blobs import keep_blob, read_blob
+from gateway.storage.sql.blobs import keep_blobs, read_blob
 from gateway.storage.sql.tables import deliveries
-from policies.canonical import canonical
+from gateway.storage.sql.upsert import insert_new
+from policies.canonical import canonical, digest
 
 
 def record_delivery(connection: Connection, delivery: Delivery, dispatches: Sequence[Dispatch], *, now_ms: int) -> bool:
-    """False, and nothing changes, if it is known. Two gateways at once: one meets the other's key, and looks again."""
-    its_key = key(delivery.connection, delivery.id)
-    if connection.scalar(select(deliveries.c.received_at).where(deliveries.c.key == its_key)) is not None:
+    """False, and nothing changes, if it is known. Two gateways at once: the later one waits for the other."""
+    body = digest("delivery", delivery.body)
+    row = {
+        "key": key(delivery.connection, delivery.id),
+        "received_at": to_ms(delivery.received_at),
+        "body": body,
+        "document": canonical(delivery_document(delivery)),
+    }
+    if not insert_new(connection, deliveries, row):
         return False
-    connection.execute(
-        deliveries.insert(),
-        {
-            "key": its_key,
-            "received_at": to_ms(delivery.received_at),
-            "body": keep_blob(connection, "delivery", delivery.body),
-            "document": canonical(delivery_document(delivery)),
-        },
-    )
+    keep_blobs(connection, "delivery", [(body, delivery.body)])
     write_dispatches(connection, dispatches, now_ms=now_ms)
     return True
 

@@ -18,6 +18,8 @@ from gateway.storage.sql.upsert import insert_new
 from policies.canonical import canonical, digest
 from policies.model import Digest
 
+_IN_FORCE_KEPT = select(in_force.c.number).with_for_update(read=True)
+
 
 def activate(connection: Connection, new: Sequence[StoredBundle], *, at: datetime, by: str) -> Generation:
     """Count on, unless these bundles are in force already. The row lock lets one gateway count at a time."""
@@ -42,7 +44,7 @@ def current_generation(connection: Connection) -> Generation | None:
 
 def require_generation(connection: Connection, number: int) -> None:
     """Raises GenerationMoved unless it is in force, and keeps it there until this transaction ends."""
-    found = connection.scalar(select(in_force.c.number).with_for_update(read=True)) or 0
+    found = connection.scalar(_IN_FORCE_KEPT) or 0
     if found != number:
         raise GenerationMoved(f"judged by generation {number}, but {found} is in force: judge again")
 
@@ -51,7 +53,7 @@ def keep_bundle(connection: Connection, bundle: StoredBundle) -> None:
     """Keep its files as blobs, and which of them it has."""
     digests = {path: digest("file", content) for path, content in bundle.files.items()}
     keep_blobs(connection, "file", ((digests[path], content) for path, content in bundle.files.items()))
-    insert_new(connection, bundles, [{"digest": bundle.id.digest, "document": canonical(digests)}])
+    insert_new(connection, bundles, {"digest": bundle.id.digest, "document": canonical(digests)})
 
 
 def read_bundle(connection: Connection, name: Digest) -> dict[str, bytes] | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
 from gateway.storage import Database
+from gateway.storage.columns import metadata
 from gateway.storage.migrations import migrate
+from gateway.storage.sql.tables import in_force
 from tests.servers.mariadb import fresh_mariadb
 from tests.servers.postgresql import fresh_postgresql
 
@@ -24,18 +26,38 @@ def fresh_sqlite(tmp_path):
     yield f"sqlite:///{tmp_path}/admit.db"
 
 
+FRESH = {"postgresql": fresh_postgresql, "mariadb": fresh_mariadb}
+
+
 @pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
 def empty_url(request, tmp_path):
     """The URL of an empty database of each kind."""
-    fresh = {"sqlite": lambda: fresh_sqlite(tmp_path), "postgresql": fresh_postgresql, "mariadb": fresh_mariadb}[request.param]
-    with fresh() as url:
+    with fresh_sqlite(tmp_path) if request.param == "sqlite" else FRESH[request.param]() as url:
         yield url
 
 
-@pytest.fixture
-async def database(empty_url):
-    """A migrated database, open."""
-    opened = Database(empty_url)
+@pytest.fixture(scope="session")
+def migrated_urls():
+    """One migrated database of each server for all tests that only need their own rows: migrating costs more than most."""
+    with ExitStack() as stack:
+        urls = {}
+
+        def url_of(kind):
+            if kind not in urls:
+                urls[kind] = stack.enter_context(FRESH[kind]())
+            return urls[kind]
+
+        yield url_of
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+async def database(request, tmp_path, migrated_urls):
+    """A migrated database without a row, open."""
+    opened = Database(f"sqlite:///{tmp_path}/admit.db" if request.param == "sqlite" else migrated_urls(request.param))
     migrate(opened)
+    with opened.transaction() as connection:
+        for table in metadata.sorted_tables:
+            connection.execute(table.delete())
+        connection.execute(in_force.insert(), {"one": 1, "number": 0})
     yield opened
     await opened.close()

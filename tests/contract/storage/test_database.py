@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 from sqlalchemy import BigInteger, Column, LargeBinary, MetaData, String, Table, event, select, update
@@ -124,6 +124,28 @@ async def test_unit_that_raises_is_undone_alone(database):
     assert answers == [problems.get(n, f"n{n}") for n in range(8)]
     assert sorted(await database.read(all_notes)) == ["n0", "n2", "n5", "n6", "n7"]
     assert await database.write(insert("later")) == "later"
+
+
+@pytest.mark.parametrize("neighbours", [0, 2])
+async def test_unit_that_swallows_a_databases_error_is_not_acknowledged_and_lost(database, neighbours):
+    """PostgreSQL has given up on its transaction by then: it hears so. The others undo one statement, and keep the rest."""
+    await database.write(insert("taken"))
+
+    def unit(connection):
+        insert("mine")(connection)
+        with suppress(IntegrityError):
+            insert("taken")(connection)
+
+    with held_writer(database) as begun:
+        await asyncio.to_thread(begun.wait, 30)
+        waiting = [asyncio.ensure_future(database.write(insert(f"n{number}"))) for number in range(neighbours)]
+        careless = asyncio.ensure_future(_quietly(database.write(unit)))
+        await asyncio.sleep(0)
+    acknowledged = await careless is None
+    await asyncio.gather(*waiting)
+    assert ("mine" in await database.read(all_notes)) == acknowledged
+    assert acknowledged == (database.dialect != "postgresql")
+    assert len(await database.read(all_notes)) == 1 + neighbours + acknowledged
 
 
 async def test_exception_no_future_can_carry_reaches_the_caller_as_another(database):
