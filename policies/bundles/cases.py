@@ -9,7 +9,7 @@ data, and leaves these alone):
         relations: [{user: "user:work/bea", relation: owner, object: "repository:work/12"}]
         expect: admitted
 
-`relations` is a list of what is related (everything else is not), or the name of an OpenFGA store file in the bundle.
+`relations` is what is related (everything else is not); or `store` names an OpenFGA store file of the bundle to ask.
 `messages`, where given, are all messages of what stands in the way, and nothing else; `warnings` likewise.
 """
 
@@ -67,7 +67,8 @@ class _Case(Strict):
     name: Annotated[str, Field(min_length=1)]
     input: dict[str, Any] = Field(default_factory=dict)
     package: str | None = None
-    relations: list[_Tuple] | str = Field(default_factory=list)
+    relations: list[_Tuple] | None = None
+    store: str | None = None
     at: str | None = None
     expect: Annotated[Outcome, Field(strict=False)]
     messages: list[str] | None = None
@@ -107,7 +108,7 @@ def _case(case: _Case, path: str, line: int, bundle: Bundle) -> Case | Problem:
     overrides = case.input if case.at is None else {**case.input, "time": case.at}
     try:
         request = request_from_document(a_document(overrides))
-        store = _store(case.relations, path, bundle) if isinstance(case.relations, str) else None
+        store = None if case.store is None else _store(case.store, path, bundle)
     except RequestRefused as refused:
         return Problem(path=path, line=line, message=f"case '{case.name}': {refused}")
     except Unreadable as unreadable:
@@ -116,7 +117,9 @@ def _case(case: _Case, path: str, line: int, bundle: Bundle) -> Case | Problem:
         return Problem(
             path=path, line=line, message=f"case '{case.name}': package: expected one of {', '.join(known)}, found {case.package}"
         )
-    related = None if isinstance(case.relations, str) else frozenset(_question(each) for each in case.relations)
+    if case.relations is not None and store is not None:
+        return Problem(path=path, line=line, message=f"case '{case.name}': expected relations or a store, found both")
+    related = None if store is not None else frozenset(_question(each) for each in case.relations or ())
     return Case(
         name=case.name,
         path=path,
@@ -138,7 +141,5 @@ def _question(given: _Tuple) -> Question:
 def _store(name: str, path: str, bundle: Bundle) -> str:
     beside = (PurePosixPath(path).parent / name).as_posix()
     if beside not in bundle.files:
-        raise Unreadable(
-            f"relations: expected a store file of the bundle, found no {beside}", path=path, advice="it is named from this file"
-        )
+        raise Unreadable(f"store: expected a store file of the bundle, found no {beside}", path=path, advice="it is named from this file")
     return read_text(beside, bundle.files[beside])

@@ -381,3 +381,75 @@ def test_every_refused_builtin_is_refused_as_a_replacement(builtin, check):
     """The way in that is forgotten most easily."""
     found = refusal(check, rule(f"x if count([1]) == 1 with count as {builtin}\n"))
     assert found == [f"lib.rego:3: {builtin} is not available to policies: {REFUSED[builtin]}"]
+
+
+def reads(body):
+    return {"x.rego": "package merge.size\n\n" + body + "\n"}
+
+
+NAMES = {
+    "a fact that is not in the input": (
+        reads("warn contains 1 if input.change.titel"),
+        ["x.rego:3: input.change.titel: input.change has no titel; did you mean title?"],
+    ),
+    "a thing that is not in the input": (
+        reads("warn contains 1 if input.chagne.title"),
+        ["x.rego:3: input.chagne.title: input has no chagne; did you mean change?"],
+    ),
+    "a name like no other": (
+        reads("warn contains 1 if input.change.head.zzz"),
+        ["x.rego:3: input.change.head.zzz: input.change.head has no zzz; expected one of ref, sha, repository, fork"],
+    ),
+    "a name in many": (
+        reads("warn contains 1 if input.change.zzz"),
+        [
+            "x.rego:3: input.change.zzz: input.change has no zzz; expected one of connection, forge, repository, number, url, title, "
+            "body, author, labels, draft, state, head, …"
+        ],
+    ),
+    "a name in an item": (
+        reads("warn contains 1 if {\n\tsome f in input.change.files\n\tf.aditions > 100\n}"),
+        ["x.rego:5: f.aditions: input.change.files[] has no aditions; did you mean additions?"],
+    ),
+    "a name in a function's argument": (
+        reads("warn contains 1 if large(input.change.files[_])\n\nlarge(f) if f.aditions > 100"),
+        ["x.rego:5: f.aditions: input.change.files[] has no aditions; did you mean additions?"],
+    ),
+    "a name behind a default": (
+        reads('warn contains 1 if object.get(input.change, "titel", "") == ""'),
+        ["x.rego:3: object.get.titel: input.change has no titel; did you mean title?"],
+    ),
+    "an item's name asked of the list": (
+        reads("warn contains 1 if input.change.files.path"),
+        [
+            "x.rego:3: input.change.files.path: input.change.files is a list, found the name 'path' where "
+            "an item belongs; write: some item in …"
+        ],
+    ),
+    "a name inside a text": (
+        reads("warn contains 1 if input.change.title.length"),
+        ["x.rego:3: input.change.title.length: input.change.title is a string, with nothing inside"],
+    ),
+    "a name inside a nullable number": (
+        reads("warn contains 1 if input.change.files[0].additions.x"),
+        ["x.rego:3: input.change.files[0].additions.x: input.change.files[].additions is a whole number or null, with nothing inside"],
+    ),
+    "a misspelt parameter": (
+        reads("warn contains 1 if input.parameters.maximun > 1"),
+        ["x.rego:3: input.parameters.maximun: bundle.yaml gives merge.size no parameter maximun; did you mean maximum?"],
+    ),
+    "a parameter nobody gives": (
+        reads("warn contains 1 if input.parameters.branch"),
+        ["x.rego:3: input.parameters.branch: bundle.yaml gives merge.size no parameter branch; add it to the policy's parameters"],
+    ),
+    "a name in a library": (
+        {"lib.rego": "package lib.it\n\nlarge contains f if {\n\tsome f in input.change.files\n\tf.aditions > 1\n}\n"},
+        ["lib.rego:5: f.aditions: input.change.files[] has no aditions; did you mean additions?"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "messages"), NAMES.values(), ids=NAMES)
+def test_a_name_is_refused_for_leading_nowhere(changes, messages, check):
+    """Inside a deny a typo silently admits: undefined is not true."""
+    assert refusal(check, changes) == messages

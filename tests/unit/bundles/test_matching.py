@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.bundles import Match
@@ -46,12 +46,14 @@ def test_globs_mean_what_the_design_says(glob, text, expected):
     assert fits([glob], text) is expected
 
 
+@settings(deadline=None)
 @given(st.text("ab*?", max_size=8), st.text("ab", max_size=12))
 def test_without_slashes_globs_are_those_of_the_shell(glob, text):
     """The standard library agrees wherever `/` plays no part."""
     assert fits([glob], text) == fnmatch.fnmatchcase(text, glob)
 
 
+@settings(deadline=None)
 @given(st.text("a/*", max_size=8), st.text("a/", max_size=10))
 def test_two_stars_reach_whatever_one_star_reaches(glob, text):
     """`**` is `*` and more."""

@@ -230,6 +230,7 @@ NAMES = st.text(st.characters(exclude_characters="/\\", exclude_categories=["C"]
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.lists(NAMES, min_size=1, max_size=3).map("/".join), st.binary(max_size=300), max_size=6))
 def test_packing_and_unpacking_gives_the_same_files_and_the_same_bytes(files):
     """Long and foreign names too; the same files give the same archive in whatever order they come."""
@@ -239,7 +240,7 @@ def test_packing_and_unpacking_gives_the_same_files_and_the_same_bytes(files):
     assert packed(dict(reversed(files.items()))) == archive
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_a_damaged_archive_is_read_or_refused_and_nothing_else(data):
     """No bytes make anything but a BundleRefused."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.bundles.text import Unreadable, read_json, read_yaml
@@ -30,6 +30,7 @@ def test_yaml_is_read_as(text, value):
     assert read_yaml("x.yaml", text.encode()).value == value
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text(),
