@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from policies.model import Json
+
+ID_LIMIT = 190
+"""Characters of an id: what every database can index."""
+
+
+def id_of(*parts: object) -> str:
+    """`a:b:c`; where that is too long, its beginning and a hash of the whole, so that no two become one."""
+    text = ":".join(str(part) for part in parts)
+    if len(text) <= ID_LIMIT:
+        return text
+    return f"{text[: ID_LIMIT - 33]}~{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NewType
 
+from gateway.domain.dispatch import id_of
 from policies.model import (
     Action,
     BundleId,
@@ -69,7 +70,7 @@ class ChangeRef:
 
 def change_workflow_id(connection: str, repository: str, number: int) -> str:
     """One workflow for each change; forges ignore the case of a repository's name."""
-    return f"change:{connection}:{repository.lower()}:{number}"
+    return id_of("change", connection, repository.lower(), number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -335,7 +336,7 @@ class Generation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackedChange:
-    """What the gateway last knew of a change, and the decision in force for it."""
+    """What the gateway last knew of a change, and the decision in force for it. updated_at: the forge's own."""
 
     ref: ChangeRef
     state: str

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 import structlog
 
@@ -61,7 +60,7 @@ class JudgeChange:
             change = await forge.read_change(key, not_before=hint)
         except ProviderError as problem:
             return await self._undecided(forge, key, problem)
-        tracked = _tracked(change, self.clock())
+        tracked = _tracked(change)
         if change.state is not ChangeState.OPEN:
             await self._ended(tracked)
             return None
@@ -87,7 +86,7 @@ class JudgeChange:
             state=summary.state.value,
             decision_id=None,
             outcome=None,
-            updated_at=self.clock(),
+            updated_at=summary.updated_at,
         )
         if summary.state is not ChangeState.OPEN:
             await self._ended(tracked)
@@ -96,7 +95,9 @@ class JudgeChange:
         return await self._recorded(decision, facts, tracked)
 
     async def _ended(self, tracked: TrackedChange) -> None:
-        await self.storage.track_change(tracked, await self._reports(tracked.ref, f"{tracked.state}:{tracked.updated_at.timestamp()}"))
+        await self.storage.track_change(
+            tracked, await self._reports(tracked.ref, f"{tracked.state}:{tracked.ref.url}:{self.clock().timestamp()}")
+        )
 
     async def _recorded(self, decision: Decision, facts: bytes, tracked: TrackedChange) -> Decision:
         recorded = await self.storage.record_decision(
@@ -126,9 +127,9 @@ class JudgeChange:
         return [report_dispatch(place, cause) for place in places.values()]
 
 
-def _tracked(change: Change, at: datetime) -> TrackedChange:
+def _tracked(change: Change) -> TrackedChange:
     return TrackedChange(
-        ref=change_ref(change), state=change.state.value, decision_id=None, outcome=None, updated_at=at, draft=change.draft
+        ref=change_ref(change), state=change.state.value, decision_id=None, outcome=None, updated_at=change.updated_at, draft=change.draft
     )
 
 

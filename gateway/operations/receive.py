@@ -10,7 +10,7 @@ import structlog
 
 from gateway.domain.clock import Clock
 from gateway.domain.delivery import Delivery
-from gateway.domain.dispatch import Dispatch
+from gateway.domain.dispatch import Dispatch, id_of
 from gateway.domain.record import change_workflow_id
 from gateway.domain.report import CONTEXT_PREFIX
 from gateway.errors import UnknownThing
@@ -108,7 +108,7 @@ def judge_dispatch(connection: str, event: ChangeEvent, *, cause: str) -> Dispat
     }
     workflow_id = change_workflow_id(connection, event.key.repository, event.key.number)
     return Dispatch(
-        id=f"judge:{cause}:{event.key.number}",
+        id=id_of("judge", cause, event.key.number),
         workflow_id=workflow_id,
         workflow_type=WORKFLOW,
         input={"connection": connection, "repository": event.key.repository, "number": event.key.number},

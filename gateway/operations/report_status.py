@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import structlog
 
 from gateway.domain.clock import Clock
-from gateway.domain.dispatch import Dispatch
+from gateway.domain.dispatch import Dispatch, id_of
 from gateway.domain.record import ChangeRef
 from gateway.domain.report import context_for, pending_status, status_for, worst
 from gateway.errors import UnknownThing
@@ -46,8 +46,8 @@ def report_dispatch(change: ChangeRef, cause: str) -> Dispatch:
         "target_branch": change.target_branch,
     }
     return Dispatch(
-        id=f"report:{cause}:{change.head_sha[:12]}:{change.target_branch}"[:190],
-        workflow_id=f"report:{change.connection}:{change.repository_id}:{change.head_sha}:{change.target_branch}"[:190],
+        id=id_of("report", cause, change.head_sha, change.target_branch),
+        workflow_id=id_of("report", change.connection, change.repository_id, change.head_sha, change.target_branch),
         workflow_type=WORKFLOW,
         input=key,
         signal="changed",
