@@ -35,22 +35,22 @@ async def _read_once(client: GiteaClient, facts: Facts, key: ChangeKey, not_befo
     path = f"{repository}/pulls/{key.number}"
     pull = await client.get(path)
     head_sha = pull.document("head").text("sha")
-    files, commits, reviews, comments, statuses = await asyncio.gather(
+    files, commits = await asyncio.gather(
         client.everything(f"{path}/files"),
         client.everything(f"{path}/commits", files="false", stat="false"),
+    )
+    check_same_moment(pull, commits, files)
+    reviews, comments, statuses, protected, dependencies = await asyncio.gather(
         client.everything(f"{path}/reviews", hidden=True),
         client.everything(f"{repository}/issues/{key.number}/comments"),
         client.everything(f"{repository}/commits/{head_sha}/status", key="statuses"),
-    )
-    protected, dependencies, discussed = await asyncio.gather(
         _protected(client, repository, pull),
         _dependencies(client, f"{repository}/issues/{key.number}/dependencies", pull),
-        _review_comments(client, path, reviews),
     )
+    discussed = await _review_comments(client, path, reviews)
     again = await client.get(path)
     if moment(again) != moment(pull):
         raise TornFacts(f"GET {path}: it changed while it was read")
-    check_same_moment(pull, commits, files)
     check_not_before(pull, commits, not_before)
     base = pull.document("base")
     return Change(
