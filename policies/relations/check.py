@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import Enum, auto
-from typing import TypeAlias, TypeGuard
+from typing import NamedTuple, TypeAlias, TypeGuard
 
 from policies.errors import RelationsRefused
 from policies.model import Json
@@ -44,6 +44,16 @@ Outcome: TypeAlias = Proof | Negative | RelationsRefused
 
 NO, CIRCLE = Negative.NO, Negative.CIRCLE
 
+Place: TypeAlias = tuple[str, str]
+"""An object and a relation to it."""
+
+
+class _Met(NamedTuple):
+    """What a place came to, and how many steps from the question it was met."""
+
+    outcome: Outcome
+    depth: int
+
 
 class Check:
     """Everything asked about one user with one context over one state of the tuples; answers are kept within.
@@ -58,20 +68,24 @@ class Check:
         self._context = context
         self._name = model.asked_user(user)
         self._wildcard_type = None if self._name.is_userset else self._name.type
-        self._known: dict[tuple[str, str], Outcome] = {}
-        self._path: set[tuple[str, str]] = set()
-        self._circles = 0
+        self._known: dict[Place, Outcome] = {}
+        self._path: set[Place] = set()
+        self._met: dict[Place, _Met] = {}
+        self._adding = False
+        self._went_round = False
         self._steps = 0
 
     @property
     def went_round(self) -> bool:
         """Did answering lead back to a question still being answered? Then the answer is "no" where it rests on that."""
-        return self._circles > 0
+        return self._went_round
 
     def proof(self, relation: str, object: str) -> Proof | None:
         """The proof that the user has this relation to the object; None when not related. Raises RelationsRefused."""
         self._model.asked_relation(relation, object)
-        self._steps = 0
+        self._path.clear()
+        self._met.clear()
+        self._adding, self._steps = False, 0
         outcome = self._related(object, relation, 0)
         if isinstance(outcome, RelationsRefused):
             raise outcome
@@ -85,20 +99,41 @@ class Check:
         if depth == DEEPEST:
             return TooDeep(f"the answer lies more than {DEEPEST} steps away, at {object}#{relation}")
         if key in self._path:
-            self._circles += 1
+            self._went_round = True
             return CIRCLE
         if self._name.facet == relation and self._name.object == object:
             return Itself(object, relation)
         node = (object[: object.index(":")], relation)
         if not self._model.leads_to(self._name, node):
             return NO
+        met = self._met.get(key)
+        if met is not None and (met.depth <= depth or not isinstance(met.outcome, TooDeep)):
+            return met.outcome
+        return self._looked_up(key, node, depth)
+
+    def _looked_up(self, key: Place, node: Node, depth: int) -> Outcome:
+        """Evaluate, and keep what is worth keeping.
+
+        A proof or a plain no holds wherever it is asked for again. A circle or a fault may look different from
+        elsewhere; but while only unions are followed, it need not be looked into twice before the answer is found:
+        a proof anywhere ends the whole search.
+        """
         self._count(1)
+        adds = self._model.only_adds(node)
+        outermost = adds and not self._adding
+        self._adding = self._adding or adds
         self._path.add(key)
-        circles = self._circles
-        outcome = self._rewritten(self._model.rewrite(node), object, node, depth)
+        outcome = self._rewritten(self._model.rewrite(node), key[0], node, depth)
         self._path.discard(key)
-        if self._circles == circles and not isinstance(outcome, TooDeep):
+        if outcome is NO or _is_proof(outcome):
             self._known[key] = outcome
+        elif adds:
+            self._met[key] = _Met(outcome, depth)
+        if outermost:
+            self._adding = False
+            if outcome is CIRCLE:
+                self._known.update((place, CIRCLE) for place, met in self._met.items() if met.outcome is CIRCLE)
+            self._met.clear()
         return outcome
 
     def _count(self, steps: int) -> None:

@@ -9,7 +9,18 @@ from collections.abc import Iterator, Mapping
 
 from policies.model import Json
 from policies.relations.conditions import INLINE, CompiledCondition, inline_condition
-from policies.relations.model import AuthorizationModel, Computed, Direct, Relation, Rewrite, TupleToUserset, leaves
+from policies.relations.model import (
+    AuthorizationModel,
+    Computed,
+    Difference,
+    Direct,
+    Intersection,
+    Relation,
+    Rewrite,
+    TupleToUserset,
+    Union,
+    leaves,
+)
 from policies.relations.refusals import ModelRefused, QuestionRefused, TupleRefused
 from policies.relations.soundness import HARMLESS, problems
 from policies.relations.tuples import RelationshipTuple, Shape, UserName, object_type, relation_name, user_name
@@ -32,6 +43,7 @@ class SoundModel:
         }
         self._allowed = frozenset(self._shapes())
         self._circular: dict[Node, bool] = {}
+        self._adding: dict[Node, bool] = {}
         self._sources: dict[Node, frozenset[Node | str]] = {}
 
     def _shapes(self) -> Iterator[Shape]:
@@ -129,6 +141,14 @@ class SoundModel:
             known = self._circular[node] = any(self._comes_back(one) for one in nodes)
         return known
 
+    def only_adds(self, node: Node) -> bool:
+        """Does the relation follow from others by `or` alone, all the way?"""
+        known = self._adding.get(node)
+        if known is None:
+            nodes = [source for source in self._collect(node) if not isinstance(source, str)]
+            known = self._adding[node] = all(_is_adding(self.relations[one].rewrite) for one in nodes)
+        return known
+
     def _comes_back(self, node: Node) -> bool:
         return any(not isinstance(step, str) and node in self._collect(step) for step in self._steps(node))
 
@@ -157,6 +177,16 @@ class SoundModel:
                     for one in self.relations[node[0], tupleset].restrictions:
                         if (one.type, computed) in self.relations:
                             yield one.type, computed
+
+
+def _is_adding(rewrite: Rewrite) -> bool:
+    match rewrite:
+        case Union(children=children):
+            return all(_is_adding(child) for child in children)
+        case Intersection() | Difference():
+            return False
+        case _:
+            return True
 
 
 def _why_not_inline(one: RelationshipTuple) -> str | None:
