@@ -22,7 +22,7 @@ from policies.model import rfc3339
 _SHOWN = (decisions.c.document, decisions.c.confirmed_at)
 _BY_ID = select(*_SHOWN).where(decisions.c.id == bindparam("id"))
 # provided facts and gathered ones are two records of one change: neither interrupts the other's
-_LAST = (
+LAST = (
     select(decisions.c.ord, decisions.c.substance, *_SHOWN)
     .where(decisions.c.change_key == bindparam("change_key"), decisions.c.facts == bindparam("facts"))
     .order_by(decisions.c.ord.desc())
@@ -81,7 +81,7 @@ def decision_of(document: bytes, confirmed_at: str | None) -> Decision:
 
 
 def _confirm_last(connection: Connection, decision: Decision, row: Mapping[str, Any]) -> Decision | None:
-    last = connection.execute(_LAST, {"change_key": row["change_key"], "facts": row["facts"]}).one_or_none()
+    last = connection.execute(LAST, {"change_key": row["change_key"], "facts": row["facts"]}).one_or_none()
     if last is None or last.substance != row["substance"]:
         return None
     connection.execute(update(decisions).where(decisions.c.ord == last.ord).values(confirmed_at=rfc3339(decision.at)))
