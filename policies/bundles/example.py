@@ -63,8 +63,6 @@ _CHANGE: Mapping[str, Any] = {
     "dependencies": [],
     "created_at": _MOMENT,
     "updated_at": _MOMENT,
-    "merged_sha": None,
-    "merged_by": None,
 }
 _WORKFLOW: Mapping[str, Any] = {"name": "deploy", "target": "production", "input": {}, "labels": {}, "source": None}
 
@@ -89,7 +87,6 @@ def _change(change: Mapping[str, Any]) -> dict[str, Any]:
         complete["repository"] = {"ref": f"repository:{connection}/{repository.get('id')}", **repository}
         complete.setdefault("url", f"https://forge.example/{repository.get('name')}/pulls/{change['number']}")
     complete["author"] = _person(change["author"], connection)
-    complete["merged_by"] = _person(change["merged_by"], connection)
     for key, item in _ITEMS.items():
         if isinstance(change[key], list):
             complete[key] = [item(each, complete) for each in change[key]]

@@ -143,8 +143,6 @@ class Change(_Strict):
     dependencies: list[str] | None
     created_at: Moment
     updated_at: Moment
-    merged_sha: str | None = None
-    merged_by: Actor | None = None
 
 
 class WorkflowSource(_Strict):

@@ -123,7 +123,7 @@ def test_a_case_is_refused_for(text, message):
 DOCUMENTS = {
     "nothing": {},
     "a connection": {"change": {"connection": "home", "author": "bea"}},
-    "people by login": {"change": {"requested_reviewers": ["bea"], "comments": [{"user": "bea"}], "merged_by": "bea"}},
+    "people by login": {"change": {"requested_reviewers": ["bea"], "comments": [{"user": "bea"}]}},
     "people in part": {"change": {"author": {"login": "ci", "kind": "bot"}}},
     "files and checks by name": {
         "change": {"files": ["a", {"path": "b", "status": "added"}], "checks": ["build", {"name": "x", "state": "pending"}]}
