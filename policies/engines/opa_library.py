@@ -11,6 +11,7 @@ import importlib.metadata
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from policies.bundles.model import Bundle
 from policies.engines import rego_tests
@@ -21,7 +22,7 @@ from policies.engines.once import Once
 from policies.engines.passes import evaluated
 from policies.engines.port import Evaluation, FailureKind, PolicyFailure, PolicyQuery, PolicyValues, TestReport
 from policies.engines.quarantine import Quarantine
-from policies.engines.queries import asked, one_pass, values_of, wrapped
+from policies.engines.queries import one_pass, reached_by
 from policies.engines.worker_pool import Job, WorkerPool
 from policies.errors import BundleRefused, EngineCrashed, EngineTimedOut, Problem
 from policies.model import EngineInfo, Json
@@ -55,7 +56,7 @@ class OpaLibrary:
         self._compile_deadline = compile_deadline
         self._evaluation_deadline = evaluation_deadline
         self._quarantine = Quarantine(after=quarantine_after)
-        self._compiled = Once()
+        self._compiled = Once[frozenset[str]]()
         self._pool = WorkerPool(
             workers=workers,
             queue_limit=queue_limit,
@@ -84,13 +85,12 @@ class OpaLibrary:
 
     async def compile(self, bundle: Bundle) -> None:
         """See the port."""
-        self._quarantine.check(bundle.digest, bundle.name)
-        await self._compiled.do(bundle.digest, lambda: self._compile(bundle))
+        await self._pinned(bundle)
 
     async def evaluate(self, evaluation: Evaluation) -> Mapping[str, PolicyValues | PolicyFailure]:
         """See the port."""
-        await self.compile(evaluation.bundle)
-        return await evaluated(evaluation, self._pass, self._quarantine, deadline=self._deadline(evaluation))
+        pinned = await self._pinned(evaluation.bundle)
+        return await evaluated(evaluation, partial(self._pass, pinned), self._quarantine, deadline=self._deadline(evaluation))
 
     async def test(self, bundle: Bundle, *, coverage: bool = False) -> TestReport:
         """See the port."""
@@ -102,8 +102,13 @@ class OpaLibrary:
         """See the port."""
         await self._pool.close()
 
-    async def _compile(self, bundle: Bundle) -> None:
-        await self._load(bundle, tests=False)
+    async def _pinned(self, bundle: Bundle) -> frozenset[str]:
+        """What has to be pinned in this bundle's queries; it is compiled then."""
+        self._quarantine.check(bundle.digest, bundle.name)
+        return await self._compiled.do(bundle.digest, lambda: self._compile(bundle))
+
+    async def _compile(self, bundle: Bundle) -> frozenset[str]:
+        return reached_by((await self._load(bundle, tests=False)).values())
 
     async def _load(self, bundle: Bundle, *, tests: bool) -> Mapping[str, Json | Problem]:
         trees = await self.parse({**bundle.modules, **(bundle.tests if tests else {})})
@@ -120,20 +125,22 @@ class OpaLibrary:
             raise BundleRefused(bundle.name, [problem for _, text in answer["problems"] for problem in problems_in(text)])
         return trees
 
-    async def _pass(self, evaluation: Evaluation, queries: tuple[PolicyQuery, ...]) -> Mapping[str, PolicyValues] | PolicyFailure:
-        wanted = asked(queries)
+    async def _pass(
+        self, pinned: frozenset[str], evaluation: Evaluation, queries: tuple[PolicyQuery, ...]
+    ) -> Mapping[str, PolicyValues] | PolicyFailure:
+        asked = one_pass(queries, evaluation.input, evaluation.time, pinned)
         job = Job(
             kind=Kind.EVALUATE,
             bundle=evaluation.bundle,
-            query=one_pass(wanted),
-            body=wrapped(evaluation.input, evaluation.time, [query.parameters for query in queries]),
+            query=asked.text,
+            body=asked.document,
             deadline=self._deadline(evaluation),
             share=evaluation.fair_share,
         )
         envelope = json.loads(await self._pool.run(job))
         if envelope.get("error"):
             return PolicyFailure(kind=FailureKind.FAILED, message=envelope["error"]["message"])
-        return values_of(wanted, envelope["result"][0]["bindings"])
+        return asked.values(envelope["result"][0]["bindings"])
 
     def _deadline(self, evaluation: Evaluation) -> float:
         return evaluation.deadline if evaluation.deadline is not None else self._evaluation_deadline

@@ -36,7 +36,7 @@ from policies.engines.opa_process import Interrupted, Listen, OpaProcess
 from policies.engines.passes import evaluated
 from policies.engines.port import Evaluation, FailureKind, PolicyFailure, PolicyQuery, PolicyValues, TestReport
 from policies.engines.quarantine import Quarantine
-from policies.engines.queries import asked, one_pass, values_of, wrapped
+from policies.engines.queries import one_pass, reached_by
 from policies.engines.reserved import RESERVED_MODULES
 from policies.errors import BundleRefused, EngineCrashed, EngineTimedOut, Problem
 from policies.model import EngineInfo, Json, JsonObject
@@ -75,7 +75,7 @@ class OpaServer:
         self._evaluation_deadline = evaluation_deadline
         self._memory_limit = memory_limit
         self._slots = FairSlots(slots=at_once, queue_limit=queue_limit, patience=patience)
-        self._compiled = Once()
+        self._compiled = Once[frozenset[str]]()
         self._quarantine = Quarantine(after=quarantine_after)
         self._fleet = Fleet(binary=binary, listen=listen, size=servers, compile_deadline=compile_deadline, memory_limit=memory_limit)
 
@@ -99,13 +99,13 @@ class OpaServer:
 
     async def compile(self, bundle: Bundle) -> None:
         """See the port."""
-        self._quarantine.check(bundle.digest, bundle.name)
-        await self._compiled.do(bundle.digest, lambda: self._compile(bundle))
+        await self._pinned(bundle)
 
     async def evaluate(self, evaluation: Evaluation) -> Mapping[str, PolicyValues | PolicyFailure]:
         """See the port."""
-        await self.compile(evaluation.bundle)
-        return await evaluated(evaluation, self._pass, self._quarantine, deadline=self._deadline(evaluation))
+        pinned = await self._pinned(evaluation.bundle)
+        run = functools.partial(self._pass, pinned)
+        return await evaluated(evaluation, run, self._quarantine, deadline=self._deadline(evaluation))
 
     async def test(self, bundle: Bundle, *, coverage: bool = False) -> TestReport:
         """See the port."""
@@ -122,9 +122,15 @@ class OpaServer:
         """See the port."""
         await self._fleet.close()
 
-    async def _compile(self, bundle: Bundle) -> None:
-        await self._check(bundle, bundle.modules)
+    async def _pinned(self, bundle: Bundle) -> frozenset[str]:
+        """What has to be pinned in this bundle's queries; it is compiled then."""
+        self._quarantine.check(bundle.digest, bundle.name)
+        return await self._compiled.do(bundle.digest, lambda: self._compile(bundle))
+
+    async def _compile(self, bundle: Bundle) -> frozenset[str]:
+        trees = await self._check(bundle, bundle.modules)
         await self._started(bundle)
+        return reached_by(trees.values())
 
     async def _check(self, bundle: Bundle, modules: Mapping[str, str]) -> Mapping[str, Json | Problem]:
         trees = await self.parse(modules)
@@ -145,17 +151,18 @@ class OpaServer:
             self._quarantine.strike(bundle.digest)
             raise
 
-    async def _pass(self, evaluation: Evaluation, queries: tuple[PolicyQuery, ...]) -> Mapping[str, PolicyValues] | PolicyFailure:
-        wanted = asked(queries)
-        document = wrapped(evaluation.input, evaluation.time, [query.parameters for query in queries])
+    async def _pass(
+        self, pinned: frozenset[str], evaluation: Evaluation, queries: tuple[PolicyQuery, ...]
+    ) -> Mapping[str, PolicyValues] | PolicyFailure:
+        asked = one_pass(queries, evaluation.input, evaluation.time, pinned)
         async with self._slots.slot(evaluation.fair_share):
             for _ in range(_ATTEMPTS):
                 server = await self._started(evaluation.bundle)
                 try:
-                    answer = await server.ask(one_pass(wanted), len(wanted), document, deadline=self._deadline(evaluation))
+                    answer = await server.ask(asked.text, len(queries), asked.document, deadline=self._deadline(evaluation))
                 except Interrupted:  # it was killed for somebody else's evaluation: evaluating is pure, so do it again
                     continue
-                return PolicyFailure(kind=FailureKind.FAILED, message=answer) if isinstance(answer, str) else values_of(wanted, answer)
+                return PolicyFailure(kind=FailureKind.FAILED, message=answer) if isinstance(answer, str) else asked.values(answer)
         raise EngineCrashed(f"bundle '{evaluation.bundle.name}': its server was stopped {_ATTEMPTS} times while evaluating")
 
     def _deadline(self, evaluation: Evaluation) -> float:

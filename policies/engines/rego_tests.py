@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeAlias
 from policies.bundles.model import Bundle
 from policies.engines.checks import package_of, rule_names
 from policies.engines.port import TestCase, TestReport
-from policies.engines.queries import WALLS, dotted, reference
+from policies.engines.queries import dotted, reached_by, reference, walled
 from policies.engines.reserved import RESERVED_MODULES
 from policies.errors import Problem
 from policies.model import Json
@@ -37,17 +37,17 @@ class _Test:
     name: str
     path: str
 
-    def query(self, now: int) -> str:
-        return f"value := {reference(self.package, self.name)} with time.now_ns as {now} {WALLS}"
+    def query(self, now: int, walls: str) -> str:
+        return f"value := {reference(self.package, self.name)} with time.now_ns as {now} {walls}"
 
 
 async def run(bundle: Bundle, trees: Mapping[str, Json | Problem], ask: Ask, *, coverage: bool) -> TestReport:
     """Run every `test_` rule of the bundle's test modules."""
-    now = time.time_ns()
+    now, walls = time.time_ns(), walled(reached_by(trees.values()))
     cases, reports = [], []
     for test in _tests(bundle, trees):
         started = time.perf_counter()
-        (envelope,) = await ask(bundle, [test.query(now)], coverage=coverage, trace=False)
+        (envelope,) = await ask(bundle, [test.query(now, walls)], coverage=coverage, trace=False)
         cases.append(_case(test, envelope, time.perf_counter() - started))
         reports.append(envelope.get("coverage"))
     return TestReport(cases=tuple(cases), coverage=_merged(bundle, reports) if coverage else None)

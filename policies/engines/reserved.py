@@ -32,7 +32,10 @@ related(user, relation, object) := answer if {
 WORLD_PATH = "admit/world.rego"
 
 BLOCKED_BUILTINS: Mapping[str, int] = {
+    "crypto.x509.parse_and_verify_certificates": 1,
+    "crypto.x509.parse_and_verify_certificates_with_options": 2,
     "http.send": 1,
+    "io.jwt.decode_verify": 2,
     "net.lookup_ip_addr": 1,
     "opa.runtime": 0,
     "rand.intn": 2,
@@ -40,9 +43,9 @@ BLOCKED_BUILTINS: Mapping[str, int] = {
     "trace": 1,
     "uuid.rfc4122": 1,
 }
-"""Builtins that reach the network, the process, randomness or the evaluator itself, with their number of arguments.
+"""Builtins that reach the network, the process, the wall's clock, randomness or the evaluator, with their number of arguments.
 
-The bundle checks refuse them on load; here they are walled off a second time, in every query.
+The bundle checks refuse them on load; the queries wall them off a second time.
 """
 
 

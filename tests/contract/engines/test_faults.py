@@ -179,7 +179,7 @@ def test_an_input_that_is_not_json_fails(engine, run):
     from policies.engines import Evaluation
 
     asked = an_evaluation(a_bundle(FINE), "fine")
-    broken = Evaluation(bundle=asked.bundle, queries=asked.queries, input=b'{"a": ', time=asked.time)
+    broken = Evaluation(bundle=asked.bundle, queries=asked.queries, input=b'{"a": }', time=asked.time)
     assert run(engine.evaluate(broken))["fine"].kind is FailureKind.FAILED
 
 

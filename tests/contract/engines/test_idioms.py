@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import random
 
 import pytest
 
-from tests.contract.engines.samples import IDIOM_DATA, RULES, SHARED_MODULE, a_bundle, a_document, an_evaluation, idioms
+from policies.engines import ADMIT_MODULE, Evaluation, PolicyQuery
+from tests.contract.engines.samples import IDIOM_DATA, NOON, RULES, SHARED_MODULE, a_bundle, a_document, an_evaluation, idioms
 from tests.servers.need import need
 from tests.servers.opa import opa_eval
 
@@ -24,8 +26,6 @@ BUNDLE = a_bundle(MODULES, data=IDIOM_DATA)
 @pytest.fixture(scope="package")
 def reference():
     """All idioms by one `opa eval`, without any of our machinery: rule → value per idiom."""
-    from policies.engines import ADMIT_MODULE
-
     answer = opa_eval(need("opa"), {**MODULES, "admit.rego": ADMIT_MODULE}, IDIOM_DATA, a_document(), "data.idioms")
     assert "errors" not in answer, answer["errors"]
     packages = answer["result"][0]["expressions"][0]["value"]
@@ -62,11 +62,16 @@ def test_idioms_exercise_something(reference):
     }
 
 
-def test_any_selection_of_policies_gives_the_same_values(engine, run, reference):
-    """Which other policies are in the pass does not matter."""
-    document = {key: value for key, value in a_document().items() if key != "parameters"}
+@pytest.mark.parametrize("own_parameters", [False, True], ids=["shared parameters", "parameters of their own"])
+def test_any_selection_of_policies_gives_the_same_values(engine, run, reference, own_parameters):
+    """Which other policies are in the pass does not matter, nor whether they have the same parameters."""
+    document = json.dumps({key: value for key, value in a_document().items() if key != "parameters"}, ensure_ascii=False).encode()
     choice = random.Random(7)
-    for _ in range(6):
+    for _ in range(4):
         names = choice.sample(sorted(IDIOMS), 12)
-        asked = an_evaluation(BUNDLE, *(f"idioms.{name}" for name in names), document=document, parameters={"minimum": 2})
+        queries = tuple(
+            PolicyQuery(package=f"idioms.{name}", rules=RULES, parameters={"minimum": 2, **({"number": number} if own_parameters else {})})
+            for number, name in enumerate(names)
+        )
+        asked = Evaluation(bundle=BUNDLE, queries=queries, input=document, time=NOON)
         assert run(engine.evaluate(asked)) == {f"idioms.{name}": reference[name] for name in names}

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from policies.engines import FailureKind
+from policies.engines import Evaluation, FailureKind, PolicyQuery
 from tests.contract.engines.samples import NOON, a_bundle, an_evaluation
 
 REACHES_OUT = {
@@ -76,8 +76,6 @@ def test_the_input_is_what_was_given_and_nothing_more(answer):
 
 def test_parameters_are_each_policys_own(engine, run):
     """In one pass every policy has its own `input.parameters`."""
-    from policies.engines import Evaluation, PolicyQuery
-
     bundle = a_bundle({f"{name}.rego": f"package {name}\nanswer := input.parameters.minimum\n" for name in "abc"})
     queries = tuple(PolicyQuery(package=name, rules=("answer",), parameters={"minimum": number}) for number, name in enumerate("abc"))
     answers = run(engine.evaluate(Evaluation(bundle=bundle, queries=queries, input=b"{}", time=NOON)))
@@ -89,3 +87,19 @@ def test_a_document_cannot_bring_its_own_parameters(answer):
     assert answer("answer := input.parameters\n", document={"parameters": {"minimum": 0}}, parameters={"minimum": 2})["answer"] == {
         "minimum": 2
     }
+
+
+def test_a_document_cannot_bring_parameters_where_each_policy_has_its_own_either(engine, run):
+    """Not even a part of them."""
+    bundle = a_bundle({f"{name}.rego": f"package {name}\nanswer := input.parameters\n" for name in "ab"})
+    queries = tuple(PolicyQuery(package=name, rules=("answer",), parameters={"of": name}) for name in "ab")
+    answers = run(engine.evaluate(Evaluation(bundle=bundle, queries=queries, input=b'{"parameters": {"more": 1}}', time=NOON)))
+    assert answers == {"a": {"answer": {"of": "a"}}, "b": {"answer": {"of": "b"}}}
+
+
+def test_each_policy_of_a_pass_has_the_same_clock(engine, run):
+    """Where parameters differ, too."""
+    bundle = a_bundle({f"{name}.rego": f"package {name}\nanswer := [time.now_ns(), input.parameters.of]\n" for name in "ab"})
+    queries = tuple(PolicyQuery(package=name, rules=("answer",), parameters={"of": name}) for name in "ab")
+    answers = run(engine.evaluate(Evaluation(bundle=bundle, queries=queries, input=b"{}", time=NOON)))
+    assert answers == {"a": {"answer": [1767323045678901000, "a"]}, "b": {"answer": [1767323045678901000, "b"]}}

@@ -1,0 +1,193 @@
+"""Evaluations per second and p99 of the engine room against a raw OPA server: same policy, same inputs, same process asking.
+
+The raw server is asked as cheaply as Python can: prepared HTTP requests over kept-alive unix
+sockets, answers not parsed. The engine does all its work: wrapping, queueing, watching, parsing.
+Run alone: `python -m tests.benchmarks.engines`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from policies.bundles.model import Bundle
+from policies.canonical import canonical, digest
+from policies.engines import Evaluation, PolicyQuery
+from policies.engines.opa_library import OpaLibrary
+from tests.servers.need import need
+from tests.servers.opa import opa_server
+
+POLICY = """package bench.policy
+
+deny contains sprintf("%s is too large", [f.path]) if {
+	some f in input.change.files
+	f.additions > 1000
+}
+
+deny contains "title is not conventional" if not regex.match(`^(feat|fix|docs)(\\([a-z]+\\))?: .+`, input.change.title)
+
+deny contains "not enough approvals" if count(approvers) < 1
+
+deny contains sprintf("check %s has not passed", [name]) if some name in {"build", "test"} - passed
+
+deny contains "infrastructure needs an owner" if {
+	some f in input.change.files
+	startswith(f.path, "infra/")
+	not "infra-reviewed" in input.change.labels
+}
+
+warn contains "no description" if count(input.change.body) < 20
+
+warn contains "many files" if count(input.change.files) > 50
+
+warn contains "draft" if input.change.draft
+
+approvers contains r.user.login if {
+	some r in input.change.reviews
+	r.state == "approved"
+	r.user.login != input.change.author.login
+}
+
+passed contains c.name if {
+	some c in input.change.checks
+	c.conclusion == "success"
+}
+"""
+RULES = ("deny", "warn")
+SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One measurement: how many at once, evaluations per second, and p99 in milliseconds."""
+
+    what: str
+    at_once: int
+    per_second: float
+    p99_ms: float
+
+
+def document(files: int) -> bytes:
+    """A change with so many files: 8 are about 1.4 kB, 3,000 about 400 kB."""
+    ana = {"login": "ana", "kind": "person", "ref": "user:work/1"}
+    change = {
+        "title": "feat(cart): count things",
+        "body": "closes the ticket",
+        "author": ana,
+        "draft": False,
+        "labels": ["bug", "needs-review"],
+        "files": [
+            {"path": f"src/module_{n % 40}/file_{n}.py", "status": "modified", "additions": n % 90, "deletions": n % 7}
+            for n in range(files)
+        ],
+        "reviews": [{"user": {"login": "bob", "kind": "person"}, "state": "approved"}],
+        "checks": [{"name": name, "conclusion": "success"} for name in ("build", "test")],
+    }
+    return json.dumps({"version": 1, "action": "merge", "change": change}).encode()
+
+
+INPUTS = {"1.4 kB": document(8), "400 kB": document(4000)}
+
+
+async def measure(at_once: tuple[int, ...] = (1, 8, 32), seconds: float = SECONDS) -> list[Row]:
+    """Alternately the raw server and the engine, for each input and each number at once."""
+    rows = []
+    modules = {"policy.rego": POLICY}
+    environment = {"GOGC": "400"}
+    with opa_server(need("opa"), modules, {}, environment) as address:
+        engine = OpaLibrary(workers=1)
+        bundle = Bundle(
+            name="bench",
+            revision="1",
+            digest=digest("bundle", canonical(modules)),
+            policies=(),
+            modules=modules,
+            tests={},
+            data={},
+            files={},
+        )
+        await engine.compile(bundle)
+        for size, content in INPUTS.items():
+            for number in at_once:
+                raw = [await RawClient.connect(address, content) for _ in range(number)]
+                rows.append(await _timed(f"raw OPA server, {size}", [client.ask for client in raw], seconds))
+                for client in raw:
+                    client.close()
+                rows.append(await _timed(f"engine room, {size}", [_asking(engine, bundle, content)] * number, seconds))
+        await engine.close()
+    return rows
+
+
+def _asking(engine: OpaLibrary, bundle: Bundle, content: bytes) -> Callable[[], Awaitable[None]]:
+    query = PolicyQuery(package="bench.policy", rules=RULES, parameters={"minimum": 1})
+    evaluation = Evaluation(bundle=bundle, queries=(query,), input=content, time=datetime(2026, 1, 1, tzinfo=UTC))
+
+    async def ask() -> None:
+        answer = await engine.evaluate(evaluation)
+        assert "deny" in answer["bench.policy"]
+
+    return ask
+
+
+async def _timed(what: str, askers: list[Callable[[], Awaitable[None]]], seconds: float) -> Row:
+    await asyncio.gather(*(ask() for ask in askers))
+    waits: list[float] = []
+    over = time.perf_counter() + seconds
+
+    async def keep_asking(ask: Callable[[], Awaitable[None]]) -> None:
+        while (started := time.perf_counter()) < over:
+            await ask()
+            waits.append(time.perf_counter() - started)
+
+    started = time.perf_counter()
+    await asyncio.gather(*(keep_asking(ask) for ask in askers))
+    elapsed = time.perf_counter() - started
+    p99 = statistics.quantiles(waits, n=100)[98] if len(waits) > 1 else waits[0]
+    return Row(what=what, at_once=len(askers), per_second=len(waits) / elapsed, p99_ms=p99 * 1000)
+
+
+class RawClient:
+    """One kept-alive connection that sends the same request again and again."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, content: bytes) -> None:
+        self._reader, self._writer = reader, writer
+        body = b'{"input":%b}' % content
+        path = "/v1/data/bench/policy?strict-builtin-errors=true"
+        head = f"POST {path} HTTP/1.1\r\nHost: opa\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        self._request = head.encode() + body
+
+    @classmethod
+    async def connect(cls, address: str, content: bytes) -> RawClient:
+        """A new connection."""
+        return cls(*await asyncio.open_unix_connection(address), content)
+
+    async def ask(self) -> None:
+        """Send, and read the whole answer."""
+        self._writer.write(self._request)
+        await self._writer.drain()
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200"), head
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        assert b'"deny"' in await self._reader.readexactly(length)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._writer.close()
+
+
+def main() -> None:
+    """Print the rows, and the engine's as ratios of the raw server's."""
+    rows = asyncio.run(measure())
+    for raw, ours in zip(rows[::2], rows[1::2], strict=True):
+        for row in (raw, ours):
+            print(f"{row.what:24} {row.at_once:3} at once {row.per_second:8.0f}/s  p99 {row.p99_ms:7.2f} ms")
+        print(f"{'':24} rate {ours.per_second / raw.per_second:.2f} x, p99 {ours.p99_ms / raw.p99_ms:.2f} x")
+
+
+if __name__ == "__main__":
+    main()
