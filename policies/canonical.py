@@ -1,15 +1,18 @@
 """Canonical bytes and digests: one way to write a value down, so that equal means equal bytes.
 
-RFC 8785 (JSON Canonicalization Scheme) by the `rfc8785` package. Different kinds hash
-with different prefixes, so that a digest of one can never pass for another's.
+RFC 8785 (JSON Canonicalization Scheme) by the `rfc8785` package. Values without floats and with ASCII keys, which is
+nearly all that is ever recorded, are written by the standard library's encoder instead: for those it gives the same
+bytes, a property test holds the two together, and it takes a tenth of the time. Different kinds hash with different
+prefixes, so that a digest of one can never pass for another's.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import rfc8785
 
@@ -18,15 +21,20 @@ from policies.model import Digest, Json
 
 Kind = Literal["facts", "relations", "bundle", "verdict", "decision", "delivery", "file"]
 
+_LARGEST = 2**53 - 1
+"""The largest whole number every JSON reader keeps (RFC 8785, section 3.2.2.3)."""
+
 
 def canonical(value: object) -> bytes:
     """The RFC 8785 bytes of a JSON value.
 
-    Raises NotCanonical for what JSON cannot carry the same everywhere: integers beyond
-    2**53 - 1, NaN and infinities, lone surrogates, anything that is not JSON.
+    Raises NotCanonical for what JSON cannot carry the same everywhere and back: whole numbers beyond
+    2**53 - 1 (also as floats), NaN and infinities, lone surrogates, anything that is not JSON.
     """
     try:
-        return rfc8785.dumps(_plain(value))
+        if _is_plain(value):
+            return _ENCODER.encode(value).encode()
+        return rfc8785.dumps(_copied(value))
     except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError) as problem:
         raise NotCanonical(f"expected a JSON value that every machine reads alike, found one that is not: {problem}") from problem
 
@@ -36,11 +44,28 @@ def digest(kind: Kind, content: bytes) -> Digest:
     return Digest("sha256:" + hashlib.sha256(f"admit:{kind}\n".encode() + content).hexdigest())
 
 
-def _plain(value: object) -> Json:
+_ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+
+
+def _is_plain(value: Any) -> bool:
+    """True where the standard encoder's bytes are RFC 8785's: no float, no large number, no key outside ASCII, no subclass."""
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return True
+    if kind is dict:
+        return all(type(key) is str and key.isascii() and _is_plain(item) for key, item in value.items())
+    if kind is list or kind is tuple:
+        return all(map(_is_plain, value))
+    return kind is int and -_LARGEST <= value <= _LARGEST
+
+
+def _copied(value: object) -> Json:
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): _copied(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [_copied(item) for item in value]
+    if isinstance(value, float) and abs(value) > _LARGEST and value.is_integer():
+        raise NotCanonical(f"{value} would be written as a whole number that not every machine reads back alike")
     return value  # type: ignore[return-value]
 
 

@@ -24,7 +24,7 @@ from policies.errors import (
     RelationsRefused,
     RelationsUnavailable,
 )
-from policies.model import AdmissionRequest, Fault, Json, Judgement, PolicyId, Question, Reason
+from policies.model import AdmissionRequest, Fault, Judgement, PolicyId, Question, Reason
 from policies.relations import Relations
 from policies.verdict import Asked, Plan, Results, asked, judge, plan, question_queries, relations_document, rule_queries, unanswered
 
@@ -50,13 +50,14 @@ async def decide(request: AdmissionRequest, bundles: Sequence[Bundle], bench: Be
     Raises EngineBusy (nothing was judged, come back later) and NotCanonical (facts JSON cannot carry), nothing else.
     """
     selection = plan(request, bundles)
-    document = request.document()
-    questions = asked(selection, await _evaluate(selection, question_queries, document, bench))
+    facts = canonical(request.document())
+    questions = asked(selection, await _evaluate(selection, question_queries, facts, bench))
     answers, faults = await _answers(questions, request, bench)
     broken = {**questions.faults, **faults}
-    document["relations"] = relations_document(answers)
-    results = await _evaluate(selection, rule_queries, document, bench, without=broken)
+    input = facts[:-1] + b',"relations":' + canonical(relations_document(answers)) + b"}"
+    results = await _evaluate(selection, rule_queries, input, bench, without=broken)
     return Judgement(
+        facts=facts,
         verdict=judge(selection, {**results, **broken}),
         bundles=tuple(bundle.id for bundle in selection.bundles.values()),
         engine=bench.engine.info,
@@ -80,11 +81,9 @@ async def _answers(asked: Asked, request: AdmissionRequest, bench: Bench) -> tup
     return answers, {}
 
 
-async def _evaluate(
-    selection: Plan, queries: Queries, document: Mapping[str, Json], bench: Bench, *, without: Iterable[PolicyId] = ()
-) -> Results:
+async def _evaluate(selection: Plan, queries: Queries, input: bytes, bench: Bench, *, without: Iterable[PolicyId] = ()) -> Results:
     """Bundles side by side; of each the enforced policies first, then, on a budget of their own, those that only inform."""
-    input, left_out = canonical(document), frozenset(without)
+    left_out = frozenset(without)
 
     async def one(bundle: Bundle) -> Results:
         results: dict[PolicyId, PolicyValues | PolicyFailure | Fault] = {}

@@ -357,8 +357,12 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """A verdict with all it was based on beside the request: what is recorded, and what replay starts from."""
+    """A verdict with all it was based on: what is recorded, and what replay starts from.
 
+    facts: the canonical bytes of the request's document.
+    """
+
+    facts: bytes
     verdict: Verdict
     bundles: tuple[BundleId, ...]
     engine: EngineInfo

@@ -42,7 +42,6 @@ class Judge:
         Raises EngineBusy (come back later) and NotCanonical (facts JSON cannot carry); every other fault is in the verdict.
         """
         started = time.monotonic()
-        blob = canonical(request.document())
         number = 0
         try:
             generation, bundles = await self.in_force()
@@ -50,7 +49,7 @@ class Judge:
             share = change.repository if change else ""
             judgement = await decide(request, bundles, Bench(engine=self.engine, relations=self.relations, fair_share=share))
         except (UnknownThing, BundleRefused, StorageError) as problem:
-            judgement = self._broken(f"the bundles in force cannot be used: {problem}")
+            judgement = self._broken(request, f"the bundles in force cannot be used: {problem}")
         decision = Decision(
             id=new_decision_id(),
             at=request.time,
@@ -63,12 +62,12 @@ class Judge:
             engine=judgement.engine,
             generation=number,
             facts=facts,
-            input_digest=digest("facts", blob),
+            input_digest=digest("facts", judgement.facts),
             relations=tuple(sorted(judgement.relations.items())),
             policies_commit=policies_commit,
             seconds=time.monotonic() - started,
         )
-        return decision, blob
+        return decision, judgement.facts
 
     async def without_facts(self, change: ChangeRef, reason: Reason, message: str) -> tuple[Decision, bytes]:
         """An undecided decision on a change whose facts could not be had; the blob says which change and why."""
@@ -100,9 +99,9 @@ class Judge:
         )
         return decision, blob
 
-    def _broken(self, message: str) -> Judgement:
+    def _broken(self, request: AdmissionRequest, message: str) -> Judgement:
         verdict = Verdict(faults=(Fault(reason=Reason.BUNDLE_BROKEN, message=message),))
-        return Judgement(verdict=verdict, bundles=(), engine=self.engine.info)
+        return Judgement(facts=canonical(request.document()), verdict=verdict, bundles=(), engine=self.engine.info)
 
 
 def new_decision_id() -> DecisionId:
