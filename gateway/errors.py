@@ -6,7 +6,9 @@ GatewayError
 │   ├── DatabaseUnavailable   cannot be reached or is locked (a TemporaryError as well)
 │   ├── DatabaseOutdated      older or newer than this code; names the command to run
 │   └── GenerationMoved       other bundles came into force since the judgement started (a TemporaryError as well)
-└── UnknownThing          an id nobody knows: connection, decision, change
+├── UnknownThing          an id nobody knows: connection, decision, change, bundle
+├── Ambiguous             several things go by this name
+└── ManagedByFile         a bundle that admit.yaml names cannot be changed from elsewhere
 """
 
 from __future__ import annotations
@@ -30,6 +32,14 @@ class ConfigurationWrong(GatewayError):
 
 class UnknownThing(GatewayError):
     """Nothing is known under this id."""
+
+
+class Ambiguous(GatewayError):
+    """Several things go by this name."""
+
+
+class ManagedByFile(GatewayError):
+    """A file says how this is; what is changed elsewhere would be undone at the next start."""
 
 
 class StorageError(GatewayError):

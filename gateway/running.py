@@ -15,13 +15,17 @@ from gateway.config import Settings
 from gateway.domain.clock import Clock, utc_now
 from gateway.durable import DurableCore
 from gateway.operations.access import Tokens
+from gateway.operations.activate_bundles import ActivateBundles
 from gateway.operations.activities import activities
 from gateway.operations.admissions import JudgeOnRequest
-from gateway.operations.in_force import ActivateBundles, InForce
+from gateway.operations.bring_into_force import BringIntoForce
+from gateway.operations.in_force import InForce
 from gateway.operations.judge import Judge
 from gateway.operations.judge_change import JudgeChange
+from gateway.operations.publish_bundle import PublishBundle
 from gateway.operations.receive import ReceiveDelivery
 from gateway.operations.report_status import ReportStatus
+from gateway.operations.steer_bundle import SteerBundle
 from gateway.web.pages import router as pages
 from gateway.wiring import (
     build_bundle_sources,
@@ -72,9 +76,10 @@ async def running_gateway(
             forges = {connection.name: build_forge(connection) for connection in settings.connections}
         for forge in forges.values():
             stack.push_async_callback(forge.close)
-        await ActivateBundles(storage=storage, engine=engine, clock=clock)(build_bundle_sources(settings.bundles), by="admit.yaml")
-
         in_force = InForce(storage=storage, engine=engine)
+        bring = BringIntoForce(storage=storage, in_force=in_force, clock=clock)
+        await ActivateBundles(bring=bring, engine=engine)(build_bundle_sources(settings.bundles))
+
         judge = Judge(in_force=in_force, engine=engine, relations=relations, clock=clock)
         judge_change = JudgeChange(judge=judge, forges=forges, storage=storage, clock=clock)
         report = ReportStatus(forges=forges, storage=storage, clock=clock, public_url=settings.public_url)
@@ -84,6 +89,8 @@ async def running_gateway(
             receive=ReceiveDelivery(forges=forges, storage=storage, clock=clock, watched=_watched(settings)),
             judge_on_request=JudgeOnRequest(judge=judge, judge_change=judge_change, forges=forges, storage=storage, clock=clock),
             in_force=in_force,
+            publish_bundle=PublishBundle(bring=bring, engine=engine),
+            steer_bundle=SteerBundle(bring=bring),
             tokens=tokens,
             storage=storage,
             core=core,

@@ -13,8 +13,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from gateway.durable import DurableError, EngineFull, NotDead, PayloadTooLarge, UnknownWorkflow
-from gateway.errors import GatewayError, StorageError, UnknownThing
-from policies.errors import EngineBusy, NotCanonical, PolicyError, RequestRefused
+from gateway.errors import Ambiguous, GatewayError, ManagedByFile, StorageError, UnknownThing
+from policies.errors import BundleRefused, EngineBusy, NotCanonical, PolicyError, RequestRefused
 from providers.errors import NotFound, PermanentError, ProviderError, TemporaryError
 from providers.vcs import DeliveryRefused, Refusal
 
@@ -40,6 +40,9 @@ def install(app: FastAPI) -> None:
         UnknownThing: _simple(404),
         RequestRefused: _simple(422),
         NotCanonical: _simple(422),
+        BundleRefused: _bundle_refused,
+        Ambiguous: _simple(409),
+        ManagedByFile: _simple(409),
         DeliveryRefused: _delivery_refused,
         EngineBusy: _try_again,
         EngineFull: _try_again,
@@ -69,6 +72,11 @@ async def _delivery_refused(request: Request, error: DeliveryRefused) -> JSONRes
     status = 400 if error.refusal is Refusal.MALFORMED else 401
     log.warning("delivery refused", path=request.url.path, refusal=error.refusal.value, reason=str(error))
     return problem(status, str(error), refusal=error.refusal.value)
+
+
+async def _bundle_refused(request: Request, error: BundleRefused) -> JSONResponse:
+    found = [{"message": p.message, "path": p.path, "line": p.line, "advice": p.advice} for p in error.problems]
+    return problem(422, str(error), problems=found)
 
 
 async def _try_again(request: Request, error: EngineBusy | EngineFull | TemporaryError) -> JSONResponse:

@@ -8,7 +8,9 @@ from gateway.durable import DurableCore
 from gateway.operations.access import Tokens
 from gateway.operations.admissions import JudgeOnRequest
 from gateway.operations.in_force import InForce
+from gateway.operations.publish_bundle import PublishBundle
 from gateway.operations.receive import ReceiveDelivery
+from gateway.operations.steer_bundle import SteerBundle
 from gateway.storage import Storage
 
 
@@ -22,6 +24,8 @@ class Services:
     receive: ReceiveDelivery
     judge_on_request: JudgeOnRequest
     in_force: InForce
+    publish_bundle: PublishBundle
+    steer_bundle: SteerBundle
     tokens: Tokens
     storage: Storage
     core: DurableCore

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
-from gateway.domain.clock import Clock
 from gateway.domain.record import Generation
 from gateway.errors import StorageError, UnknownThing
-from gateway.storage import Storage, StoredBundle
-from policies import BundleId, Digest
-from policies.bundles import Bundle, BundleFiles, BundleSource
+from gateway.storage import Storage
+from policies import BundleId, Digest, Enforcement, PolicyId
+from policies.bundles import Bundle, BundleFiles
 from policies.bundles.checking import checked_bundle
 from policies.engines import PolicyEngine
-from policies.errors import BundleRefused, Problem
+
+_REMEMBERED = 256
+"""Checked bundles that are kept at hand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +29,21 @@ class InForce:
         """The generation in force and its bundles. Raises UnknownThing before the first, BundleRefused, StorageError."""
         generation = await self.storage.generation()
         if generation is None:
-            raise UnknownThing("no bundle is in force", advice="name one under `bundles:` in admit.yaml")
-        return generation, tuple([await self.bundle(id) for id in generation.bundles])
+            raise UnknownThing("no bundle is in force", advice="name one under `bundles:` in admit.yaml, or publish one")
+        return generation, await self.of(generation)
+
+    async def of(self, generation: Generation) -> tuple[Bundle, ...]:
+        """The bundles of any generation, enforced as it says. Raises BundleRefused, StorageError."""
+        chosen = dict(generation.enforcement)
+        return tuple([enforced(await self.bundle(id), chosen) for id in generation.bundles])
 
     async def bundle(self, id: BundleId) -> Bundle:
-        """One bundle by its digest, whether in force or recorded in a decision."""
-        if id.digest not in self._checked:
+        """One bundle by its digest, whether in force or recorded in a decision, enforced as its manifest says.
+
+        Raises BundleRefused, StorageError.
+        """
+        bundle = self._checked.get(id.digest)
+        if bundle is None:
             files = await self.storage.bundle_files(id.digest)
             if files is None:
                 raise StorageError(f"bundle '{id.name}' {id.digest} is named by the record but its files are not there")
@@ -41,31 +51,20 @@ class InForce:
             bundle = await checked_bundle(BundleFiles(name=id.name, files=files), self.engine, run_tests=False)
             if bundle.digest != id.digest:
                 raise StorageError(f"bundle '{id.name}' was recorded as {id.digest}, its stored files come to {bundle.digest}")
-            self._checked[id.digest] = bundle
-        return self._checked[id.digest]
+        self.remember(bundle)
+        return bundle
+
+    def remember(self, bundle: Bundle) -> None:
+        """Keep a bundle that has been checked at hand, and let go of what was not wanted for longest."""
+        self._checked.pop(bundle.digest, None)
+        self._checked[bundle.digest] = bundle
+        while len(self._checked) > _REMEMBERED:
+            del self._checked[next(iter(self._checked))]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActivateBundles:
-    """Check every bundle of the sources and bring them into force together; a bad one changes nothing."""
-
-    storage: Storage
-    engine: PolicyEngine
-    clock: Clock
-
-    async def __call__(self, sources: Iterable[BundleSource], *, by: str) -> Generation:
-        """The generation in force afterwards (the same as before when nothing is new). Raises BundleRefused."""
-        found = [files for source in sources for files in await source.bundles()]
-        bundles = [await checked_bundle(files, self.engine) for files in found]
-        _refuse_twins(bundles)
-        stored = [StoredBundle(id=bundle.id, files=bundle.files) for bundle in bundles]
-        return await self.storage.activate(stored, at=self.clock(), by=by)
-
-
-def _refuse_twins(bundles: Sequence[Bundle]) -> None:
-    seen: set[str] = set()
-    for bundle in bundles:
-        if bundle.name in seen:
-            problem = Problem(message="two bundles have this name", advice="rename one in its bundle.yaml")
-            raise BundleRefused(bundle.name, [problem])
-        seen.add(bundle.name)
+def enforced(bundle: Bundle, chosen: Mapping[PolicyId, Enforcement]) -> Bundle:
+    """The bundle with the enforcement somebody chose for single policies."""
+    if not any(policy.id in chosen for policy in bundle.policies):
+        return bundle
+    policies = tuple(replace(policy, enforcement=chosen.get(policy.id, policy.enforcement)) for policy in bundle.policies)
+    return replace(bundle, policies=policies)

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from gateway.domain.differences import first_difference
 from gateway.domain.record import Decision, verdict_document
 from gateway.errors import StorageError
-from gateway.operations.in_force import InForce
+from gateway.operations.in_force import InForce, enforced
 from gateway.storage import Storage
 from policies import AdmissionRequest, BundleId, ChangeFacts, Json, Judgement, Outcome, Reason, Verdict, WorkflowFacts, canonical
 from policies.bundles import Bundle
@@ -84,8 +84,8 @@ class Replay:
             if facts is None:
                 return Different(where=f"the facts {decision.input_digest} are not kept any more")
             request = _request(facts)
-            if request is None:
-                return NotRecomputable(why=_first_fault(decision.verdict) or "no facts were recorded")
+            if request is None or decision.generation == 0:
+                return NotRecomputable(why=_first_fault(decision.verdict) or "it was not judged by bundles in force")
             judgement = await self._again(decision, request)
         except (StorageError, BundleRefused, NotCanonical) as problem:
             return Different(where=str(problem))
@@ -94,7 +94,11 @@ class Replay:
         return _compared(decision, judgement)
 
     async def _again(self, decision: Decision, request: AdmissionRequest) -> Judgement:
-        bundles = [await self._bundle(id) for id in decision.bundles]
+        generation = await self.storage.generation_numbered(decision.generation)
+        if generation is None:
+            raise StorageError(f"generation {decision.generation} is not kept: what was enforced then cannot be told")
+        chosen = dict(generation.enforcement)
+        bundles = [enforced(await self._bundle(id), chosen) for id in decision.bundles]
         relations = RecordedRelations(dict(decision.relations))
         return await decide(request, bundles, Bench(engine=self.engine, relations=relations))
 

@@ -7,11 +7,11 @@ for nothing. Connections and repositories ignore case, because forges do; branch
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 from policies.bundles.model import Match
-from policies.model import AdmissionRequest, ChangeFacts
+from policies.model import Action, AdmissionRequest, ChangeFacts
 
 CHANGE_FACETS = ("connections", "repositories", "branches")
 WORKFLOW_FACETS = ("workflows", "targets")
@@ -21,12 +21,20 @@ _PARTS = re.compile(r"\*\*/|\*\*|.", re.DOTALL)
 
 def matches(match: Match, request: AdmissionRequest) -> bool:
     """True if the action is the same, every facet fits one of its globs, and no excluded glob fits its facet."""
-    if match.action is not request.action:
-        return False
+    return match.action is request.action and _fits_all(match, _facets(request))
+
+
+def matches_merge(match: Match, *, connection: str, repository: str, branch: str) -> bool:
+    """True if a merge into that branch would be matched: all that is needed to know whom a bundle concerns."""
+    facets = {"connections": connection, "repositories": repository, "branches": branch}
+    return match.action is Action.MERGE and _fits_all(match, facets)
+
+
+def _fits_all(match: Match, facets: Mapping[str, str]) -> bool:
     return all(
         fits(getattr(match, facet), text, ignore_case=facet in _CASELESS)
         and not fits(match.exclude.get(facet, ()), text, ignore_case=facet in _CASELESS)
-        for facet, text in _facets(request).items()
+        for facet, text in facets.items()
     )
 
 
