@@ -110,7 +110,8 @@ class SqlDurableCore:
                 self._ended.pop(workflow_id, None)
                 return run
             with suppress(TimeoutError):
-                await asyncio.wait_for(ended.wait(), min(self._poll, max(0.0, deadline - loop.time())))
+                async with asyncio.timeout(min(self._poll, max(0.0, deadline - loop.time()))):
+                    await ended.wait()
 
     async def _found(self, workflow_id: str, *, last_try: bool) -> WorkflowRun | None:
         try:

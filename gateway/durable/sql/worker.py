@@ -131,7 +131,8 @@ class Worker:
                 seconds = max(self._poll, 1.0)
             if seconds > 0:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._awake.wait(), seconds)
+                    async with asyncio.timeout(seconds):
+                        await self._awake.wait()
             self._awake.clear()
 
     async def _round(self) -> float:

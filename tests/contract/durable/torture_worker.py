@@ -1,0 +1,31 @@
+"""One worker process of the torture: `python -m tests.contract.durable.torture_worker URL EFFECTS`. It works until it is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from pathlib import Path
+
+import structlog
+
+from gateway.durable.sql import SqlDurableCore
+from gateway.storage import Database
+from tests.contract.durable.torture_program import WORKFLOWS, Effects
+
+LEASE = 1.5
+
+
+async def main(url, effects):
+    """For ever."""
+    database = Database(url)
+    core = SqlDurableCore(
+        database=database, workflows=WORKFLOWS, activities=Effects(Path(effects)).activities(), poll=0.1, lease=LEASE, concurrency=16
+    )
+    await core.start()
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    asyncio.run(main(*sys.argv[1:]))
