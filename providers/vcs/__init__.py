@@ -1,4 +1,4 @@
-"""Forges: the port and its values."""
+"""Forges: the port, the port of setting up, and their values."""
 
 from providers.vcs.model import (
     Actor,
@@ -40,10 +40,12 @@ from providers.vcs.port import (
     StatusEvent,
     StatusState,
 )
+from providers.vcs.setup import Applied, Finding, ForgeSetup, Gap
 
 __all__ = [
     "Actor",
     "ActorKind",
+    "Applied",
     "Base",
     "BranchEvent",
     "Capability",
@@ -60,8 +62,11 @@ __all__ = [
     "DeliveryRefused",
     "Event",
     "FileStatus",
+    "Finding",
     "Folder",
     "Forge",
+    "ForgeSetup",
+    "Gap",
     "Head",
     "IgnoredEvent",
     "MergeMethod",

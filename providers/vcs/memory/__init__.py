@@ -2,6 +2,7 @@
 
 from providers.vcs.memory.adapter import MemoryForge
 from providers.vcs.memory.deliveries import PendingDelivery
+from providers.vcs.memory.setup import MemorySetup
 from providers.vcs.memory.weather import Weather
 
-__all__ = ["MemoryForge", "PendingDelivery", "Weather"]
+__all__ = ["MemoryForge", "MemorySetup", "PendingDelivery", "Weather"]

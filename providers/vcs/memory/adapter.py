@@ -11,9 +11,9 @@ from providers.errors import Conflict, NotFound, PermanentError, TornFacts
 from providers.vcs.memory.deliveries import parse_delivery
 from providers.vcs.memory.merging import land
 from providers.vcs.memory.people import People
-from providers.vcs.memory.state import OWN_LOGIN, StoredChange, StoredRepository, StoredStatus
+from providers.vcs.memory.state import OWN_LOGIN, StoredChange, StoredRepository, StoredRule, StoredStatus
 from providers.vcs.memory.weather import Weather
-from providers.vcs.model import Change, ChangeState, Repository
+from providers.vcs.model import ActorKind, Change, ChangeState, Repository
 from providers.vcs.names import fits_one_of
 from providers.vcs.port import (
     Capability,
@@ -55,10 +55,11 @@ class MemoryForge(People):
     ) -> None:
         super().__init__(connection=connection, url=url, webhook_secrets=webhook_secrets, clock=clock)
         self.weather = Weather()
+        self.world.account(OWN_LOGIN, kind=ActorKind.BOT)
 
     @property
     def connection(self) -> str:
-        return self._world.connection
+        return self.world.connection
 
     @property
     def capabilities(self) -> frozenset[Capability]:
@@ -68,7 +69,7 @@ class MemoryForge(People):
         return parse_delivery(headers, body, self._secrets)
 
     def locate(self, url: str) -> ChangeKey | None:
-        match = re.fullmatch(re.escape(self._world.url) + r"/([^/?#]+/[^/?#]+)/changes/([1-9][0-9]{0,9})(?:[/?#].*)?", url)
+        match = re.fullmatch(re.escape(self.world.url) + r"/([^/?#]+/[^/?#]+)/changes/([1-9][0-9]{0,9})(?:[/?#].*)?", url)
         return ChangeKey(repository=match.group(1), number=int(match.group(2))) if match else None
 
     # --- facts ---------------------------------------------------------------------------------
@@ -83,16 +84,16 @@ class MemoryForge(People):
         raise TornFacts(f"change {key.number} of '{key.repository}' moved while it was read, {ROUNDS} times over")
 
     def _seen(self, key: ChangeKey, met: frozenset[str]) -> Change:
-        before = self._world.change(key).before
-        return before if "stale" in met and before is not None else self._world.facts(key)
+        before = self.world.change(key).before
+        return before if "stale" in met and before is not None else self.world.facts(key)
 
     async def summary(self, key: ChangeKey) -> ChangeSummary:
         await self.weather.meet("summary")
-        repository, change = self._world.repository(key.repository), self._world.change(key)
+        repository, change = self.world.repository(key.repository), self.world.change(key)
         return ChangeSummary(
             key=key,
             repository_id=repository.id,
-            url=self._world.url_of(repository, change.number),
+            url=self.world.url_of(repository, change.number),
             title=change.title,
             head_sha=change.head_sha,
             target_branch=change.base_ref,
@@ -102,12 +103,12 @@ class MemoryForge(People):
 
     async def read_folder(self, repository: str, ref: str, path: str) -> Folder:
         await self.weather.meet("read_folder")
-        stored = self._world.repository(repository)
+        stored = self.world.repository(repository)
         sha = stored.branches.get(ref, ref)
-        if sha not in self._world.objects.commits:
+        if sha not in self.world.objects.commits:
             raise NotFound(f"no branch or commit '{ref}' in '{repository}'")
         inside = path.strip("/") + "/" if path.strip("/") else ""
-        tree = self._world.objects.tree(sha)
+        tree = self.world.objects.tree(sha)
         files = {name.removeprefix(inside): content for name, content in tree.items() if name.startswith(inside)}
         size = sum(len(content) for content in files.values())
         if len(files) > MOST_FILES or size > MOST_BYTES:
@@ -116,7 +117,7 @@ class MemoryForge(People):
 
     async def open_changes(self, repository: str) -> Sequence[OpenChange]:
         await self.weather.meet("open_changes")
-        stored = self._world.repository(repository)
+        stored = self.world.repository(repository)
         still_open = [change for change in stored.changes.values() if change.state is ChangeState.OPEN]
         return [
             OpenChange(
@@ -130,15 +131,15 @@ class MemoryForge(People):
 
     async def repositories(self, patterns: Sequence[str]) -> Sequence[Repository]:
         await self.weather.meet("repositories")
-        found = [self._world.value(stored) for stored in self._world.repositories.values() if fits_one_of(stored.name, patterns)]
+        found = [self.world.value(stored) for stored in self.world.repositories.values() if fits_one_of(stored.name, patterns)]
         return sorted(found, key=lambda repository: repository.name.lower())
 
     # --- statuses and merging ----------------------------------------------------------------------
 
     async def report(self, repository: str, sha: str, status: Status) -> None:
         await self.weather.meet("report")
-        stored = self._world.repository(repository)
-        if sha not in self._world.objects.commits:
+        stored = self.world.repository(repository)
+        if sha not in self.world.objects.commits:
             raise NotFound(f"no commit '{sha}' in '{repository}'")
         own = self.account(OWN_LOGIN).login
         posted = StoredStatus(
@@ -148,7 +149,7 @@ class MemoryForge(People):
 
     async def reported(self, repository: str, sha: str, context: str) -> ReportedStatus | None:
         await self.weather.meet("reported")
-        found = self._world.repository(repository).statuses.get(sha, {}).get(context)
+        found = self.world.repository(repository).statuses.get(sha, {}).get(context)
         if found is None:
             return None
         status = Status(context=found.context, state=StatusState(found.state), description=found.description, target_url=found.target_url)
@@ -156,14 +157,14 @@ class MemoryForge(People):
 
     async def merge(self, key: ChangeKey, *, head_sha: str, method: MergeMethod) -> str:
         await self.weather.meet("merge")
-        stored, change = self._world.repository(key.repository), self._world.change(key)
+        stored, change = self.world.repository(key.repository), self.world.change(key)
         if change.head_sha != head_sha:
             raise Conflict(f"change {key.number}: the head is {change.head_sha[:12]}, not {head_sha[:12]}")
         if change.state is ChangeState.MERGED and change.merged_sha is not None:
             return change.merged_sha
         self._check_may_merge(stored, change)
         with self._act(key, "change.merged", OWN_LOGIN):
-            sha = land(self._world, stored, change, self.account(OWN_LOGIN), method)
+            sha = land(self.world, stored, change, self.account(OWN_LOGIN), method)
             if sha is None:
                 raise Conflict(f"change {key.number} conflicts with '{change.base_ref}'")
         self._moved(stored, change.base_ref, OWN_LOGIN)
@@ -175,13 +176,14 @@ class MemoryForge(People):
         if change.draft:
             raise PermanentError(f"change {change.number} is a draft")
         statuses = stored.statuses.get(change.head_sha, {})
-        for context in sorted(stored.required.get(change.base_ref, set())):
+        rule = stored.rules.get(change.base_ref, StoredRule())
+        for context in sorted(rule.contexts):
             if context not in statuses or statuses[context].state != "success":
                 raise PermanentError(f"change {change.number}: the required status '{context}' is not successful")
 
     async def probe(self) -> str:
         await self.weather.meet("probe")
-        return f"a forge in memory with {len(self._world.repositories)} repositories"
+        return f"a forge in memory with {len(self.world.repositories)} repositories"
 
     async def close(self) -> None:
         """Nothing is held."""

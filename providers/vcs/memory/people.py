@@ -19,6 +19,7 @@ from providers.vcs.memory.merging import land
 from providers.vcs.memory.state import StoredChange, StoredRepository, StoredStatus, World
 from providers.vcs.model import Actor, ChangeState, Comment, Repository, Review, ReviewState, Thread
 from providers.vcs.port import BranchEvent, ChangeEvent, ChangeKey, Event, MergeMethod, StatusEvent
+from providers.vcs.setup import Gap
 
 Content: TypeAlias = "str | bytes | None"
 """A file's new content; None deletes it."""
@@ -28,7 +29,7 @@ class People:
     """The forge as its users have it. Accounts are named by login and made when first named."""
 
     def __init__(self, *, connection: str, url: str, webhook_secrets: Sequence[str], clock: Callable[[], datetime]) -> None:
-        self._world = World(connection=connection, url=url, clock=clock)
+        self.world = World(connection=connection, url=url, clock=clock)
         self._secrets = tuple(webhook_secrets)
         self._outbox: list[PendingDelivery] = []
         self._silent = False
@@ -53,32 +54,32 @@ class People:
 
     def account(self, login: str) -> Actor:
         """The account of that login, made if it is new."""
-        return self._world.account(login)
+        return self.world.account(login)
 
     def delete_account(self, login: str) -> None:
         """From now on what it did is a ghost's, and its login is free for somebody else."""
-        self._world.ghosts.add(self._world.accounts.pop(login).id)
+        self.world.ghosts.add(self.world.accounts.pop(login).id)
 
     def create_repository(self, name: str, files: Mapping[str, Content] | None = None) -> Repository:
         """`owner/name` with a branch `main` that holds these files (a README.md if none are given)."""
-        repository = StoredRepository(id=self._world.new_id(), name=name)
-        self._world.repositories[name.lower()] = repository
+        repository = StoredRepository(id=self.world.new_id(), name=name)
+        self.world.repositories[name.lower()] = repository
         owner = self.account(name.partition("/")[0])
         self._commit(repository, "main", [], {}, files or {"README.md": f"# {name}\n"}, {}, "Begin", owner, verified=False)
-        return self._world.value(repository)
+        return self.world.value(repository)
 
     def fork(self, repository: str, *, by: str) -> Repository:
         """A copy owned by `by`, all branches included."""
-        origin = self._world.repository(repository)
-        copy = StoredRepository(id=self._world.new_id(), name=f"{by}/{origin.name.partition('/')[2]}", branches=dict(origin.branches))
+        origin = self.world.repository(repository)
+        copy = StoredRepository(id=self.world.new_id(), name=f"{by}/{origin.name.partition('/')[2]}", branches=dict(origin.branches))
         self.account(by)
-        self._world.repositories[copy.name.lower()] = copy
-        return self._world.value(copy)
+        self.world.repositories[copy.name.lower()] = copy
+        return self.world.value(copy)
 
     def delete_repository(self, repository: str) -> None:
         """Changes from it stay, closed, with a head that has no repository."""
-        gone = self._world.repository(repository)
-        del self._world.repositories[gone.name.lower()]
+        gone = self.world.repository(repository)
+        del self.world.repositories[gone.name.lower()]
         for key, change in self._changes_from(gone.name):
             self._remember(key)
             change.head_repository = None
@@ -104,23 +105,23 @@ class People:
 
         Open changes with that head are synchronised, and changes onto that branch hear of the push.
         """
-        stored = self._world.repository(repository)
+        stored = self.world.repository(repository)
         author = self.account(by or stored.name.partition("/")[0])
         begin = stored.branches.get(branch) or stored.branches[start]
-        tree = self._world.objects.tree(begin)
+        tree = self.world.objects.tree(begin)
         sha = self._commit(stored, branch, [begin], tree, files or {}, renames or {}, message, author, verified=verified)
         self._moved(stored, branch, author.login)
         return sha
 
     def force_push(self, repository: str, branch: str, sha: str, *, by: str | None = None) -> None:
         """Put a branch on another commit."""
-        stored = self._world.repository(repository)
+        stored = self.world.repository(repository)
         stored.branches[branch] = sha
         self._moved(stored, branch, by)
 
     def delete_branch(self, repository: str, branch: str) -> None:
         """Open changes with that head are closed, as forges do."""
-        stored = self._world.repository(repository)
+        stored = self.world.repository(repository)
         del stored.branches[branch]
         for key, change in self._changes_from(stored.name):
             if change.head_ref == branch and change.state is ChangeState.OPEN:
@@ -144,10 +145,10 @@ class People:
         files: Mapping[str, Content] | None = None,
     ) -> ChangeKey:
         """Propose to merge branch `head` into `base`. source: the fork that holds `head`; files: pushed to it first."""
-        stored, origin = self._world.repository(repository), self._world.repository(source or repository)
+        stored, origin = self.world.repository(repository), self.world.repository(source or repository)
         if files is not None:
             self.push(origin.name, head, files, by=by, start=base)
-        author, now = self.account(by or origin.name.partition("/")[0]), self._world.clock()
+        author, now = self.account(by or origin.name.partition("/")[0]), self.world.clock()
         number = len(stored.changes) + 1
         stored.changes[number] = StoredChange(
             number=number,
@@ -173,7 +174,7 @@ class People:
         with self._act(key, f"change.review_{state}", by) as change:
             user = self.account(by)
             sha = commit_sha or change.head_sha
-            change.reviews.append(Review(user=user, state=state, commit_sha=sha, submitted_at=self._world.clock(), dismissed=False))
+            change.reviews.append(Review(user=user, state=state, commit_sha=sha, submitted_at=self.world.clock(), dismissed=False))
             change.requested = [asked for asked in change.requested if asked.id != user.id]
 
     def approve(self, key: ChangeKey, *, by: str) -> None:
@@ -201,12 +202,12 @@ class People:
 
     def comment(self, key: ChangeKey, body: str, *, by: str) -> None:
         with self._act(key, "change.commented", by) as change:
-            change.comments.append(Comment(user=self.account(by), body=body, created_at=self._world.clock(), edited=False))
+            change.comments.append(Comment(user=self.account(by), body=body, created_at=self.world.clock(), edited=False))
 
     def discuss(self, key: ChangeKey, path: str, *, by: str, resolved: bool = False) -> None:
         """Begin a conversation on a file; forges count that as a review that comments."""
         with self._act(key, "change.discussed", by) as change:
-            now, user = self._world.clock(), self.account(by)
+            now, user = self.world.clock(), self.account(by)
             change.threads.append(Thread(resolved=resolved, path=path))
             state = ReviewState.COMMENTED
             change.reviews.append(Review(user=user, state=state, commit_sha=change.head_sha, submitted_at=now, dismissed=False))
@@ -228,15 +229,15 @@ class People:
         """The head is wherever its branch is by now."""
         with self._act(key, "change.reopened", None) as change:
             change.state = ChangeState.OPEN
-            origin = self._world.repositories.get((change.head_repository or "").lower())
+            origin = self.world.repositories.get((change.head_repository or "").lower())
             if origin is not None:
                 change.head_sha = origin.branches.get(change.head_ref, change.head_sha)
 
     def merge_outside(self, key: ChangeKey, *, by: str) -> str:
         """Merge without asking the gateway or the branch's rules; the merge commit's sha. Raises Conflict."""
-        stored = self._world.repository(key.repository)
+        stored = self.world.repository(key.repository)
         with self._act(key, "change.merged", by) as change:
-            sha = land(self._world, stored, change, self.account(by), MergeMethod.MERGE)
+            sha = land(self.world, stored, change, self.account(by), MergeMethod.MERGE)
             if sha is None:
                 raise Conflict(f"change {key.number} of '{key.repository}' conflicts with '{change.base_ref}'")
         self._moved(stored, change.base_ref, by)
@@ -246,10 +247,21 @@ class People:
 
     def post_status(self, repository: str, sha: str, context: str, state: str, *, by: str) -> None:
         """Somebody's status on a commit: CI's, or a forgery of the gateway's."""
-        stored = self._world.repository(repository)
+        stored = self.world.repository(repository)
         self._set_status(
             stored, sha, StoredStatus(context=context, state=state, description=context, target_url="", by=self.account(by).login)
         )
+
+    # --- the gate ----------------------------------------------------------------------------------
+
+    def loosen(self, repository: str, branch: str, gap: Gap) -> None:
+        """Open a way round the gate on a branch that has a rule."""
+        rules = self.world.repository(repository).rules
+        rule = rules[branch]
+        if gap is Gap.STATUS_NOT_REQUIRED:
+            rules[branch] = replace(rule, contexts=frozenset())
+        else:
+            rules[branch] = replace(rule, gaps=rule.gaps | {gap})
 
     # --- inside ------------------------------------------------------------------------------------
 
@@ -262,15 +274,15 @@ class People:
     def _act(self, key: ChangeKey, what: str, by: str | None) -> Iterator[StoredChange]:
         """One act on a change: remember how it looked, do it, tell."""
         self._remember(key)
-        yield self._world.change(key)
+        yield self.world.change(key)
         self._happened(key, what, by)
 
     def _remember(self, key: ChangeKey) -> None:
-        self._world.change(key).before = self._world.facts(key)
+        self.world.change(key).before = self.world.facts(key)
 
     def _happened(self, key: ChangeKey, what: str, by: str | None) -> None:
-        change = self._world.change(key)
-        change.updated_at = max(self._world.clock(), change.updated_at + timedelta(microseconds=1))  # no two events look alike
+        change = self.world.change(key)
+        change.updated_at = max(self.world.clock(), change.updated_at + timedelta(microseconds=1))  # no two events look alike
         self._send(ChangeEvent(key=key, what=what, head_sha=change.head_sha, updated_at=change.updated_at, by=by))
 
     def _moved(self, stored: StoredRepository, branch: str, by: str | None) -> None:
@@ -285,7 +297,7 @@ class People:
     def _changes_from(self, head_repository: str) -> list[tuple[ChangeKey, StoredChange]]:
         return [
             (ChangeKey(repository=stored.name, number=number), change)
-            for stored in self._world.repositories.values()
+            for stored in self.world.repositories.values()
             for number, change in stored.changes.items()
             if change.head_repository == head_repository
         ]
@@ -311,8 +323,8 @@ class People:
                 del after[path]
             else:
                 after[path] = content.encode() if isinstance(content, str) else content
-        at = self._world.clock()
-        made = self._world.objects.commit(parents=parents, tree=after, message=message, author=author, at=at, verified=verified)
+        at = self.world.clock()
+        made = self.world.objects.commit(parents=parents, tree=after, message=message, author=author, at=at, verified=verified)
         stored.branches[branch] = made.sha
         return made.sha
 

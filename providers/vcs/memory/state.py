@@ -25,6 +25,7 @@ from providers.vcs.model import (
     Thread,
 )
 from providers.vcs.port import ChangeKey
+from providers.vcs.setup import Gap
 
 OWN_LOGIN = "admit"
 """The account the gateway itself acts with."""
@@ -40,16 +41,30 @@ class StoredStatus:
     by: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRule:
+    """What a protected branch demands of a change, and which ways round it are open."""
+
+    contexts: frozenset[str] = frozenset()
+    gaps: frozenset[Gap] = frozenset({Gap.OTHERS_MAY_MERGE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredHook:
+    secret: str
+    active: bool = True
+
+
 @dataclass(slots=True, kw_only=True)
 class StoredRepository:
-    """`branches`: name → sha. `statuses`: sha → context → the newest. `required`: protected branch → contexts."""
+    """`branches`: name → sha. `statuses`: sha → context → the newest. `rules`: protected branch → what it demands."""
 
     id: str
     name: str
     branches: dict[str, str] = field(default_factory=dict)
     statuses: dict[str, dict[str, StoredStatus]] = field(default_factory=dict)
-    required: dict[str, set[str]] = field(default_factory=dict)
-    hooks: dict[str, str] = field(default_factory=dict)
+    rules: dict[str, StoredRule] = field(default_factory=dict)
+    hooks: dict[str, StoredHook] = field(default_factory=dict)
     changes: dict[int, StoredChange] = field(default_factory=dict)
 
 
@@ -151,9 +166,7 @@ class World:
             draft=change.draft,
             state=change.state,
             head=Head(ref=change.head_ref, sha=change.head_sha, repository=change.head_repository, fork=change.fork),
-            base=Base(
-                ref=change.base_ref, sha=repository.branches.get(change.base_ref, ""), protected=change.base_ref in repository.required
-            ),
+            base=Base(ref=change.base_ref, sha=repository.branches.get(change.base_ref, ""), protected=change.base_ref in repository.rules),
             stack=None,
             mergeable=self._mergeable(change, base_sha),
             files=changed_files(self.objects.tree(self.objects.merge_base(base_sha, change.head_sha)), self.objects.tree(change.head_sha))

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from providers.vcs import Forge
+from providers.vcs import Forge, ForgeSetup
 from tests.contract.vcs.stages import STAGES, Stage
 
 
@@ -25,3 +25,10 @@ async def forge(stage: Stage) -> AsyncIterator[Forge]:
     forge = stage.forge()
     yield forge
     await forge.close()
+
+
+@pytest.fixture
+async def setup(stage: Stage) -> AsyncIterator[ForgeSetup]:
+    setup = stage.setup()
+    yield setup
+    await setup.close()

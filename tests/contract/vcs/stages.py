@@ -11,13 +11,24 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from providers.vcs import ChangeKey, Forge, ReviewState
-from providers.vcs.gitea import GiteaForge
-from providers.vcs.memory import MemoryForge
+from providers.vcs import ChangeKey, Forge, ForgeSetup, Gap, ReviewState
+from providers.vcs.gitea import GiteaForge, GiteaSetup
+from providers.vcs.memory import MemoryForge, MemorySetup
 from tests.servers.gitea import Project, Pull, User, session_gitea
 
 Files = Mapping[str, str | bytes | None]
 GITEA_SCOPES = ["write:repository", "read:issue", "read:user"]
+
+
+LOOSENED: Mapping[Gap, Mapping[str, Any]] = {
+    Gap.STATUS_NOT_REQUIRED: {"status_check_contexts": ["ci/test"]},
+    Gap.ADMINS_EXEMPT: {"block_admin_merge_override": False},
+    Gap.PUSHES_ALLOWED: {"enable_push": True},
+    Gap.FORCE_PUSHES_ALLOWED: {"enable_force_push": True},
+    Gap.OTHERS_MAY_MERGE: {"enable_merge_whitelist": False},
+    Gap.FILES_UNPROTECTED: {"unprotected_file_patterns": "docs/**"},
+}
+"""What an administrator does to a branch protection rule of Gitea to open each gap."""
 
 
 class MemoryStage:
@@ -106,6 +117,15 @@ class MemoryStage:
 
     def post_status(self, repository: str, sha: str, context: str, state: str, *, by: str) -> None:
         self._forge.post_status(repository, sha, context, state, by=by)
+
+    def setup(self) -> ForgeSetup:
+        return MemorySetup(self._forge)
+
+    def loosen(self, repository: str, branch: str, gap: Gap) -> None:
+        self._forge.loosen(repository, branch, gap)
+
+    def branch(self, repository: str, branch: str) -> None:
+        self._forge.push(repository, branch)
 
     def settle(self, key: ChangeKey) -> None:
         """Nothing here takes its time."""
@@ -212,6 +232,19 @@ class GiteaStage:
 
     def post_status(self, repository: str, sha: str, context: str, state: str, *, by: str) -> None:
         self._projects[repository].status(sha, context, state, by=self._member(repository, by))
+
+    def setup(self) -> ForgeSetup:
+        return GiteaSetup(connection="exam", url=self._gitea.url, token=self._user("acme").token, account="admit", timeout=60)
+
+    def loosen(self, repository: str, branch: str, gap: Gap) -> None:
+        project = self._projects[repository]
+        if gap is Gap.MANUAL_MERGE:
+            project.call("PATCH", "", json={"allow_manual_merge": True})
+        else:
+            project.call("PATCH", f"/branch_protections/{branch}", json=LOOSENED[gap])
+
+    def branch(self, repository: str, branch: str) -> None:
+        self._projects[repository].branch(branch)
 
     def settle(self, key: ChangeKey) -> None:
         self._of(key).wait_mergeable(_pull(key))
