@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.e2e.process import admit, write_bundle
+from tests.e2e.process import GatewayProcess, admit, write_bundle
 from tests.servers.need import need
 
 STARTERS = Path(__file__).parents[2] / "policies" / "starters"
@@ -181,3 +181,76 @@ def test_help_shows_an_example(tmp_path):
     done = admit("test", "--help", cwd=tmp_path)
     assert done.returncode == 0
     assert "Example" in done.stdout
+
+
+def test_the_same_files_are_packed_into_the_same_bytes(tmp_path):
+    """Whatever their times and wherever they lie; and what is packed is a bundle like the folder."""
+    one, other = a_bundle(tmp_path / "one"), a_bundle(tmp_path / "other")
+    for folder, target in ((one, "one.tar.gz"), (other, "other.tar.gz")):
+        done = admit("bundle", "build", folder, "-o", target, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert "acme, revision" in done.stdout
+    assert (tmp_path / "one.tar.gz").read_bytes() == (tmp_path / "other.tar.gz").read_bytes()
+    tried = admit("test", "one.tar.gz", cwd=tmp_path)
+    assert tried.returncode == 0, tried.stdout
+
+
+def test_a_bundle_that_fails_its_tests_is_not_packed(tmp_path):
+    """Unless that is asked for."""
+    bad = a_bundle(tmp_path, test=TEST.replace('"no label"', '"nothing"'))
+    done = admit("bundle", "build", bad, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "test merge.label_test.test_bare_is_denied failed" in done.stderr
+    assert not (tmp_path / "acme.tar.gz").exists()
+    assert admit("bundle", "build", bad, "--no-tests", cwd=tmp_path).returncode == 0
+
+
+def test_publishing_and_steering_a_running_gateway(tmp_path):
+    """Pushed, listed, pushed again, rolled back, brought forth, enforced; what is refused is 1, what cannot be asked is 2."""
+    (tmp_path / "gateway").mkdir()
+    with GatewayProcess(tmp_path / "gateway") as gateway:
+        environment = {"ADMIT_TOKEN": str(gateway.token), "ADMIT_URL": gateway.url}
+
+        def bundle(*arguments, **over):
+            return admit("bundle", *arguments, cwd=tmp_path, environment={**environment, **over})
+
+        for revision in ("r1", "r2"):
+            pushed = bundle("push", a_bundle(tmp_path, manifest=MANIFEST.replace("acme", f"acme\nrevision: {revision}")))
+            assert pushed.returncode == 0, pushed.stderr
+            assert f"acme: revision {revision} (sha256:" in pushed.stdout
+        assert "acme" in bundle("list").stdout
+        back = bundle("rollback", "acme")
+        assert "acme: revision r1" in back.stdout
+        nothing_before = bundle("rollback", "acme")
+        assert nothing_before.returncode == 2
+        assert "no revision before r1" in nothing_before.stderr
+        assert "acme: revision r2" in bundle("activate", "acme", "r2").stdout
+        assert bundle("activate", "acme", "r9").returncode == 1
+        assert "acme/merge.label: dryrun" in bundle("enforce", "acme", "merge.label", "dryrun").stdout
+        assert "acme/merge.label: deny" in bundle("enforce", "acme", "merge.label", "manifest").stdout
+        listed = json.loads(bundle("list", "--json").stdout)
+        assert [(each["name"], each["revision"]) for each in listed["bundles"]] == [("acme", "r2")]
+
+        refused = bundle("push", a_bundle(tmp_path, policy=POLICY.replace("labels", "lables")))
+        assert refused.returncode == 1
+        assert "label.rego:3" in refused.stderr
+        wrong = bundle("list", ADMIT_TOKEN="not the token")
+        assert wrong.returncode == 2
+        assert "valid token" in wrong.stderr
+        untold = bundle("list", ADMIT_TOKEN="")
+        assert untold.returncode == 2
+        assert "ADMIT_TOKEN" in untold.stderr
+    away = bundle("list")
+    assert away.returncode == 2
+    assert "cannot be reached" in away.stderr
+
+
+def test_impact_turns_footprints_round(tmp_path):
+    """Each fact with the policies that look at it."""
+    found = json.loads(admit("bundle", "impact", STARTERS / "veto", STARTERS / "required-labels", "--json", cwd=tmp_path).stdout)
+    assert found["facts"]["change.labels"] == ["required-labels/merge.required_labels"]
+    assert found["facts"]["change.reviews"] == ["veto/merge.veto"]
+    assert "change.comments" not in found["facts"]
+    text = admit("bundle", "impact", a_bundle(tmp_path), cwd=tmp_path).stdout
+    assert text == "change.draft\n  acme/merge.label\nchange.labels\n  acme/merge.label\n"
+    assert admit("bundle", "impact", cwd=tmp_path).returncode == 2
