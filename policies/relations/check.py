@@ -39,7 +39,14 @@ class Negative(Enum):
     CIRCLE = auto()
 
 
-Outcome: TypeAlias = Proof | Negative | RelationsRefused
+class Fault(NamedTuple):
+    """What could not be said. `circle`: one was met beside it, so that no other operand may stand in for it."""
+
+    problem: RelationsRefused
+    circle: bool = False
+
+
+Outcome: TypeAlias = Proof | Negative | Fault
 """A proof, a no, or a fault that may yet turn out not to matter."""
 
 NO, CIRCLE = Negative.NO, Negative.CIRCLE
@@ -87,8 +94,8 @@ class Check:
         self._met.clear()
         self._adding, self._steps = False, 0
         outcome = self._related(object, relation, 0)
-        if isinstance(outcome, RelationsRefused):
-            raise outcome
+        if isinstance(outcome, Fault):
+            raise outcome.problem
         return None if isinstance(outcome, Negative) else outcome
 
     def _related(self, object: str, relation: str, depth: int) -> Outcome:
@@ -97,7 +104,7 @@ class Check:
         if known is not None:
             return known
         if depth == DEEPEST:
-            return TooDeep(f"the answer lies more than {DEEPEST} steps away, at {object}#{relation}")
+            return Fault(TooDeep(f"the answer lies more than {DEEPEST} steps away, at {object}#{relation}"))
         if key in self._path:
             self._went_round = True
             return CIRCLE
@@ -107,7 +114,7 @@ class Check:
         if not self._model.leads_to(self._name, node):
             return NO
         met = self._met.get(key)
-        if met is not None and (met.depth <= depth or not isinstance(met.outcome, TooDeep)):
+        if met is not None and (met.depth <= depth or not _is_too_deep(met.outcome)):
             return met.outcome
         return self._looked_up(key, node, depth)
 
@@ -165,9 +172,10 @@ class Check:
             if outcome is CIRCLE or (outcome is NO and not self._model.may_circle(node)):
                 return outcome
             found.append(outcome)
-        if NO in found:
+        faults = [outcome for outcome in found if isinstance(outcome, Fault)]
+        if NO in found and not any(fault.circle for fault in faults):
             return NO
-        return _fault(found) or Together(tuple(outcome for outcome in found if _is_proof(outcome)))
+        return _first(faults) or Together(tuple(outcome for outcome in found if _is_proof(outcome)))
 
     def _unless(self, base: Rewrite, subtract: Rewrite, object: str, node: Node, depth: int) -> Outcome:
         """A circle, if there is one; else no without the base or with the other; else a fault, if there was one; else the base's proof."""
@@ -177,9 +185,10 @@ class Check:
         taken = self._rewritten(subtract, object, node, depth)
         if taken is CIRCLE:
             return CIRCLE
-        if kept is NO or _is_proof(taken):
+        faults = [outcome for outcome in (kept, taken) if isinstance(outcome, Fault)]
+        if (kept is NO or _is_proof(taken)) and not any(fault.circle for fault in faults):
             return NO
-        fault = _fault((kept, taken))
+        fault = _first(faults)
         if fault is not None:
             return fault
         assert _is_proof(kept)
@@ -224,25 +233,33 @@ class Check:
         try:
             return None if self._model.holds(one, self._context) else NO
         except ConditionFailed as problem:
-            return ConditionFailed(f"{problem}, in {one}")
+            return Fault(ConditionFailed(f"{problem}, in {one}"))
 
 
 def _any(outcomes: Iterable[Outcome]) -> Outcome:
     """The first proof; else a fault, if there was one; else no."""
-    worst: Outcome = NO
+    faults: list[Fault] = []
+    circle = False
     for outcome in outcomes:
-        if isinstance(outcome, RelationsRefused):
-            worst = worst if isinstance(worst, RelationsRefused) else outcome
+        if isinstance(outcome, Fault):
+            faults.append(outcome)
         elif isinstance(outcome, Negative):
-            worst = outcome if worst is NO else worst
+            circle = circle or outcome is CIRCLE
         else:
             return outcome
-    return worst
+    if faults:
+        return Fault(faults[0].problem, circle or any(fault.circle for fault in faults))
+    return CIRCLE if circle else NO
 
 
-def _fault(outcomes: Iterable[Outcome]) -> RelationsRefused | None:
-    return next((outcome for outcome in outcomes if isinstance(outcome, RelationsRefused)), None)
+def _first(faults: Sequence[Fault]) -> Fault | None:
+    """The one to report: the first that met a circle, else the first."""
+    return next((fault for fault in faults if fault.circle), faults[0] if faults else None)
 
 
 def _is_proof(outcome: Outcome) -> TypeGuard[Proof]:
-    return not isinstance(outcome, (Negative, RelationsRefused))
+    return not isinstance(outcome, (Negative, Fault))
+
+
+def _is_too_deep(outcome: Outcome) -> bool:
+    return isinstance(outcome, Fault) and isinstance(outcome.problem, TooDeep)

@@ -14,8 +14,9 @@ from policies.model import Json
 from policies.relations.check import DEEPEST, MOST_STEPS, Check
 from policies.relations.model import Computed, Difference, Direct, Intersection, Rewrite, TupleToUserset, Union
 from policies.relations.refusals import QuestionRefused, TooDeep
-from policies.relations.sound_model import Node, SoundModel
+from policies.relations.sound_model import SoundModel
 from policies.relations.tuples import RelationshipTuple, TupleReader
+from policies.relations.upward import Upward
 
 MOST_RESULTS = 1000  # the server's listObjectsMaxResults and listUsersMaxResults
 
@@ -44,7 +45,8 @@ def objects(
     """The objects of the type the user has this relation to. Raises QuestionRefused, and what a check of any of them raises."""
     model.asked_node(type_name, relation)
     check = Check(model, tuples, user, context)
-    candidates = sorted(_Reached(model, tuples, (type_name, relation), context).by(user))
+    reached = Upward(model, tuples, user, (type_name, relation), context, most=MOST_STEPS).places
+    candidates = sorted(name for name, having in reached if having == relation and name.partition(":")[0] == type_name)
     return _related((name for name in candidates if check.proof(relation, name) is not None), most)
 
 
@@ -80,107 +82,6 @@ def _related(names: Iterator[str], most: int) -> Listing:
             return Listing(names=tuple(found), complete=False)
         found.append(name)
     return Listing(names=tuple(found))
-
-
-class _Reached:
-    """The objects a user might be related to, walking from the user through tuples and rewrites towards one relation.
-
-    As on the server, a condition on the way that cannot be evaluated refuses the whole list.
-    """
-
-    def __init__(self, model: SoundModel, tuples: TupleReader, target: Node, context: Mapping[str, Json]) -> None:
-        self._model = model
-        self._tuples = tuples
-        self._target = target
-        self._context = context
-        self._towards = _Towards(model, target)
-        self._seen: set[Place] = set()
-        self._waiting: list[Place] = []
-
-    def by(self, user: str) -> set[str]:
-        name = self._model.asked_user(user)
-        self._reach(self._tuples.naming(user))
-        if name.is_userset:
-            self._add(name.object, name.facet)
-        else:
-            self._reach(self._tuples.naming(f"{name.type}:*"))
-        while self._waiting:
-            self._follow(*self._waiting.pop())
-        type_name, relation = self._target
-        return {object for object, reached in self._seen if reached == relation and object.partition(":")[0] == type_name}
-
-    def _follow(self, object: str, relation: str) -> None:
-        type_name = object.partition(":")[0]
-        for implied in self._towards.implied.get((type_name, relation), ()):
-            self._add(object, implied)
-        self._reach(self._tuples.naming(f"{object}#{relation}"))
-        pointed = self._towards.pointed.get(relation)
-        if pointed:
-            for one in self._tuples.naming(object):
-                given = pointed.get((one.shape.object_type, one.relation), ())
-                if given and self._counts(one):
-                    for name in given:
-                        self._add(one.object, name)
-
-    def _reach(self, tuples: Iterable[RelationshipTuple]) -> None:
-        for one in tuples:
-            if (one.shape.object_type, one.relation) in self._towards.direct and self._counts(one):
-                self._add(one.object, one.relation)
-
-    def _counts(self, one: RelationshipTuple) -> bool:
-        return self._model.allows(one) and self._model.holds(one, self._context)
-
-    def _add(self, object: str, relation: str) -> None:
-        place = (object, relation)
-        if place not in self._seen:
-            self._seen.add(place)
-            self._waiting.append(place)
-            if len(self._seen) > MOST_STEPS:
-                raise TooDeep(f"more than {MOST_STEPS} steps did not find all objects")
-
-
-def _needed(rewrite: Rewrite) -> Iterator[Direct | Computed | TupleToUserset]:
-    """Parts at least one of which must hold: all of an `or`, one of an `and`, what stands before `but not`."""
-    match rewrite:
-        case Union(children=children):
-            for child in children:
-                yield from _needed(child)
-        case Intersection(children=children):
-            yield from _needed(children[0])
-        case Difference(base=base):
-            yield from _needed(base)
-        case _:
-            yield rewrite
-
-
-class _Towards:
-    """The relations on the way to one, and the steps there: what a relation implies, and what it gives those that point to its object."""
-
-    def __init__(self, model: SoundModel, target: Node) -> None:
-        self.direct: set[Node] = set()
-        self.implied: dict[Node, set[str]] = {}
-        self.pointed: dict[str, dict[Node, set[str]]] = {}
-        seen, waiting = {target}, [target]
-        while waiting:
-            for source in self._before(model, *waiting.pop()):
-                if source not in seen:
-                    seen.add(source)
-                    waiting.append(source)
-
-    def _before(self, model: SoundModel, type_name: str, name: str) -> Iterator[Node]:
-        relation = model.relations[type_name, name]
-        for leaf in _needed(relation.rewrite):
-            match leaf:
-                case Direct():
-                    self.direct.add((type_name, name))
-                    yield from ((one.type, one.relation) for one in relation.restrictions if one.relation)
-                case Computed(relation=implying):
-                    self.implied.setdefault((type_name, implying), set()).add(name)
-                    yield type_name, implying
-                case TupleToUserset(computed=computed, tupleset=tupleset):
-                    self.pointed.setdefault(computed, {}).setdefault((type_name, tupleset), set()).add(name)
-                    parents = {one.type for one in model.relations[type_name, tupleset].restrictions}
-                    yield from ((parent, computed) for parent in parents if model.relation(parent, computed))
 
 
 class _Found(NamedTuple):
