@@ -84,6 +84,7 @@ class RelationsFile(_Part):
 class Settings(_Part):
     """Everything `admit.yaml` can say.
 
+    reconcile_seconds: between two looks for what webhooks did not tell, at repositories with open changes.
     api_tokens: bearer tokens for `/v1` and the pages; without one, one is made at first start and only loopback is served.
     """
 
@@ -95,6 +96,7 @@ class Settings(_Part):
     relations: RelationsFile | None = None
     engine: Engine = Engine()
     api_tokens: tuple[Secret, ...] = ()
+    reconcile_seconds: float = Field(default=30.0, ge=0.1)
 
     @field_validator("public_url")
     @classmethod

@@ -24,6 +24,7 @@ from gateway.operations.judge import Judge
 from gateway.operations.judge_change import JudgeChange
 from gateway.operations.publish_bundle import PublishBundle
 from gateway.operations.receive import ReceiveDelivery
+from gateway.operations.reconcile import Reconcile, reconcile_dispatch
 from gateway.operations.report_status import ReportStatus
 from gateway.operations.steer_bundle import SteerBundle
 from gateway.web.pages import router as pages
@@ -83,10 +84,12 @@ async def running_gateway(
         judge = Judge(in_force=in_force, engine=engine, relations=relations, clock=clock)
         judge_change = JudgeChange(judge=judge, forges=forges, storage=storage, clock=clock)
         report = ReportStatus(forges=forges, storage=storage, clock=clock, public_url=settings.public_url)
-        core = build_core(database, activities(judge_change=judge_change, report_status=report))
+        watched = _watched(settings)
+        reconcile = Reconcile(forges=forges, watched=watched, storage=storage, clock=clock)
+        core = build_core(database, activities(judge_change=judge_change, report_status=report, reconcile=reconcile))
         tokens = Tokens(storage=storage, clock=clock)
         services = Services(
-            receive=ReceiveDelivery(forges=forges, storage=storage, clock=clock, watched=_watched(settings)),
+            receive=ReceiveDelivery(forges=forges, storage=storage, clock=clock, watched=watched),
             judge_on_request=JudgeOnRequest(judge=judge, judge_change=judge_change, forges=forges, storage=storage, clock=clock),
             in_force=in_force,
             publish_bundle=PublishBundle(bring=bring, engine=engine),
@@ -99,6 +102,9 @@ async def running_gateway(
         )
         await core.start()
         stack.push_async_callback(core.stop)
+        start = str(clock().timestamp())
+        await storage.record_dispatches([reconcile_dispatch(name, every=settings.reconcile_seconds, start=start) for name in forges])
+        core.wake()
         first_token = await configured_tokens(settings, tokens)
         yield Gateway(
             settings=settings,

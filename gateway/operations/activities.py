@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from gateway.durable import Activity
 from gateway.errors import GatewayError
 from gateway.operations.judge_change import JudgeChange
+from gateway.operations.reconcile import Reconcile
 from gateway.operations.report_status import ReportKey, ReportStatus
 from policies import Json, rfc3339
 from providers.errors import PermanentError
 from providers.vcs import ChangeEvent, ChangeKey
 
 
-def activities(*, judge_change: JudgeChange, report_status: ReportStatus) -> Mapping[str, Activity]:
+def activities(*, judge_change: JudgeChange, report_status: ReportStatus, reconcile: Reconcile) -> Mapping[str, Activity]:
     """Every activity by the name workflows call it."""
 
     async def _judge_change(change: Json, hint: Json) -> Json:
         assert isinstance(change, dict)
         key = ChangeKey(repository=str(change["repository"]), number=int(str(change["number"])))
-        try:
+        with _refusals_are_permanent():
             decision = await judge_change(str(change["connection"]), key, hint=_event(key, hint))
-        except GatewayError as problem:
-            raise PermanentError(str(problem), advice=problem.advice) from problem
         if decision is None:
             return {"decision": None, "outcome": None, "again": False, "valid_until": None}
         end = decision.verdict.valid_until
@@ -37,13 +37,34 @@ def activities(*, judge_change: JudgeChange, report_status: ReportStatus) -> Map
 
     async def _report_status(key: Json) -> Json:
         assert isinstance(key, dict)
-        try:
+        with _refusals_are_permanent():
             status = await report_status(ReportKey(**{name: str(value) for name, value in key.items()}))
-        except GatewayError as problem:
-            raise PermanentError(str(problem), advice=problem.advice) from problem
         return status.state.value if status else None
 
-    return {"judge_change": _judge_change, "report_status": _report_status}
+    async def _watched_repositories(connection: Json) -> Json:
+        with _refusals_are_permanent():
+            found = await reconcile.repositories(str(connection))
+        return None if found is None else {"live": list(found[0]), "idle": list(found[1])}
+
+    async def _reconcile_repository(connection: Json, repository: Json) -> Json:
+        with _refusals_are_permanent():
+            return await reconcile.repository(str(connection), str(repository))
+
+    return {
+        "judge_change": _judge_change,
+        "report_status": _report_status,
+        "watched_repositories": _watched_repositories,
+        "reconcile_repository": _reconcile_repository,
+    }
+
+
+@contextmanager
+def _refusals_are_permanent() -> Iterator[None]:
+    """What the gateway itself refuses (an unknown connection, a broken record) no retry will change."""
+    try:
+        yield
+    except GatewayError as problem:
+        raise PermanentError(str(problem), advice=problem.advice) from problem
 
 
 def _event(key: ChangeKey, hint: Any) -> ChangeEvent | None:

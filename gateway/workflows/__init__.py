@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 from gateway.durable import Workflow
 from gateway.workflows.judge_change import judge_change
+from gateway.workflows.reconcile import reconcile
 from gateway.workflows.report_status import report_status
 
-WORKFLOWS: Mapping[str, Workflow] = {"judge_change": judge_change, "report_status": report_status}
+WORKFLOWS: Mapping[str, Workflow] = {"judge_change": judge_change, "report_status": report_status, "reconcile": reconcile}
 """Every workflow by the name dispatches call it."""
 
 __all__ = ["WORKFLOWS"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import httpx
 import pytest
 
 from tests.e2e.process import GatewayProcess, admit, eventually
-from tests.servers.gitea import Gitea, Project, Pull, session_gitea
+from tests.servers.gitea import Gitea, Project, Pull, User, session_gitea
 from tests.servers.relay import relay_to
 
 SECRET = "a webhook secret of the tests"
@@ -21,28 +22,35 @@ def gitea() -> Gitea:
     return session_gitea()
 
 
-def connection(gitea: Gitea, **over: Any) -> dict[str, Any]:
+@pytest.fixture
+def ana(gitea) -> User:
+    """The owner of this test's repositories; its gateway looks at no others."""
+    return gitea.user(f"ana-{uuid.uuid4().hex[:8]}")
+
+
+def connection(gitea: Gitea, owner: User, **over: Any) -> dict[str, Any]:
     return {
         "name": "work",
         "forge": "gitea",
         "url": gitea.url,
         "token": "env:GITEA_TOKEN",
         "webhook_secrets": ["env:HOOK_SECRET"],
+        "repositories": [f"{owner.login}/*"],
         **over,
     }
 
 
 @pytest.fixture
-def gateway(tmp_path: Path, bundle: Path, gitea: Gitea) -> Iterator[GatewayProcess]:
+def gateway(tmp_path: Path, bundle: Path, gitea: Gitea, ana: User) -> Iterator[GatewayProcess]:
     environment = {"GITEA_TOKEN": gitea.admin_token, "HOOK_SECRET": SECRET}
-    process = GatewayProcess(tmp_path, environment=environment, bundles=[str(bundle)], connections=[connection(gitea)])
+    process = GatewayProcess(tmp_path, environment=environment, bundles=[str(bundle)], connections=[connection(gitea, ana)])
     with process:
         yield process
 
 
-def a_project(gitea: Gitea, gateway: GatewayProcess) -> Project:
+def a_project(gitea: Gitea, gateway: GatewayProcess, owner: User) -> Project:
     """A repository whose hook leads to the gateway and whose main wants the gateway's status."""
-    project = gitea.fresh_repository(gitea.account("ana"))
+    project = gitea.fresh_repository(owner)
     project.hook(f"{gateway.url}/webhooks/work", secret=SECRET)
     project.protect("main", enable_status_check=True, status_check_contexts=["admit/main"])
     return project
@@ -65,9 +73,9 @@ def open_pull(project: Project, name: str = "work") -> tuple[Pull, str]:
     return project.open_pull(name, title=f"Add {name}"), sha
 
 
-def test_a_change_is_denied_admitted_when_approved_and_denied_again_when_pushed_to(gitea, gateway):
+def test_a_change_is_denied_admitted_when_approved_and_denied_again_when_pushed_to(gitea, ana, gateway):
     """The required status follows the facts, and the protected branch refuses the merge meanwhile."""
-    project = a_project(gitea, gateway)
+    project = a_project(gitea, gateway, ana)
     ben = gitea.account("ben")
     project.collaborator(ben)
     pull, sha = open_pull(project)
@@ -104,9 +112,9 @@ def test_a_change_is_denied_admitted_when_approved_and_denied_again_when_pushed_
     ]
 
 
-def test_a_dry_run_of_a_real_change_reports_nothing(gitea, gateway, bundle, tmp_path):
+def test_a_dry_run_of_a_real_change_reports_nothing(gitea, ana, gateway, bundle, tmp_path):
     """`admit check --change URL` reads the change as the gateway would, and leaves no trace."""
-    project = gitea.fresh_repository(gitea.account("ana"))
+    project = gitea.fresh_repository(gitea.account("zoe"))
     pull, sha = open_pull(project)
     environment = {"GITEA_TOKEN": gitea.admin_token, "HOOK_SECRET": SECRET}
     checked = admit("check", "--change", pull.url, cwd=gateway.folder, environment=environment)
@@ -116,9 +124,9 @@ def test_a_dry_run_of_a_real_change_reports_nothing(gitea, gateway, bundle, tmp_
     assert gateway.decisions(repository=project.full_name) == []
 
 
-def test_facts_that_do_not_fit_together_end_undecided(gitea, gateway):
+def test_facts_that_do_not_fit_together_end_undecided(gitea, ana, gateway):
     """Close, push, reopen: Gitea shows a new head with old files. Nothing is admitted on that, and a push heals it."""
-    project = a_project(gitea, gateway)
+    project = a_project(gitea, gateway, ana)
     ben = gitea.account("ben")
     project.collaborator(ben)
     pull, sha = open_pull(project)
@@ -140,13 +148,13 @@ def test_facts_that_do_not_fit_together_end_undecided(gitea, gateway):
     turned(project, healed, "failure")
 
 
-def test_a_killed_gateway_still_reports_after_its_restart(gitea, tmp_path, bundle):
+def test_a_killed_gateway_still_reports_after_its_restart(gitea, ana, tmp_path, bundle):
     """kill -9 between the acknowledgement and the decision: the forge is held back, so the decision cannot have been made."""
     environment = {"GITEA_TOKEN": gitea.admin_token, "HOOK_SECRET": SECRET}
     with relay_to(gitea.url) as relay:
-        connections = [connection(gitea, url=relay.url)]
+        connections = [connection(gitea, ana, url=relay.url)]
         with GatewayProcess(tmp_path, environment=environment, bundles=[str(bundle)], connections=connections) as gateway:
-            project = a_project(gitea, gateway)
+            project = a_project(gitea, gateway, ana)
             relay.hold()
             _, sha = open_pull(project)
             eventually(lambda: gateway.log_count("pull_request.opened"), "the delivery to be acknowledged")
@@ -158,9 +166,9 @@ def test_a_killed_gateway_still_reports_after_its_restart(gitea, tmp_path, bundl
             turned(project, sha, "failure")
 
 
-def test_a_change_onto_another_branch_has_a_status_of_its_own(gitea, gateway):
+def test_a_change_onto_another_branch_has_a_status_of_its_own(gitea, ana, gateway):
     """One commit in two changes: each target branch has its own context, and the worst of a target counts."""
-    project = a_project(gitea, gateway)
+    project = a_project(gitea, gateway, ana)
     project.branch("release")
     sha = project.write({"work.txt": "one\n"}, branch="work")
     first = project.open_pull("work", base="main")
@@ -170,3 +178,19 @@ def test_a_change_onto_another_branch_has_a_status_of_its_own(gitea, gateway):
     project.review(first, by=ben)
     turned(project, sha, "success")
     eventually(lambda: (found := status(project, sha, "admit/release")) and found["status"] == "failure", "the other branch to be denied")
+
+
+def test_a_change_whose_webhook_was_lost_is_judged_anyway(gitea, ana, tmp_path, bundle):
+    """Gitea sends each delivery at most once; without any hook at all, the listing is enough."""
+    environment = {"GITEA_TOKEN": gitea.admin_token, "HOOK_SECRET": SECRET}
+    settings = {"bundles": [str(bundle)], "connections": [connection(gitea, ana)], "reconcile_seconds": 0.5}
+    project = gitea.fresh_repository(ana)
+    ben = gitea.account("ben")
+    project.collaborator(ben)
+    pull, sha = open_pull(project)
+    with GatewayProcess(tmp_path, environment=environment, **settings):
+        turned(project, sha, "failure")
+        review = project.review(pull, by=ben)
+        turned(project, sha, "success")
+        project.dismiss(pull, review)
+        turned(project, sha, "failure")
