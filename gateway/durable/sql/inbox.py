@@ -7,7 +7,7 @@ lies in the inbox of a run that sleeps for ever.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, case, insert, select, update
 
@@ -39,9 +39,26 @@ def put_in_inboxes(connection: Connection, entries: Sequence[dict[str, object]],
         )
 
 
+def lock_live(connection: Connection, workflow_ids: Iterable[str]) -> dict[str, str]:
+    """The runs these workflows have going, by id, locked so that none ends between this look and what is said to it.
+
+    A run that continued as new while we waited for its row is gone, and its successor was not there yet when the
+    statement began: whoever was not found is looked for again, until a look that waits for nobody finds nothing either.
+    """
+    found: dict[str, str] = {}
+    missing = set(workflow_ids)
+    while missing:
+        going = select(runs.c.live, runs.c.run_id).where(runs.c.live.in_(missing)).order_by(runs.c.run_id)
+        found |= {row.live: row.run_id for row in connection.execute(going.with_for_update())}
+        missing -= found.keys()
+        if not missing or not connection.execute(select(runs.c.live).where(runs.c.live.in_(missing)).limit(1)).first():
+            break
+    return found
+
+
 def order(connection: Connection, workflow_id: str, name: str, payload_text: str, now_ms: int) -> str | None:
     """Put an operator's order into the inbox of the live run of this id; its run, None if nothing runs."""
-    run_id = connection.scalar(select(runs.c.run_id).where(runs.c.live == workflow_id).with_for_update())
+    run_id = lock_live(connection, [workflow_id]).get(workflow_id)
     if run_id is not None:
         entry = {"run_id": run_id, "name": name, "payload": payload_text, "control": True, "start_type": None, "start_input": None}
         put_in_inboxes(connection, [entry], now_ms)

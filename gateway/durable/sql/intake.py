@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, select
 
 from gateway.durable.sql.identity import new_run_id
-from gateway.durable.sql.inbox import put_in_inboxes
+from gateway.durable.sql.inbox import lock_live, put_in_inboxes
 from gateway.durable.sql.journal import NewRun, begin_runs
 from gateway.durable.sql.tables import runs
 from gateway.storage.dispatches import WrittenDispatch, take_dispatches
@@ -63,10 +63,7 @@ class _Round:
         self.taken.signalled = {str(row["run_id"]) for row in self.signals}
 
     def _look_up(self, batch: Sequence[WrittenDispatch]) -> None:
-        ids = {dispatch.workflow_id for dispatch in batch}
-        # locked, so that a run cannot end between this look and the signal
-        going = select(runs.c.live, runs.c.run_id).where(runs.c.live.in_(ids)).order_by(runs.c.run_id).with_for_update()
-        self.live = {row.live: row.run_id for row in self.connection.execute(going)}
+        self.live = lock_live(self.connection, {dispatch.workflow_id for dispatch in batch})
         keys = {dispatch.start_key for dispatch in batch if dispatch.start_key is not None}
         if keys:
             self.keys = set(self.connection.scalars(select(runs.c.start_key).where(runs.c.start_key.in_(keys))))

@@ -6,19 +6,23 @@ Forgotten signals and the order of signals are in the exam; here is what only sh
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select, update
 
+from gateway.domain.dispatch import Dispatch
 from gateway.durable import HistoryEvent, WorkflowStatus
 from gateway.durable.sql import SqlDurableCore
 from gateway.durable.sql.claims import beats, bury, claim
 from gateway.durable.sql.inbox import put_in_inboxes, read_inboxes
+from gateway.durable.sql.intake import take
 from gateway.durable.sql.journal import Append, End, Park, Verdict, begin_runs, write_appends
 from gateway.durable.sql.tables import events, inbox, runs
 from gateway.storage import Database
 from gateway.storage.columns import from_ms, metadata
+from gateway.storage.dispatches import write_dispatches
 from tests.contract.durable.builders import Calls, a_start, kinds, result_of, until
 from tests.contract.durable.rows import a_new_run, a_signal_row, an_event
 
@@ -153,6 +157,25 @@ async def test_appends_and_signals_from_two_processes_do_not_deadlock(database, 
         assert all([entry.payload for entry in entries] == list(range(2, 12)) for _, entries in found.values())
     finally:
         await other.close()
+
+
+async def test_signal_taken_while_its_run_continues_as_new_goes_to_the_new_run(database):
+    """Whoever waited for the old run's row does not see the new one in the same look."""
+    await owned(database, "old")
+    dispatch = Dispatch(id="d", workflow_id="old", workflow_type=None, signal="s", payload=1)
+    await database.write(lambda c: write_dispatches(c, [dispatch], now_ms=NOW))
+    successor = replace(a_new_run("new", at_ms=NOW), workflow_id="old", continues="old")
+    end = End(status=WorkflowStatus.COMPLETED, at=from_ms(NOW), successor=successor)
+    with database.engine.connect() as ending:
+        ending = ending.execution_options(admit_writes=True)
+        ending.begin()
+        write_appends(ending, [Append(run_id="old", events=(), settlement=end)], "me")
+        taking = asyncio.create_task(database.write(lambda c: take(c, NOW)))
+        await asyncio.sleep(0.3)  # it waits for the row now; if it came late, it has less to get wrong
+        ending.commit()
+    assert (await taking).signalled == {"new"}
+    [row] = await rows_of(database, select(inbox.c.run_id))
+    assert row.run_id == "new"
 
 
 async def test_numbers_of_the_inbox_are_not_used_again(database):

@@ -1,4 +1,4 @@
-"""The embedded engine under torture: on SQLite, and on a PostgreSQL that is itself killed and started again."""
+"""The embedded engine under torture: on SQLite, on MariaDB, and on a PostgreSQL that is itself killed and started again."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from gateway.storage import Database
 from gateway.storage.migrations import migrate
 from tests.contract.durable.torture import END_LIMIT, seconds, seed, torture
+from tests.servers.mariadb import fresh_mariadb
 from tests.servers.need import need
 from tests.servers.postgresql import PostgreSQL
 
@@ -35,6 +36,13 @@ async def test_killed_and_frozen_processes_lose_nothing_on_sqlite(tmp_path):
     """Expected results, replays that agree, signals in order."""
     url = await prepared(f"sqlite:///{tmp_path}/admit.db")
     judge(await torture(url, tmp_path / "effects", seed=seed(), seconds=seconds()))
+
+
+async def test_killed_and_frozen_processes_lose_nothing_on_mariadb(tmp_path):
+    """Which locks in its own ways."""
+    with fresh_mariadb() as empty:
+        url = await prepared(empty)
+        judge(await torture(url, tmp_path / "effects", seed=seed(), seconds=seconds()))
 
 
 async def test_killed_and_frozen_processes_lose_nothing_on_postgresql(tmp_path):
