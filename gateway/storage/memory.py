@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.domain.audit import AuditEvent
+from gateway.domain.chain import Entry, EntryKind, content_hash
 from gateway.domain.delivery import Delivery
 from gateway.domain.dispatch import Dispatch
 from gateway.domain.record import (
@@ -52,10 +53,11 @@ class _Recorded:
 
 
 class MemoryStorage:
-    """`dispatches` is the outbox: every one written so far, each id once."""
+    """`dispatches` is the outbox: every one written so far, each id once. `entries`: what is to be sealed, as it was written."""
 
     def __init__(self) -> None:
         self.dispatches: list[Dispatch] = []
+        self.entries: list[tuple[Entry, bytes]] = []
         self._deliveries: dict[tuple[str, str], Delivery] = {}
         self._blobs: dict[str, tuple[Kind, bytes]] = {}
         self._bundles: dict[str, dict[str, Digest]] = {}
@@ -122,6 +124,7 @@ class MemoryStorage:
             if (id.name, id.digest) not in known
         ]
         self._events.append(event)
+        self._enlist(EntryKind.AUDIT, str(len(self._events)), canonical(event_document(event)))
         self._dispatch(dispatches)
 
     async def generation(self) -> Generation | None:
@@ -266,6 +269,7 @@ class MemoryStorage:
                 return last.decision
         self._keep("facts", facts)
         written = replace(decision_from_document(json.loads(document)), confirmed_at=decision.confirmed_at)
+        self._enlist(EntryKind.DECISION, decision.id, document)
         self._decisions[decision.id] = _Recorded(order=len(self._decisions) + 1, document=document, substance=said, decision=written)
         return decision
 
@@ -275,6 +279,9 @@ class MemoryStorage:
             if its.change is not None and _place(its.change) == _place(change) and its.facts is decision.facts:
                 return recorded
         return None
+
+    def _enlist(self, kind: EntryKind, id: str, written: bytes) -> None:
+        self.entries.append((Entry(kind=kind, id=id, content=content_hash(kind, written)), written))
 
     def _put_change(self, change: TrackedChange) -> None:
         self._changes[_place(change.ref)] = change

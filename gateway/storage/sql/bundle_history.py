@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, select, update
 
 from gateway.domain.audit import AuditEvent
+from gateway.domain.chain import EntryKind
 from gateway.domain.record import Generation
 from gateway.errors import GenerationMoved
 from gateway.storage.columns import to_ms
@@ -23,6 +24,7 @@ from gateway.storage.documents import (
 )
 from gateway.storage.keys import is_name, key
 from gateway.storage.port import BundleRevision, Concerned, StoredBundle
+from gateway.storage.sql.chain import enlist
 from gateway.storage.sql.generations import keep_bundle
 from gateway.storage.sql.tables import audit_events, bundle_revisions, changes, generations, in_force
 from policies.canonical import canonical
@@ -55,8 +57,11 @@ def put_in_force(
 
 def write_event(connection: Connection, event: AuditEvent) -> None:
     """One more; in the transaction of what it tells of."""
-    row = {"at": to_ms(event.at), "about_key": key(event.about), "document": canonical(event_document(event))}
-    connection.execute(audit_events.insert(), row)
+    document = canonical(event_document(event))
+    row = {"at": to_ms(event.at), "about_key": key(event.about), "document": document}
+    inserted = connection.execute(audit_events.insert(), row).inserted_primary_key
+    assert inserted is not None, "one row has a key"
+    enlist(connection, EntryKind.AUDIT, str(inserted[0]), document)
 
 
 def read_generation(connection: Connection, number: int) -> Generation | None:

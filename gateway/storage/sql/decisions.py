@@ -10,10 +10,12 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
+from gateway.domain.chain import EntryKind
 from gateway.domain.record import Decision, DecisionId, decision_document, decision_from_document, substance
 from gateway.errors import StorageError
 from gateway.storage.columns import to_ms
 from gateway.storage.keys import change_key, is_name, repository_key
+from gateway.storage.sql.chain import enlist
 from gateway.storage.sql.tables import decisions
 from gateway.storage.sql.upsert import insert_new
 from policies.canonical import canonical
@@ -39,6 +41,7 @@ def record_decision(connection: Connection, decision: Decision, row: Mapping[str
     if confirmed is not None:
         return confirmed
     if insert_new(connection, decisions, row):
+        enlist(connection, EntryKind.DECISION, decision.id, row["document"])
         return decision
     known = connection.execute(_BY_ID, {"id": decision.id}).one()
     if known.document != row["document"]:
@@ -48,8 +51,18 @@ def record_decision(connection: Connection, decision: Decision, row: Mapping[str
 
 def row_of(decision: Decision, facts: bytes) -> dict[str, Any]:
     """The decision as a row. Raises NotCanonical for text that JSON cannot carry."""
-    change = decision.change
     confirmed_at = decision.confirmed_at
+    return {
+        **searched_columns(decision),
+        "substance": substance(decision, facts) if decision.change else None,
+        "confirmed_at": rfc3339(confirmed_at) if confirmed_at else None,
+        "document": canonical(decision_document(replace(decision, confirmed_at=None))),
+    }
+
+
+def searched_columns(decision: Decision) -> dict[str, Any]:
+    """The columns a decision is found by. They say nothing its document does not say."""
+    change = decision.change
     return {
         "id": decision.id,
         "at": to_ms(decision.at),
@@ -60,9 +73,6 @@ def row_of(decision: Decision, facts: bytes) -> dict[str, Any]:
         "outcome": decision.outcome.value,
         "facts": decision.facts.value,
         "facts_digest": decision.input_digest,
-        "substance": substance(decision, facts) if change else None,
-        "confirmed_at": rfc3339(confirmed_at) if confirmed_at else None,
-        "document": canonical(decision_document(replace(decision, confirmed_at=None))),
     }
 
 

@@ -74,6 +74,37 @@ decisions = Table(
     Index(None, "change_key", "ord"),
 )
 
+unsealed = Table(
+    "unsealed",
+    metadata,
+    # an outbox: written with the entry, emptied by the sealer
+    Column("ord", Sequence, primary_key=True, autoincrement=True),
+    Column("kind", String(16), nullable=False),
+    Column("ref", ExactName, nullable=False),
+    Column("content", Key, nullable=False),
+    UniqueConstraint("ref", "kind"),
+)
+
+seals = Table(
+    "seal",
+    metadata,
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", String(16), nullable=False),
+    Column("ref", ExactName, nullable=False),
+    Column("content", Key, nullable=False),
+    Column("hash", Key, nullable=False),
+    UniqueConstraint("ref", "kind"),
+)
+
+chain_head = Table(
+    "chain_head",
+    metadata,
+    # one row, made by the migration: who seals locks it, so the chain never forks
+    Column("one", SmallInteger, primary_key=True, autoincrement=False),
+    Column("position", BigInteger, nullable=False),
+    Column("hash", Key, nullable=False),
+)
+
 changes = Table(
     "tracked_change",
     metadata,

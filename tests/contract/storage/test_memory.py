@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from gateway.storage.memory import MemoryStorage
+from gateway.storage.memory_sealing import MemorySealedRecord
 from tests.contract.storage.exam import StorageExam
+from tests.contract.storage.sealing_exam import SealingExam
 
 
 class TestMemoryStorage(StorageExam):
@@ -19,3 +21,13 @@ class TestMemoryStorage(StorageExam):
             return [dispatch.id for dispatch in storage.dispatches]
 
         return ids
+
+
+class TestMemorySealedRecord(SealingExam):
+    @pytest.fixture
+    def storage(self):
+        return MemoryStorage()
+
+    @pytest.fixture
+    def record(self, storage):
+        return MemorySealedRecord(storage)

@@ -1,0 +1,39 @@
+"""`SqlSealedRecord`: the sealed record over one database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from gateway.domain.chain import EMPTY, Flaw, Head, Seal
+from gateway.storage.database import Database
+from gateway.storage.sql import chain, verification
+
+_PAGE = 200
+
+
+class SqlSealedRecord:
+    """Seals and verifies what `SqlStorage` records in the same database. Closing that is not its business."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def seal(self, *, limit: int = 1000) -> Head:
+        return await self._database.write(lambda c: chain.seal_waiting(c, limit))
+
+    async def head(self) -> Head:
+        return await self._database.read(chain.read_head)
+
+    async def seals(self, *, after: int = 0, limit: int = 1000) -> Sequence[Seal]:
+        return await self._database.read(lambda c: chain.read_seals(c, after=after, limit=limit))
+
+    async def flaws(self) -> AsyncIterator[Flaw]:
+        head = EMPTY
+        while True:
+            found, end = await self._database.read(lambda c, head=head: verification.page_of_flaws(c, head, limit=_PAGE))  # type: ignore[misc]
+            for flaw in found:
+                yield flaw
+            if end == head:
+                break
+            head = end
+        for flaw in await self._database.read(lambda c: verification.flaws_at_the_end(c, head)):
+            yield flaw
