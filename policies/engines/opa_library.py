@@ -23,7 +23,8 @@ from policies.engines.passes import evaluated
 from policies.engines.port import Evaluation, FailureKind, PolicyFailure, PolicyQuery, PolicyValues, TestReport
 from policies.engines.quarantine import Quarantine
 from policies.engines.queries import one_pass, reached_by
-from policies.engines.worker_pool import Job, WorkerPool
+from policies.engines.worker_pool import WorkerPool
+from policies.engines.worker_seat import Job
 from policies.errors import BundleRefused, EngineCrashed, EngineTimedOut, Problem
 from policies.model import EngineInfo, Json
 
@@ -115,7 +116,7 @@ class OpaLibrary:
         problems = refusals(bundle, trees)
         if problems:
             raise BundleRefused(bundle.name, problems)
-        job = Job(kind=Kind.LOAD, body=b"", deadline=self._compile_deadline, bundle=bundle, tests=tests)
+        job = Job(kind=Kind.LOAD, deadline=self._compile_deadline, bundle=bundle, tests=tests)
         try:
             answer = json.loads(await self._pool.run(job))
         except (EngineTimedOut, EngineCrashed):

@@ -60,7 +60,7 @@ class WorkerProcess:
         self._loop = asyncio.get_running_loop()
         self._incoming = bytearray()
         self._outgoing: deque[memoryview] = deque()
-        self._flush_planned = False
+        self._blocked = False
         self._alive = True
         self.last = (0, 0)
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  open as long as the process
@@ -103,10 +103,9 @@ class WorkerProcess:
 
     def send(self, data: bytes) -> None:
         """Queue a frame; all that is queued in one turn of the loop leaves in one write."""
+        if not self._outgoing:
+            self._loop.call_soon(self.flush)
         self._outgoing.append(memoryview(data))
-        if not self._flush_planned:
-            self._flush_planned = True
-            self._loop.call_soon(self._flush)
 
     def kill(self) -> None:
         """At once, and for certain; the death is reported as any other."""
@@ -132,9 +131,9 @@ class WorkerProcess:
             await asyncio.to_thread(self._process.wait)
         self._complaints.close()
 
-    def _flush(self) -> None:
-        self._flush_planned = False
-        if not self._alive or not self._outgoing:
+    def flush(self) -> None:
+        """Write what is queued now, as far as the socket takes it."""
+        if not self._alive or self._blocked or not self._outgoing:
             return
         waiting = self._outgoing[0] if len(self._outgoing) == 1 else memoryview(b"".join(self._outgoing))
         self._outgoing.clear()
@@ -146,12 +145,13 @@ class WorkerProcess:
             return
         if sent < len(waiting):
             self._outgoing.append(waiting[sent:])
-            self._flush_planned = True
+            self._blocked = True
             self._loop.add_writer(self._channel, self._writable)
 
     def _writable(self) -> None:
         self._loop.remove_writer(self._channel)
-        self._flush()
+        self._blocked = False
+        self.flush()
 
     def _read(self) -> None:
         try:
