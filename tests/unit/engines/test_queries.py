@@ -1,0 +1,96 @@
+"""The texts engines evaluate: names, places, what is pinned where."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies.engines import PolicyQuery
+from policies.engines.queries import components, dotted, nanoseconds, one_pass, reached_by, reference, walled
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+CLOCK = frozenset({"time.now_ns"})
+
+
+def a_query(package="merge.x", rules=("deny",), parameters=None):
+    return PolicyQuery(package=package, rules=rules, parameters=parameters or {})
+
+
+@given(st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=4))
+def test_a_package_is_read_as_it_is_written(parts):
+    """`dotted` and `components` are each other's inverse, whatever the names hold."""
+    parts = ["root", *parts]
+    assert components(dotted(parts)) == tuple(parts)
+
+
+@pytest.mark.parametrize("name", ["", ".", "a.", ".a", "a..b", "a b", "a-b", 'a["b"', "1a", "a[b]", "a;b", 'a["b"]; true'])
+def test_what_is_no_package_is_refused(name):
+    """Nothing but a package gets into a query's text."""
+    with pytest.raises(ValueError, match="expected a Rego package"):
+        components(name)
+
+
+def test_a_reference_is_safe_for_any_name():
+    """Quotes and brackets stay inside strings."""
+    assert reference("merge.x", 'a"] or true') == 'data["merge"]["x"]["a\\"] or true"]'
+
+
+def test_equal_parameters_are_written_into_the_document():
+    """No `with` at all where nothing has to be pinned: the fastest form."""
+    made = one_pass([a_query(parameters={"minimum": 1})], b'{"version": 1}', NOW, frozenset())
+    assert made.text == 'p0 := {"deny": [v | v := data["merge"]["x"]["deny"]]}'
+    assert made.document == b'{"version": 1,"parameters":{"minimum": 1}}'
+
+
+def test_different_parameters_are_put_in_policy_by_policy():
+    """Whatever the document held under that name is gone."""
+    made = one_pass([a_query("a", parameters={"n": 1}), a_query("b", parameters={"n": 2})], b"{}", NOW, frozenset())
+    assert '"parameters": input.parameters[1]' in made.text
+    assert made.document == b'{"document":{"parameters":null},"now":1767312000000000000,"parameters":[{"n": 1},{"n": 2}]}'
+
+
+def test_the_text_does_not_depend_on_what_varies():
+    """Time, document and parameters travel in the input: the library keeps every text it saw."""
+    texts = {
+        one_pass([a_query("a", parameters={"n": n}), a_query("b")], b'{"x": %d}' % n, datetime(2026, 1, n, tzinfo=UTC), CLOCK).text
+        for n in range(1, 9)
+    }
+    assert len(texts) == 1
+
+
+def test_a_package_asked_twice_is_refused():
+    """Its values would share one key."""
+    with pytest.raises(ValueError, match="once"):
+        one_pass([a_query(), a_query(rules=("warn",))], b"{}", NOW, frozenset())
+
+
+@pytest.mark.parametrize("document", [b"", b"[]", b"null", b"1", b'"text"', b'{"a": 1} x'])
+def test_a_document_that_is_no_object_is_refused(document):
+    """Nothing can be written into it."""
+    with pytest.raises(ValueError, match="JSON object"):
+        one_pass([a_query()], document, NOW, frozenset())
+
+
+def test_what_a_bundle_could_call_is_seen_in_its_trees():
+    """By the last name anywhere in the tree: spelled with dots, with brackets, as a `with` target or value."""
+    ref = [{"type": "var", "value": "http"}, {"type": "string", "value": "send"}]
+    assert reached_by([{"rules": [{"with": [{"value": {"type": "ref", "value": ref}}]}]}]) == {"http.send"}
+    assert reached_by([{"value": "now_ns"}, {"value": "trace"}]) == {"time.now_ns", "trace"}
+    assert reached_by([{"value": "nothing"}]) == frozenset()
+
+
+def test_walls_stand_where_they_are_needed():
+    """Each builtin is replaced by the rule that raises for it."""
+    assert walled(frozenset({"http.send", "time.now_ns"})) == "with http.send as data.admit.world.blocked_http_send"
+    assert walled(frozenset()) == ""
+
+
+@given(st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(2262, 1, 1), timezones=st.just(UTC)))
+def test_nanoseconds_are_exact(moment):
+    """To the microsecond, which is all a datetime holds."""
+    assert nanoseconds(moment) % 1000 == 0
+    assert nanoseconds(moment) // 10**9 == int(moment.replace(microsecond=0).timestamp())
+    assert nanoseconds(moment) // 1000 % 10**6 == moment.microsecond
