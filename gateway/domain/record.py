@@ -209,9 +209,21 @@ def substance(decision: Decision, facts: bytes) -> str:
 
 
 def decision_from_document(document: dict[str, Any]) -> Decision:
-    """The inverse of `decision_document`. Raises KeyError or ValueError where the document is not whole."""
+    """The inverse of `decision_document`, and of nothing else. Raises ValueError for a document that function did not write."""
+    try:
+        decision = _decision(document)
+    except (KeyError, TypeError, AttributeError) as problem:
+        raise ValueError(f"expected a whole decision, found one that is not: {problem!r}") from problem
+    if decision.outcome.value != document.get("outcome"):
+        raise ValueError(f"decision {decision.id} says '{document.get('outcome')}' but its findings come to '{decision.outcome}'")
+    if decision_document(decision) != document:
+        raise ValueError(f"decision {decision.id} is written in a way it would not be written again")
+    return decision
+
+
+def _decision(document: dict[str, Any]) -> Decision:
     change, override = document["change"], document["override"]
-    decision = Decision(
+    return Decision(
         id=DecisionId(document["id"]),
         at=_time(document["at"]),
         action=Action(document["action"]),
@@ -232,9 +244,6 @@ def decision_from_document(document: dict[str, Any]) -> Decision:
         override=None if override is None else Override(by=override["by"], reason=override["reason"], until=_time(override["until"])),
         confirmed_at=_time(document["confirmed_at"]) if document["confirmed_at"] else None,
     )
-    if decision.outcome.value != document["outcome"]:
-        raise ValueError(f"decision {decision.id} says '{document['outcome']}' but its findings come to '{decision.outcome}'")
-    return decision
 
 
 def _verdict(document: dict[str, Any]) -> Verdict:

@@ -2,6 +2,7 @@
 
 from gateway.storage.database import Database
 from gateway.storage.port import BundleRevision, Concerned, DecisionFilter, DecisionPage, PostedReport, Storage, StoredBundle, StoredToken
+from gateway.storage.sealing import SealedRecord
 
 __all__ = [
     "BundleRevision",
@@ -10,6 +11,7 @@ __all__ = [
     "DecisionFilter",
     "DecisionPage",
     "PostedReport",
+    "SealedRecord",
     "Storage",
     "StoredBundle",
     "StoredToken",

@@ -6,6 +6,7 @@ They need no alembic.ini: the history ships inside the package. Each runs inside
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -54,10 +55,9 @@ def schema_state(connection: Connection) -> SchemaState:
     found = MigrationContext.configure(connection).get_current_heads()
     if not found:
         return SchemaState.EMPTY
-    script = history()
-    if set(found) == set(script.get_heads()):
+    newest, known = _revisions()
+    if set(found) == newest:
         return SchemaState.CURRENT
-    known = {revision.revision for revision in script.walk_revisions()}
     return SchemaState.OUTDATED if set(found) <= known else SchemaState.NEWER
 
 
@@ -77,6 +77,13 @@ def require_current(connection: Connection) -> None:
 def history() -> ScriptDirectory:
     """The migrations that ship with this code."""
     return ScriptDirectory.from_config(_config())
+
+
+@functools.cache
+def _revisions() -> tuple[frozenset[str], frozenset[str]]:
+    """The newest revision and all of them. Read once: readiness is asked every few seconds."""
+    script = history()
+    return frozenset(script.get_heads()), frozenset(revision.revision for revision in script.walk_revisions())
 
 
 def newer() -> DatabaseOutdated:
