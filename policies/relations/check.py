@@ -16,6 +16,7 @@ irrelevant, because under `but not` a dropped fault would allow.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import Enum, auto
 from typing import NamedTuple, TypeAlias, TypeGuard
@@ -27,8 +28,11 @@ from policies.relations.proof import Follows, Itself, Proof, Stated, Through, To
 from policies.relations.refusals import ConditionFailed, TooDeep
 from policies.relations.sound_model import Node, SoundModel
 from policies.relations.tuples import RelationshipTuple, TupleReader
+from policies.relations.upward import Place, Upward
 
 DEEPEST = 25  # https://openfga.dev/docs/getting-started/setup-openfga/configuration: resolveNodeLimit
+MOST_BELOW = 2_000  # places a user reaches, before looking from above is tried instead
+MOST_CONDITIONS = 100  # tuples with conditions on the way, before the same
 MOST_STEPS = 200_000  # relations and tuples looked at for one question; counted, not timed, so that replay agrees
 
 
@@ -50,9 +54,6 @@ Outcome: TypeAlias = Proof | Negative | Fault
 """A proof, a no, or a fault that may yet turn out not to matter."""
 
 NO, CIRCLE = Negative.NO, Negative.CIRCLE
-
-Place: TypeAlias = tuple[str, str]
-"""An object and a relation to it."""
 
 
 class _Met(NamedTuple):
@@ -78,7 +79,9 @@ class Check:
         self._known: dict[Place, Outcome] = {}
         self._path: set[Place] = set()
         self._met: dict[Place, _Met] = {}
+        self._reached: dict[Node, Upward | None] = {}
         self._adding = False
+        self._deciding = 0
         self._went_round = False
         self._steps = 0
 
@@ -92,7 +95,7 @@ class Check:
         self._model.asked_relation(relation, object)
         self._path.clear()
         self._met.clear()
-        self._adding, self._steps = False, 0
+        self._adding, self._deciding, self._steps = False, 0, 0
         outcome = self._related(object, relation, 0)
         if isinstance(outcome, Fault):
             raise outcome.problem
@@ -127,6 +130,10 @@ class Check:
         """
         self._count(1)
         adds = self._model.only_adds(node)
+        if adds and self._model.comes_back(node):
+            known = self._from_below(key, node, depth)
+            if known is not None:
+                return known
         outermost = adds and not self._adding
         self._adding = self._adding or adds
         self._path.add(key)
@@ -142,6 +149,41 @@ class Check:
                 self._known.update((place, CIRCLE) for place, met in self._met.items() if met.outcome is CIRCLE)
             self._met.clear()
         return outcome
+
+    def _from_below(self, place: Place, node: Node, depth: int) -> Outcome | None:
+        """The answer by way of what the user reaches; None where only looking from above can tell.
+
+        Cheaper for relations that lead to themselves, as teams within teams do: above lie all members of all
+        teams below, from below only the user's own teams.
+
+        A yes is one wherever it was found. For a no nothing may be left that a look from above would stumble over:
+        a condition without an answer, or a circle where that would matter.
+        """
+        below = self._below(node)
+        if below is None:
+            return None
+        step = below.places.get(place)
+        if step is not None:
+            return below.proof(place) if depth + step.length < DEEPEST else None
+        return NO if self._deciding == 0 else None
+
+    def _below(self, node: Node) -> Upward | None:
+        """What the user reaches on the way to this relation; None if that is much, or conditions on the way cannot be evaluated."""
+        if node not in self._reached:
+            self._reached[node] = self._climbed(node)
+        return self._reached[node]
+
+    def _climbed(self, node: Node) -> Upward | None:
+        conditional = [self._tuples.conditional(*read) for read in self._model.towards(node).read]
+        if sum(len(found) for found in conditional) > MOST_CONDITIONS:
+            return None
+        try:
+            for one in itertools.chain.from_iterable(conditional):
+                if self._model.allows(one):
+                    self._model.holds(one, self._context)
+            return Upward(self._model, self._tuples, self._user, node, self._context, most=MOST_BELOW)
+        except (ConditionFailed, TooDeep):
+            return None
 
     def _count(self, steps: int) -> None:
         self._steps += steps
@@ -159,10 +201,16 @@ class Check:
                 return self._from(rewrite, object, depth)
             case Union(children=children):
                 return _any(self._rewritten(child, object, node, depth) for child in children)
-            case Intersection(children=children):
-                return self._all(children, object, node, depth)
-            case Difference(base=base, subtract=subtract):
-                return self._unless(base, subtract, object, node, depth)
+            case Intersection() | Difference():
+                self._deciding += 1
+                outcome = self._decided(rewrite, object, node, depth)
+                self._deciding -= 1
+                return outcome
+
+    def _decided(self, rewrite: Intersection | Difference, object: str, node: Node, depth: int) -> Outcome:
+        if isinstance(rewrite, Intersection):
+            return self._all(rewrite.children, object, node, depth)
+        return self._unless(rewrite.base, rewrite.subtract, object, node, depth)
 
     def _all(self, operands: Sequence[Rewrite], object: str, node: Node, depth: int) -> Outcome:
         """A circle, if there is one; else no, if an operand is; else a fault, if there was one; else the proofs together."""

@@ -38,6 +38,8 @@ class Towards:
     def __init__(self, relations: Mapping[Node, Relation], target: Node) -> None:
         self._relations = relations
         self.direct: set[Node] = set()
+        self.read: set[Node] = set()
+        """Whose tuples are looked at on the way."""
         self.public: set[str] = set()
         self.implied: dict[Node, set[str]] = {}
         self.pointed: dict[str, dict[Node, set[str]]] = {}
@@ -54,12 +56,14 @@ class Towards:
             match leaf:
                 case Direct():
                     self.direct.add((type_name, name))
+                    self.read.add((type_name, name))
                     self.public.update(one.type for one in relation.restrictions if one.wildcard)
                     yield from ((one.type, one.relation) for one in relation.restrictions if one.relation)
                 case Computed(relation=implying):
                     self.implied.setdefault((type_name, implying), set()).add(name)
                     yield type_name, implying
                 case TupleToUserset(computed=computed, tupleset=tupleset):
+                    self.read.add((type_name, tupleset))
                     self.pointed.setdefault(computed, {}).setdefault((type_name, tupleset), set()).add(name)
                     parents = {one.type for one in self._relations[type_name, tupleset].restrictions}
                     yield from ((parent, computed) for parent in parents if (parent, computed) in self._relations)
@@ -94,6 +98,7 @@ class SoundModel:
         self._ways: dict[Node, Towards] = {}
         self._circular: dict[Node, bool] = {}
         self._adding: dict[Node, bool] = {}
+        self._returning: dict[Node, bool] = {}
         self._sources: dict[Node, frozenset[Node | str]] = {}
 
     def _shapes(self) -> Iterator[Shape]:
@@ -195,7 +200,7 @@ class SoundModel:
         known = self._circular.get(node)
         if known is None:
             nodes = [source for source in self._collect(node) if not isinstance(source, str)]
-            known = self._circular[node] = any(self._comes_back(one) for one in nodes)
+            known = self._circular[node] = any(self.comes_back(one) for one in nodes)
         return known
 
     def only_adds(self, node: Node) -> bool:
@@ -206,8 +211,12 @@ class SoundModel:
             known = self._adding[node] = all(_is_adding(self.relations[one].rewrite) for one in nodes)
         return known
 
-    def _comes_back(self, node: Node) -> bool:
-        return any(not isinstance(step, str) and node in self._collect(step) for step in self._steps(node))
+    def comes_back(self, node: Node) -> bool:
+        """Can the relation follow from itself, to the same or another object?"""
+        known = self._returning.get(node)
+        if known is None:
+            known = self._returning[node] = any(not isinstance(step, str) and node in self._collect(step) for step in self._steps(node))
+        return known
 
     def _collect(self, start: Node) -> Iterator[Node | str]:
         seen, waiting = {start}, [start]

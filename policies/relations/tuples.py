@@ -142,6 +142,9 @@ class TupleReader(Protocol):
     def naming(self, user: str) -> Collection[RelationshipTuple]:
         """All tuples whose user is exactly this one."""
 
+    def conditional(self, object_type: str, relation: str) -> Collection[RelationshipTuple]:
+        """All tuples of this relation of the type that have a condition."""
+
     def __iter__(self) -> Iterator[RelationshipTuple]:
         """Every tuple."""
 
@@ -162,6 +165,7 @@ class TupleIndex:
     def __init__(self, tuples: Iterable[RelationshipTuple] = ()) -> None:
         self._rows: dict[tuple[str, str], _Row] = {}
         self._by_user: dict[str, dict[tuple[str, str], RelationshipTuple]] = {}
+        self._conditional: dict[tuple[str, str], dict[tuple[str, str, str], RelationshipTuple]] = {}
         self._changes = 0
         self._size = 0
         for one in tuples:
@@ -173,12 +177,15 @@ class TupleIndex:
 
     def add(self, one: RelationshipTuple) -> None:
         """Put it in, in place of one with the same key."""
+        self.discard(one)
         row = self._rows.setdefault((one.object, one.relation), _Row())
-        self._size += one.user not in row.by_user
+        self._size += 1
         row.by_user[one.user] = one
         if one.shape.facet not in ("", "*"):
             row.usersets[one.user] = one
         self._by_user.setdefault(one.user, {})[one.object, one.relation] = one
+        if one.condition is not None:
+            self._conditional.setdefault((one.shape.object_type, one.relation), {})[one.key] = one
         self._changes += 1
 
     def discard(self, one: RelationshipTuple) -> None:
@@ -193,6 +200,7 @@ class TupleIndex:
         del named[one.object, one.relation]
         if not named:
             del self._by_user[one.user]
+        self._conditional.get((one.shape.object_type, one.relation), {}).pop(one.key, None)
         self._size -= 1
         self._changes += 1
 
@@ -214,6 +222,9 @@ class TupleIndex:
 
     def naming(self, user: str) -> Collection[RelationshipTuple]:
         return self._by_user.get(user, {}).values()
+
+    def conditional(self, object_type: str, relation: str) -> Collection[RelationshipTuple]:
+        return self._conditional.get((object_type, relation), {}).values()
 
     def __iter__(self) -> Iterator[RelationshipTuple]:
         for row in self._rows.values():
@@ -252,6 +263,9 @@ class LayeredTuples:
 
     def naming(self, user: str) -> Collection[RelationshipTuple]:
         return (*self._contextual.naming(user), *self._stored.naming(user))
+
+    def conditional(self, object_type: str, relation: str) -> Collection[RelationshipTuple]:
+        return (*self._contextual.conditional(object_type, relation), *self._stored.conditional(object_type, relation))
 
     def __iter__(self) -> Iterator[RelationshipTuple]:
         return chain(self._contextual, self._stored)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.errors import RelationsRefused
+from policies.relations.check import MOST_BELOW
 from policies.relations.dsl import parse_model
 from policies.relations.evaluator import Evaluator
 from policies.relations.model import Difference, Intersection, Union
@@ -82,7 +83,7 @@ def with_relations(model, change):
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_the_order_of_operands_and_of_tuples_does_not_matter(seed):
     """`or` and `and` commute, and so do tuples; refusals included."""
     chance, model, written = world(seed)
@@ -94,7 +95,7 @@ def test_the_order_of_operands_and_of_tuples_does_not_matter(seed):
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_one_check_asked_many_things_answers_like_many_checks(seed):
     """What is kept between two questions about a user changes no answer."""
     chance, model, written = world(seed)
@@ -127,7 +128,7 @@ def positive(model):
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_the_tuples_of_a_proof_alone_prove_it(seed):
     """Where nothing is taken away, a proof rests on its own tuples and on no other."""
     chance, model, written = world(seed)
@@ -151,6 +152,44 @@ def test_more_tuples_never_take_a_yes_back(seed):
         asked = a_check(chance, model)
         if answer(model, written[: len(written) // 2], asked):
             assert answer(model, written, asked), asked
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=100, deadline=None)
+def test_looking_from_below_and_from_above_agree(seed):
+    """What a user reaches and what an object is reached from are one relation, refusals and circles included."""
+    chance, model, written = world(seed, count=40)
+    ready = Evaluator(model, written)
+    for _ in range(20):
+        asked = a_check(chance, model)
+        either, above = (of_either(ready, asked, most) for most in (MOST_BELOW, -1))
+        assert either is above, asked
+
+
+def of_either(ready, asked, most):
+    """The answer, when a user may reach so many places before looking from above is tried."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("policies.relations.check.MOST_BELOW", most)
+        return of(ready.check(asked.user, context=asked.context), asked)
+
+
+def test_a_proof_from_below_reads_like_one_from_above():
+    """Teams within teams: the sentences lead from the question to the user whichever end was looked from."""
+    ready = evaluator(
+        "type repository\n relations\n  define owner: [team#member]",
+        "repository:1#owner@team:all#member",
+        "team:all#member@team:core#member",
+        "team:core#member@user:ana",
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        from_below = sentences(ready.proof("user:ana", "owner", "repository:1"))
+        patch.setattr("policies.relations.check.MOST_BELOW", -1)
+        assert sentences(ready.proof("user:ana", "owner", "repository:1")) == from_below
+    assert from_below == [
+        "team:all#member is owner of repository:1, and member of team:all counts",
+        "team:core#member is member of team:all, and member of team:core counts",
+        "user:ana is member of team:core",
+    ]
 
 
 def test_a_proof_is_told_from_the_object_to_the_user():

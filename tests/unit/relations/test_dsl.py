@@ -129,7 +129,7 @@ def test_parentheses_have_a_depth_and_a_text_a_size():
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_a_model_is_the_same_after_writing_and_reading(seed):
     """DSL and JSON both carry a model through unchanged."""
     model = random_model(random.Random(seed))
@@ -139,7 +139,7 @@ def test_a_model_is_the_same_after_writing_and_reading(seed):
 
 
 @given(st.integers(0, 2**32), st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_a_damaged_text_is_read_or_refused_with_a_place(seed, data):
     """Whatever is cut out of or put into a model: a model, or a refusal that says where. Nothing else."""
     text = written(random_model(random.Random(seed)))

@@ -124,7 +124,7 @@ def test_what_the_model_does_not_know_is_refused(ask):
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_list_of_objects_is_what_checks_of_all_objects_say(seed):
     """Asking about every object that exists finds exactly the listed ones."""
     chance, model, written = world(seed)
@@ -141,7 +141,7 @@ def test_a_list_of_objects_is_what_checks_of_all_objects_say(seed):
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_list_of_users_says_what_checks_say(seed):
     """Everybody listed is related; and unless everybody of the type is, nobody related is missing (circles aside)."""
     chance, model, written = world(seed)
