@@ -40,6 +40,7 @@ from policies.footprint import Subject, lost_references
 from policies.model import Digest, PolicyId
 
 _REVISION_DIGITS = 12
+_PROBLEMS_SHOWN = 100
 
 
 async def checked_bundle(files: BundleFiles, engine: PolicyEngine, *, run_tests: bool = True) -> Bundle:
@@ -47,10 +48,15 @@ async def checked_bundle(files: BundleFiles, engine: PolicyEngine, *, run_tests:
 
     Raises BundleRefused with every problem of the first step that found any; EngineError where the engine could not be asked.
     """
-    contents = read_contents(files.files)
+    contents = await asyncio.to_thread(read_contents, files.files)
     manifest = _manifest(files, contents)
-    program = await _parsed(manifest.name, contents, engine)
-    _refuse(manifest.name, await asyncio.to_thread(_static_problems, manifest, contents, program))
+    try:
+        program = await _parsed(manifest.name, contents, engine)
+        problems = await asyncio.to_thread(_static_problems, manifest, contents, program)
+    except RecursionError:
+        # Rego and Python differ in how deep they go: what cannot be looked through is not taken on trust.
+        problems = [Problem(message="expected rules and terms that lead into each other less deeply", advice="split the deepest ones")]
+    _refuse(manifest.name, problems)
     bundle = _bundle(files, manifest, contents, program)
     await engine.compile(bundle)
     if run_tests and bundle.tests:
@@ -65,8 +71,11 @@ def bundle_digest(files: Mapping[str, bytes]) -> Digest:
 
 
 def _refuse(name: str, problems: list[Problem]) -> None:
-    if problems:
-        raise BundleRefused(name, list(dict.fromkeys(problems)))
+    distinct = list(dict.fromkeys(problems))
+    if len(distinct) > _PROBLEMS_SHOWN:
+        distinct[_PROBLEMS_SHOWN:] = [Problem(message=f"and {len(distinct) - _PROBLEMS_SHOWN:,} problems more")]
+    if distinct:
+        raise BundleRefused(name, distinct)
 
 
 def _manifest(files: BundleFiles, contents: Contents) -> Manifest:
@@ -103,9 +112,10 @@ def _static_problems(manifest: Manifest, contents: Contents, program: Program) -
     judging = Program(module for module in program.modules if module.path in contents.modules)
     problems: list[Problem] = []
     for module in program.modules:
-        problems += [*reserved_names(module), *refused_builtins(module, program), *own_schemas(module), *_outside_roots(module, contents)]
+        problems += [*reserved_names(module, program), *refused_builtins(module, program), *own_schemas(module)]
+        problems += _outside_roots(module, contents, program)
     for module in judging.modules:
-        problems += wrong_shapes(module)
+        problems += wrong_shapes(module, judging)
     problems += data_under_rules(contents.data, judging)
     problems += [_reserved_key(root) for root in RESERVED_ROOTS if root in contents.data]
     for listed in manifest.policies:
@@ -127,11 +137,11 @@ def _evaluated(package: RulePath, program: Program) -> tuple[str, ...]:
     return tuple(sorted(name for name in program.names_of(package) if EVALUATED.fullmatch(name)))
 
 
-def _outside_roots(module: Module, contents: Contents) -> Iterator[Problem]:
+def _outside_roots(module: Module, contents: Contents, program: Program) -> Iterator[Problem]:
     if not contents.opa.permits(module.package):
         roots = ", ".join("/".join(root) for root in contents.opa.roots)
         message = f"package {module.package_name} lies under none of the roots of .manifest ({roots})"
-        yield Problem(path=module.path, line=Places(module).package(), message=message, advice="add its root to .manifest")
+        yield Problem(path=module.path, line=program.places(module).package(), message=message, advice="add its root to .manifest")
 
 
 def _reserved_key(root: str) -> Problem:

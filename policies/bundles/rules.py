@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from policies.bundles.builtins import ALLOWED, REFUSED
-from policies.bundles.syntax import Module, Places, Program, Ref, Rule, RulePath, mentioned, metadata_of, nodes, ref_of, references
+from policies.bundles.syntax import Module, Program, Ref, Rule, RulePath, mentioned, metadata_of, nodes, ref_of, references
 from policies.engines.reserved import RESERVED_ROOTS
 from policies.errors import Problem
 from policies.model import Json
@@ -17,32 +17,37 @@ EVALUATED = re.compile(rf"{COUNTS.pattern}|questions|expires")
 """Names of all rules the gateway evaluates."""
 
 
-def reserved_names(module: Module) -> Iterator[Problem]:
+def reserved_names(module: Module, program: Program) -> Iterator[Problem]:
     """Packages that belong to the gateway or to OPA itself."""
     if module.package and module.package[0] in RESERVED_ROOTS:
         message = f"expected a package of the bundle's own, found {module.package_name}: {module.package[0]} is reserved"
-        yield Problem(path=module.path, line=Places(module).package(), message=message, advice="give the package another first name")
+        yield Problem(
+            path=module.path, line=program.places(module).package(), message=message, advice="give the package another first name"
+        )
 
 
 def refused_builtins(module: Module, program: Program) -> Iterator[Problem]:
     """Every reference to a builtin that is not on the allow-list, called or not."""
-    places = Places(module)
+    places = program.places(module)
     for ref in _each(references(module.tree)):
         if ref.dotted in REFUSED:
             for line in places.ref(ref):
                 message = f"{ref.dotted} is not available to policies: {REFUSED[str(ref.dotted)]}"
                 yield Problem(path=module.path, line=line, message=message)
+    known = frozenset({"input", "data", *(imported.alias for imported in module.imports), *program.names_of(module.package)})
     for rule in module.rules:
-        for ref in _each(_unknown_functions(rule, module, program)):
+        for ref in _each(_unknown_functions(rule, known)):
             message = f"{ref.dotted} is no function of this bundle, and not among the builtins available to policies"
             yield Problem(path=module.path, line=places.ref(ref, rule)[0], message=message)
 
 
-def _unknown_functions(rule: Rule, module: Module, program: Program) -> Iterator[Ref]:
-    known = {"input", "data", *(imported.alias for imported in module.imports), *program.names_of(module.package)}
-    known |= {str(node["value"]) for node in _loose_variables(rule.node)}
+def _unknown_functions(rule: Rule, known: frozenset[str]) -> Iterator[Ref]:
+    names: frozenset[str] | None = None
     for ref in _called_or_replaced(rule):
-        if ref.dotted is not None and ref.root not in known and ref.dotted not in ALLOWED and ref.dotted not in REFUSED:
+        if ref.dotted is None or ref.root in known or ref.dotted in ALLOWED or ref.dotted in REFUSED:
+            continue
+        names = frozenset(str(node["value"]) for node in _loose_variables(rule.node)) if names is None else names
+        if ref.root not in names:
             yield ref
 
 
@@ -73,9 +78,9 @@ def own_schemas(module: Module) -> Iterator[Problem]:
             yield Problem(path=module.path, line=block.row, message=message, advice="remove the key schemas")
 
 
-def wrong_shapes(module: Module) -> Iterator[Problem]:
+def wrong_shapes(module: Module, program: Program) -> Iterator[Problem]:
     """Rules that decide but can never be a set: every evaluation of them would be undecided."""
-    places = Places(module)
+    places = program.places(module)
     for rule in module.rules:
         if EVALUATED.fullmatch(rule.name) and (found := _not_a_set(rule)) is not None:
             message = f"{rule.name}: expected a set of messages, found {found}"
@@ -100,7 +105,7 @@ def _not_a_set(rule: Rule) -> str | None:
 def questions_that_read_answers(package: tuple[str, ...], program: Program) -> Iterator[Problem]:
     """`questions` runs before there are answers: it may not look at `input.relations`, itself or through other rules."""
     for module, rule in program.behind((*package, "questions")):
-        places = Places(module)
+        places = program.places(module)
         for ref in _each(mentioned(rule.node)):
             meant = program.absolute(ref, module)
             reads = meant.root == "input" and meant.steps[:1] == ("relations",)
@@ -120,7 +125,7 @@ def data_under_rules(data: Json, program: Program) -> Iterator[Problem]:
             told.add(both)
             module, rule = program.rules(path)[0]
             message = f"expected a rule or data, found both at data.{'.'.join(both)}"
-            yield Problem(path=module.path, line=Places(module).rule(rule), message=message, advice="rename one of them")
+            yield Problem(path=module.path, line=program.places(module).rule(rule), message=message, advice="rename one of them")
 
 
 def _in_both(data: Json, path: RulePath) -> RulePath | None:

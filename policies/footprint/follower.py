@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from policies.bundles.syntax import Module, Node, Places, Program, Ref, Rule, RulePath, nodes, ref_of, static
+from policies.bundles.syntax import Module, Node, Program, Ref, Rule, RulePath, nodes, ref_of, static
 from policies.footprint import builtins
 from policies.footprint.values import (
     DERIVED,
@@ -53,10 +53,9 @@ class Site:
     place: Ref | None = None
     """What to look for in the source, where that is not the reference itself."""
 
-    @property
-    def lines(self) -> tuple[int, ...]:
+    def lines(self, program: Program) -> tuple[int, ...]:
         """Where it stands."""
-        return Places(self.module).ref(self.place or self.ref, self.rule)
+        return program.places(self.module).ref(self.place or self.ref, self.rule)
 
     @property
     def key(self) -> tuple[str, int, Ref]:
@@ -86,6 +85,7 @@ class Follower:
         self._shapes = shapes
         self._known: dict[object, Value] = {}
         self._called: set[RulePath] = set()
+        self._declared: dict[int, frozenset[str]] = {}
         self._replaced: frozenset[Path] = frozenset()
         self._quiet = 0
         self._steps = 0
@@ -124,7 +124,9 @@ class Follower:
 
     def _definition(self, module: Module, rule: Rule, arguments: Sequence[Value] | None) -> Value:
         before = getattr(self, "_module", module), getattr(self, "_rule", rule), self._locals
-        self._module, self._rule, self._locals = module, rule, _locals(rule)
+        if id(rule) not in self._declared:
+            self._declared[id(rule)] = _locals(rule)
+        self._module, self._rule, self._locals = module, rule, self._declared[id(rule)]
         try:
             return joined(self._branch(branch, arguments) for branch in _branches(rule.node))
         finally:
@@ -162,9 +164,9 @@ class Follower:
         self._settle(body, env)
         if self._quiet:
             return
-        for name, value in env.items():
-            env[name] = value or OTHER
-        self._settle(body, env)
+        if not all(env.values()):
+            env.update({name: OTHER for name, value in env.items() if not value})
+            self._settle(body, env)
         for expression in body:
             self._expression(expression, env)
 

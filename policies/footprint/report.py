@@ -32,10 +32,10 @@ def footprint_of(subject: Subject, program: Program) -> Footprint:
     try:
         for rule in subject.rules:
             follower.output((*subject.package, rule))
-    except TooMuch:
+    except (TooMuch, RecursionError):
         return Footprint(paths=((),), dynamic=True, unfollowed=())
     notes = follower.notes
-    return Footprint(paths=tuple(sorted(notes.reads)), dynamic=notes.dynamic, unfollowed=tuple(sorted(set(_unfollowed(notes)))))
+    return Footprint(paths=tuple(sorted(notes.reads)), dynamic=notes.dynamic, unfollowed=tuple(sorted(set(_unfollowed(notes, program)))))
 
 
 def lost_references(subjects: Iterable[Subject], program: Program) -> Iterator[Problem]:
@@ -47,10 +47,10 @@ def lost_references(subjects: Iterable[Subject], program: Program) -> Iterator[P
     listed = list(subjects)
     for subject in listed:
         own = [path for path in program.paths() if path[:-1] == subject.package]
-        yield from _lost(_follower(program, subject), own, subject)
+        yield from _lost(_follower(program, subject), own, subject, program)
     packages = {subject.package for subject in listed}
     others = [path for path in program.paths() if path[:-1] not in packages]
-    yield from _lost(Follower(program, Shapes(top_shape(), {})), others, None)
+    yield from _lost(Follower(program, Shapes(top_shape(), {})), others, None, program)
 
 
 def _follower(program: Program, subject: Subject) -> Follower:
@@ -58,14 +58,18 @@ def _follower(program: Program, subject: Subject) -> Follower:
     return Follower(program, Shapes(top_shape(), parameters))
 
 
-def _lost(follower: Follower, paths: Iterable[RulePath], subject: Subject | None) -> Iterator[Problem]:
+def _lost(follower: Follower, paths: Iterable[RulePath], subject: Subject | None, program: Program) -> Iterator[Problem]:
     try:
         follower.follow(paths)
     except TooMuch:
+        where = "the packages no policy lists" if subject is None else f"package {'.'.join(subject.package)}"
+        yield Problem(
+            message=f"{where}: expected rules whose every way from the input can be followed, found too many", advice="split them"
+        )
         return
     for site, missing in follower.notes.lost():
         message, advice = _words(site, missing, subject)
-        for line in site.lines:
+        for line in site.lines(program):
             yield Problem(path=site.module.path, line=line, message=message, advice=advice)
 
 
@@ -92,7 +96,7 @@ def _one_of(names: list[str]) -> str:
     return f"expected one of {shown}" + (", …" if len(names) > _NAMES_SHOWN else "")
 
 
-def _unfollowed(notes: Notes) -> Iterator[Unfollowed]:
+def _unfollowed(notes: Notes, program: Program) -> Iterator[Unfollowed]:
     for site, why in notes.unfollowed.values():
-        for line in site.lines:
+        for line in site.lines(program):
             yield Unfollowed(path=site.module.path, line=line, reference=str(site.ref), why=why)

@@ -69,14 +69,14 @@ class Shapes:
     """The input's schema by path, with the parameters of one policy in their place."""
 
     def __init__(self, top: Shape, parameters: Shape) -> None:
-        self._top: Shape = {**top, "properties": {**top["properties"], "parameters": parameters}}
+        self._known: dict[Path, Shape] = {(): {**top, "properties": {**top["properties"], "parameters": parameters}}}
 
     def at(self, path: Path) -> Shape:
         """The shape at a path; `{}` where anything may stand."""
-        shape = self._top
-        for step in path:
-            shape = _item(shape) if step == ITEM else inside(shape, step) or {}
-        return shape
+        if path not in self._known:
+            shape, step = self.at(path[:-1]), path[-1]
+            self._known[path] = _item(shape) if step == ITEM else inside(shape, step) or {}
+        return self._known[path]
 
     def step(self, at: At, step: str | int | None) -> Value | Missing:
         """One step further; None is a step only known at evaluation."""

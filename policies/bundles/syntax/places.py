@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from policies.bundles.syntax.tree import Module, Ref, Rule
 
@@ -30,8 +31,6 @@ _WORD = re.compile(
     re.VERBOSE,
 )
 _HOLES = re.compile(rf"(?<!\\){_HOLE}")
-_PATIENCE = 100
-"""Words to look on for a head at the margin, once an indented one was found."""
 _OPEN, _CLOSE = frozenset("([{"), frozenset(")]}")
 
 
@@ -50,9 +49,31 @@ class Places:
     """Finds lines in one module's source."""
 
     def __init__(self, module: Module) -> None:
-        self._words = tuple(_words(module.source))
-        self._starts = tuple(self._rule_starts(module.rules))
-        self._rows = {id(rule): start for rule, start in zip(module.rules, self._starts, strict=True)}
+        self._module = module
+
+    @cached_property
+    def _words(self) -> tuple[Word, ...]:
+        return tuple(_words(self._module.source))
+
+    @cached_property
+    def _starts(self) -> tuple[int, ...]:
+        return tuple(self._rule_starts(self._module.rules))
+
+    @cached_property
+    def _rows(self) -> dict[int, int]:
+        return {id(rule): start for rule, start in zip(self._module.rules, self._starts, strict=True)}
+
+    @cached_property
+    def _at(self) -> dict[str, list[int]]:
+        """Where each word stands."""
+        found: dict[str, list[int]] = {}
+        for number, word in enumerate(self._words):
+            found.setdefault(word.text, []).append(number)
+        return found
+
+    @cached_property
+    def _ends(self) -> tuple[int, ...]:
+        return tuple(sorted(set(self._starts)))
 
     def package(self) -> int:
         """The line of `package`."""
@@ -65,16 +86,15 @@ class Places:
     def ref(self, ref: Ref, within: Rule | None = None) -> tuple[int, ...]:
         """Every line on which this reference is written, in one rule or anywhere in the file; at least one line."""
         first, last = self._range(within)
-        rows = [self._words[at].row for at in range(first, last) if self._matches(at, ref)]
+        rows = [self._words[at].row for at in self._at.get(ref.root or "", ()) if first <= at < last and self._matches(at, ref)]
         return tuple(dict.fromkeys(rows)) or (self._words[first].row if self._words else 1,)
 
     def _range(self, rule: Rule | None) -> tuple[int, int]:
         if rule is None:
             return 0, len(self._words)
         start = self._rows[id(rule)]
-        later = sorted(set(self._starts))
-        after = bisect_right(later, start)
-        return start, later[after] if after < len(later) else len(self._words)
+        after = bisect_right(self._ends, start)
+        return start, self._ends[after] if after < len(self._ends) else len(self._words)
 
     def _rule_starts(self, rules: Sequence[Rule]) -> Iterator[int]:
         """Rules stand in the tree as in the source: each begins a line, outside all brackets, with its name."""
@@ -89,15 +109,14 @@ class Places:
 
     def _next_head(self, rule: Rule, at: int) -> int | None:
         indented = None
-        for position in range(at, len(self._words)):
+        candidates = self._at.get("default" if rule.is_default else rule.name, [])
+        for position in candidates[bisect_left(candidates, at) :]:
             word = self._words[position]
             if word.depth or not word.first or not self._begins(rule, position):
                 continue
             if word.column == 1:
                 return position
             indented = position if indented is None else indented
-            if position > indented + _PATIENCE:
-                break
         return indented
 
     def _begins(self, rule: Rule, position: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
+from policies.bundles.syntax.places import Places
 from policies.bundles.syntax.tree import Module, Ref, Rule, mentioned
 
 RulePath: TypeAlias = "tuple[str, ...]"
@@ -18,6 +19,7 @@ class Program:
         self.modules = tuple(modules)
         self._rules: dict[RulePath, list[tuple[Module, Rule]]] = {}
         self._below: dict[RulePath, list[RulePath]] = {}
+        self._places: dict[str, Places] = {}
         for module in self.modules:
             for rule in module.rules:
                 self._add((*module.package, rule.name), module, rule)
@@ -27,6 +29,12 @@ class Program:
             for length in range(len(path)):
                 self._below.setdefault(path[:length], []).append(path)
         self._rules.setdefault(path, []).append((module, rule))
+
+    def places(self, module: Module) -> Places:
+        """The lines of a module."""
+        if module.path not in self._places:
+            self._places[module.path] = Places(module)
+        return self._places[module.path]
 
     def rules(self, path: RulePath) -> tuple[tuple[Module, Rule], ...]:
         """Every definition of a rule, in whichever file."""

@@ -453,3 +453,23 @@ NAMES = {
 def test_a_name_is_refused_for_leading_nowhere(changes, messages, check):
     """Inside a deny a typo silently admits: undefined is not true."""
     assert refusal(check, changes) == messages
+
+
+def test_what_cannot_be_looked_through_is_not_taken_on_trust(check, monkeypatch):
+    """Depth beyond what can be followed, and ways without end, are refusals like any other."""
+    deep = "package lib.it\n\nf0(x) := x\n\n" + "".join(f"f{n}(x) := f{n - 1}(x)\n\n" for n in range(1, 400)) + "y := f399(input)\n"
+    for module in (deep, "package lib.it\n\nx := " + " + ".join(["1"] * 2000) + "\n"):
+        assert refusal(check, {"lib.rego": module}) == [
+            "expected rules and terms that lead into each other less deeply; split the deepest ones"
+        ]
+    monkeypatch.setattr("policies.footprint.follower._MAX_STEPS", 1)
+    assert refusal(check, {}) == [
+        "package merge.size: expected rules whose every way from the input can be followed, found too many; split them"
+    ]
+
+
+def test_problems_without_end_are_told_up_to_a_hundred(check):
+    """A message is for reading."""
+    found = refusal(check, reads("".join(f"w{n} if input.change.titel == {n}\n\n" for n in range(120))))
+    assert len(found) == 101
+    assert found[-1] == "and 20 problems more"
