@@ -108,11 +108,12 @@ async def _pass(bundle: Bundle, queries: tuple[PolicyQuery, ...], input: bytes, 
         raise
     except (EngineError, BundleRefused) as problem:
         message = f"bundle '{bundle.name}' could not be evaluated: {problem}"
-        return {id: Fault(reason=_reason(problem), message=message, policy=id) for id in ids.values()}
+        return {id: Fault(reason=reason_of(problem), message=message, policy=id) for id in ids.values()}
     return {id: values[package] for package, id in ids.items() if package in values}
 
 
-def _reason(problem: EngineError | BundleRefused) -> Reason:
+def reason_of(problem: EngineError | BundleRefused) -> Reason:
+    """The code of a fault of the engine."""
     match problem:
         case EngineTimedOut():
             return Reason.POLICY_TIMED_OUT

@@ -19,12 +19,13 @@ from gateway.domain.admission import change_ref, merge_request, provided_ref
 from gateway.domain.clock import utc_now
 from gateway.domain.record import Decision, FactsOrigin, Generation
 from gateway.operations.judge import Judge
+from gateway.operations.own_policies import read_own_policies
 from policies.bundles import Bundle
 from policies.bundles.checking import checked_bundle
 from policies.document import request_from_document
 from policies.errors import BundleRefused, EngineBusy, NotCanonical, Problem, RequestRefused
 from providers.errors import ProviderError
-from providers.vcs import Change
+from providers.vcs import Change, Forge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,17 +54,17 @@ class DryRun:
             forge = wiring.build_forge(connection)
             try:
                 if (key := forge.locate(url)) is not None:
-                    change = await forge.read_change(key)
-                    return Checked(source=url, result=await self._decided(change))
+                    return Checked(source=url, result=await self._decided(forge, await forge.read_change(key)))
             except (ProviderError, NotCanonical, EngineBusy) as problem:
                 return Checked(source=url, result=f"the change could not be read: {problem}")
             finally:
                 await forge.close()
         return Checked(source=url, result="this is not a change of any connection; add its forge under `connections:` in admit.yaml")
 
-    async def _decided(self, change: Change) -> Decision:
+    async def _decided(self, forge: Forge, change: Change) -> Decision:
         request = merge_request(change, at=self.at or utc_now())
-        decision, _ = await self.judge(request, facts=FactsOrigin.GATHERED, change=change_ref(change))
+        own = await read_own_policies(forge, change)
+        decision, _ = await self.judge(request, facts=FactsOrigin.GATHERED, change=change_ref(change), own=own)
         return decision
 
 

@@ -11,6 +11,7 @@ from gateway.domain.record import Decision, FactsOrigin
 from gateway.errors import UnknownThing
 from gateway.operations.judge import Judge
 from gateway.operations.judge_change import JudgeChange
+from gateway.operations.own_policies import read_own_policies
 from gateway.storage import Storage
 from policies.document import request_from_document
 from providers.vcs import ChangeKey, Forge
@@ -38,7 +39,9 @@ class JudgeOnRequest:
                 raise UnknownThing(f"{url} is closed, merged or gone: there is nothing to judge")
             return decision
         change = await self.forges[connection].read_change(key)
-        decision, _ = await self.judge(merge_request(change, at=self.clock()), facts=FactsOrigin.GATHERED, change=change_ref(change))
+        own = await read_own_policies(self.forges[connection], change)
+        request = merge_request(change, at=self.clock())
+        decision, _ = await self.judge(request, facts=FactsOrigin.GATHERED, change=change_ref(change), own=own)
         return decision
 
     async def facts(self, document: object, *, dry_run: bool) -> Decision:

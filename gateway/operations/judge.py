@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.domain.clock import Clock
 from gateway.domain.record import ChangeRef, Decision, DecisionId, FactsOrigin, Generation
 from gateway.errors import StorageError, UnknownThing
-from policies import Action, AdmissionRequest, Fault, Judgement, Reason, Verdict, WorkflowFacts, canonical, digest
+from policies import Action, AdmissionRequest, Digest, Fault, Judgement, Reason, Verdict, WorkflowFacts, canonical, digest
 from policies.bundles import Bundle
 from policies.decide import Bench, decide
 from policies.engines import PolicyEngine
 from policies.errors import BundleRefused
 from policies.relations import Relations
+from policies.repository import OwnFiles, OwnPolicies, decide_with_own
 
 
 class BundlesInForce(Protocol):
@@ -33,11 +34,12 @@ class Judge:
     engine: PolicyEngine
     relations: Relations
     clock: Clock
+    _own: dict[Digest, Bundle | BundleRefused] = field(default_factory=dict)
 
     async def __call__(
-        self, request: AdmissionRequest, *, facts: FactsOrigin, change: ChangeRef | None, policies_commit: str | None = None
+        self, request: AdmissionRequest, *, facts: FactsOrigin, change: ChangeRef | None, own: OwnFiles | None = None
     ) -> tuple[Decision, bytes]:
-        """The decision and the blob of the facts it names.
+        """The decision and the blob of the facts it names. own: what the change's repository says for itself.
 
         Raises EngineBusy (come back later) and NotCanonical (facts JSON cannot carry); every other fault is in the verdict.
         """
@@ -47,7 +49,11 @@ class Judge:
             generation, bundles = await self.in_force()
             number = generation.number
             share = change.repository if change else ""
-            judgement = await decide(request, bundles, Bench(engine=self.engine, relations=self.relations, fair_share=share))
+            bench = Bench(engine=self.engine, relations=self.relations, fair_share=share)
+            if own is None or not own.evidence:
+                judgement = await decide(request, bundles, bench)
+            else:
+                judgement = await decide_with_own(request, bundles, own, OwnPolicies(engine=self.engine, known=self._own), bench)
         except (UnknownThing, BundleRefused, StorageError) as problem:
             judgement = self._broken(request, f"the bundles in force cannot be used: {problem}")
         decision = Decision(
@@ -64,7 +70,7 @@ class Judge:
             facts=facts,
             input_digest=digest("facts", judgement.facts),
             relations=tuple(sorted(judgement.relations.items())),
-            policies_commit=policies_commit,
+            policies_commit=own.commit if own is not None and own.evidence else None,
             seconds=time.monotonic() - started,
         )
         return decision, judgement.facts

@@ -6,7 +6,7 @@ A fault on the way is a decision too: undecided, with its reason, recorded and r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -16,9 +16,11 @@ from gateway.domain.clock import Clock
 from gateway.domain.dispatch import Dispatch
 from gateway.domain.record import ChangeRef, Decision, FactsOrigin, TrackedChange
 from gateway.errors import GenerationMoved, UnknownThing
+from gateway.operations.after_merge import concerned_by_merge
 from gateway.operations.judge import Judge
+from gateway.operations.own_policies import read_own_policies
 from gateway.operations.report_status import report_dispatch
-from gateway.storage import Storage
+from gateway.storage import Storage, StoredBundle
 from policies import Reason
 from policies.errors import EngineBusy, NotCanonical
 from providers.errors import NotFound, ProviderError, TemporaryError, TornFacts
@@ -58,14 +60,18 @@ class JudgeChange:
     async def _judged(self, forge: Forge, key: ChangeKey, hint: ChangeEvent | None) -> Decision | None:
         try:
             change = await forge.read_change(key, not_before=hint)
+            own = await read_own_policies(forge, change) if change.state is ChangeState.OPEN else None
         except ProviderError as problem:
             return await self._undecided(forge, key, problem)
         tracked = _tracked(change)
-        if change.state is not ChangeState.OPEN:
-            await self._ended(tracked)
+        if own is None:
+            await self._ended(tracked, await concerned_by_merge(self.storage, change))
             return None
+        request = merge_request(change, at=self.clock())
         try:
-            decision, facts = await self.judge(merge_request(change, at=self.clock()), facts=FactsOrigin.GATHERED, change=tracked.ref)
+            decision, facts = await self.judge(request, facts=FactsOrigin.GATHERED, change=tracked.ref, own=own)
+            for id, files in own.evidence:
+                await self.storage.keep_bundle(StoredBundle(id=id, files=files))
         except EngineBusy as problem:
             raise TemporaryError(str(problem), retry_after=problem.retry_after) from problem
         except NotCanonical as problem:
@@ -94,10 +100,10 @@ class JudgeChange:
         decision, facts = await self.judge.without_facts(tracked.ref, _reason(problem), f"the facts could not be read: {problem}")
         return await self._recorded(decision, facts, tracked)
 
-    async def _ended(self, tracked: TrackedChange) -> None:
-        await self.storage.track_change(
-            tracked, await self._reports(tracked.ref, f"{tracked.state}:{tracked.ref.url}:{self.clock().timestamp()}")
-        )
+    async def _ended(self, tracked: TrackedChange, others: Sequence[Dispatch] = ()) -> None:
+        """others: what its end means to other changes."""
+        reports = await self._reports(tracked.ref, f"{tracked.state}:{tracked.ref.url}:{self.clock().timestamp()}")
+        await self.storage.track_change(tracked, [*reports, *others])
 
     async def _recorded(self, decision: Decision, facts: bytes, tracked: TrackedChange) -> Decision:
         recorded = await self.storage.record_decision(

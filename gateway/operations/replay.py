@@ -7,6 +7,7 @@ verdict has to come out, to the byte of its canonical form.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -18,10 +19,12 @@ from gateway.operations.in_force import InForce, enforced
 from gateway.storage import Storage
 from policies import AdmissionRequest, BundleId, ChangeFacts, Json, Judgement, Outcome, Reason, Verdict, WorkflowFacts, canonical
 from policies.bundles import Bundle
+from policies.bundles.checking import bundle_digest
 from policies.decide import Bench, decide
 from policies.engines import PolicyEngine
 from policies.errors import BundleRefused, EngineBusy, NotCanonical
 from policies.relations.recorded import RecordedRelations
+from policies.repository import OwnPolicies, decide_with_own, is_own, recalled
 
 _OF_THE_MOMENT = frozenset(
     {
@@ -98,9 +101,19 @@ class Replay:
         if generation is None:
             raise StorageError(f"generation {decision.generation} is not kept: what was enforced then cannot be told")
         chosen = dict(generation.enforcement)
-        bundles = [enforced(await self._bundle(id), chosen) for id in decision.bundles]
-        relations = RecordedRelations(dict(decision.relations))
-        return await decide(request, bundles, Bench(engine=self.engine, relations=relations))
+        bundles = [enforced(await self._bundle(id), chosen) for id in decision.bundles if not is_own(id)]
+        own = recalled([(id, await self._files(id)) for id in decision.bundles if is_own(id)], request)
+        bench = Bench(engine=self.engine, relations=RecordedRelations(dict(decision.relations)))
+        if own is None:
+            return await decide(request, bundles, bench)
+        return await decide_with_own(request, bundles, own, OwnPolicies(engine=self.engine), bench)
+
+    async def _files(self, id: BundleId) -> Mapping[str, bytes]:
+        """What a repository brought itself, whether or not it loads."""
+        files = await self.storage.bundle_files(id.digest)
+        if files is None or bundle_digest(files) != id.digest:
+            raise StorageError(f"the files of '{id.name}', {id.digest}, are not there as they were recorded")
+        return files
 
     async def _bundle(self, id: BundleId) -> Bundle:
         try:

@@ -1,0 +1,29 @@
+"""Read a repository's own policies for a change: the `.admit/` of its target's tip, and of its head where it touches that."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gateway.domain.admission import change_document
+from policies import ChangeFacts
+from policies.repository import FOLDER, OwnFiles, own_files, touches
+from providers.vcs import Change, Forge
+
+
+async def read_own_policies(forge: Forge, change: Change) -> OwnFiles:
+    """What the repository says for itself, resolved once to a commit. Raises as the forge does: without it nothing is judged.
+
+    A head in a fork is read through the target's repository: forges keep a change's commits there.
+    """
+    repository = change.repository.name
+    target = await forge.read_folder(repository, change.target_branch, FOLDER)
+    own = OwnFiles(repository=change.repository.ref, commit=target.commit, target=own_files(target.files))
+    if not touches_own_policies(change):
+        return own
+    head = await forge.read_folder(repository, change.head.sha, FOLDER)
+    return replace(own, head=own_files(head.files), head_sha=change.head.sha)
+
+
+def touches_own_policies(change: Change) -> bool:
+    """Whether a change alters what its repository says for itself."""
+    return touches(ChangeFacts(document=change_document(change)))

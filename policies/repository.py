@@ -1,0 +1,256 @@
+"""A repository's own policies: what the `.admit/` folder of a target branch may add to a verdict, and that it can do no more.
+
+They are judged apart from the organisation's, with an engine's data space and a batch of questions of their own, and the
+two verdicts are combined, which only ever makes an outcome worse. So nothing they hold, name, ask or break can change
+what the organisation's rules say; at worst their own repository's changes are undecided.
+
+Pure of forges and storage: it is given the files, whether read just now or recorded long ago, so that a replay comes to
+the same verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from policies.bundles import Bundle, BundleFiles
+from policies.bundles.checking import bundle_digest, checked_bundle
+from policies.bundles.matching import matches
+from policies.decide import Bench, decide, reason_of
+from policies.engines import PolicyEngine
+from policies.errors import BundleRefused, EngineBusy, EngineError, Problem, RelationsRefused
+from policies.model import (
+    AdmissionRequest,
+    BundleId,
+    ChangeFacts,
+    Digest,
+    Enforcement,
+    Fault,
+    Judgement,
+    Location,
+    Outcome,
+    PolicyId,
+    PolicyResult,
+    Question,
+    Reason,
+    Verdict,
+    Violation,
+    combined,
+)
+from policies.relations import Relations
+
+FOLDER = ".admit"
+_AT_HEAD = "@head"
+_LOADS = "admit.loads"
+"""What the check of a changed `.admit/` is called among policies; no bundle may have a package of that name."""
+_REMEMBERED = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnFiles:
+    """What a repository says for itself, as read at the target's tip, and at the head of a change that touches it.
+
+    repository: its `ref`, the one thing its policies may ask about. commit: the target's tip.
+    target, head: path → content; empty = there is none. head is read where a change touches the folder.
+    """
+
+    repository: str
+    commit: str
+    target: Mapping[str, bytes] = field(default_factory=dict)
+    head: Mapping[str, bytes] = field(default_factory=dict)
+    head_sha: str = ""
+
+    @property
+    def name(self) -> str:
+        """Among bundles; a `:` is in no organisation bundle's name."""
+        return self.repository
+
+    @property
+    def evidence(self) -> tuple[tuple[BundleId, Mapping[str, bytes]], ...]:
+        """What a decision has to name and storage to keep. Raises NotCanonical for file names that cannot be written down."""
+        sides = ((self.name, self.commit, self.target), (self.name + _AT_HEAD, self.head_sha, self.head))
+        return tuple(
+            (BundleId(name=name, revision=commit[:12], digest=bundle_digest(files)), files) for name, commit, files in sides if files
+        )
+
+
+def own_files(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The bundle in a folder of a repository: as of any folder, without what begins with a dot, but for OPA's manifest."""
+    return {
+        path: content for path, content in files.items() if not any(part.startswith(".") for part in path.split("/")) or path == ".manifest"
+    }
+
+
+def is_own(id: BundleId) -> bool:
+    """True for what a repository brought itself."""
+    return ":" in id.name
+
+
+def recalled(evidence: Sequence[tuple[BundleId, Mapping[str, bytes]]], request: AdmissionRequest) -> OwnFiles | None:
+    """The inverse of `OwnFiles.evidence`, for a replay; None where there was none, which adds nothing to a verdict."""
+    if not evidence or not isinstance(request.thing, ChangeFacts):
+        return None
+    sides = {id.name.endswith(_AT_HEAD): (id.revision, files) for id, files in evidence}
+    (commit, target), (head_sha, head) = sides.get(False, ("", {})), sides.get(True, ("", {}))
+    return OwnFiles(repository=_repository(request.thing), commit=commit, target=target, head=head, head_sha=head_sha)
+
+
+def touches(change: ChangeFacts) -> bool:
+    """Whether the change adds, alters, moves or removes anything in the folder."""
+    return any(_inside(path) for path in _paths(change))
+
+
+def touches_nothing_else(change: ChangeFacts) -> bool:
+    """Whether everything the change does, it does in the folder."""
+    paths = _paths(change)
+    return bool(paths) and all(_inside(path) for path in paths)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnPolicies:
+    """Loads repositories' own policies, each content once. Raises nothing for what a repository got wrong."""
+
+    engine: PolicyEngine
+    known: dict[Digest, Bundle | BundleRefused] = field(default_factory=dict)
+
+    async def load(self, name: str, files: Mapping[str, bytes]) -> Bundle | BundleRefused:
+        """The bundle, named `name` whatever it calls itself. Its tests are not run: a stranger's code gets no more time than it must.
+
+        Raises EngineError.
+        """
+        digest = bundle_digest(files)
+        known = self.known.pop(digest, None)
+        if known is None:
+            try:
+                known = await checked_bundle(BundleFiles(name=FOLDER, files=files), self.engine, run_tests=False)
+            except BundleRefused as refused:
+                known = refused
+        self.known[digest] = known
+        while len(self.known) > _REMEMBERED:
+            del self.known[next(iter(self.known))]
+        return _renamed(known, name) if isinstance(known, Bundle) else known
+
+
+async def decide_with_own(
+    request: AdmissionRequest, organisation: Sequence[Bundle], own: OwnFiles, policies: OwnPolicies, bench: Bench
+) -> Judgement:
+    """The organisation's verdict, and what the repository's own policies add. Raises as `decide`."""
+    judgement = await decide(request, organisation, bench)
+    assert isinstance(request.thing, ChangeFacts), "only changes have a repository with a folder"
+    relations = _OwnRelations(judgement.relations, bench.relations, own.repository)
+    added = [
+        await _of_target(request, own, policies, replace(bench, relations=relations)),
+        await _of_head(own, policies),
+    ]
+    verdicts = [judgement.verdict, *(part.verdict for part in added if part.verdict is not None)]
+    answers = {question: answer for part in added for question, answer in part.relations.items()}
+    return replace(
+        judgement,
+        verdict=combined(verdicts) if len(verdicts) > 1 else judgement.verdict,
+        bundles=(*judgement.bundles, *(id for id, _ in own.evidence)),
+        relations={**answers, **judgement.relations},
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Added:
+    verdict: Verdict | None = None
+    relations: Mapping[Question, bool] = field(default_factory=dict)
+
+
+async def _of_target(request: AdmissionRequest, own: OwnFiles, policies: OwnPolicies, bench: Bench) -> _Added:
+    """What the policies at the target's tip say. Broken ones are a fault, but not for a change that may be their repair."""
+    if not own.target:
+        return _Added()
+    assert isinstance(request.thing, ChangeFacts)
+    try:
+        bundle = await policies.load(own.name, own.target)
+    except EngineBusy:
+        raise
+    except EngineError as problem:
+        fault = Fault(reason=reason_of(problem), message=f"the repository's own policies could not be loaded: {problem}")
+        return _Added(verdict=Verdict(faults=(fault,)))
+    if isinstance(bundle, BundleRefused):
+        if touches_nothing_else(request.thing):
+            return _Added()
+        message = f"the repository's own policies cannot be used: {_first(bundle)}; repair them in a change that touches only {FOLDER}/"
+        return _Added(verdict=Verdict(faults=(Fault(reason=Reason.BUNDLE_BROKEN, message=message),)))
+    if not any(matches(policy.match, request) for policy in bundle.policies):
+        return _Added()
+    judgement = await decide(request, [bundle], bench)
+    return _Added(verdict=judgement.verdict, relations=judgement.relations)
+
+
+async def _of_head(own: OwnFiles, policies: OwnPolicies) -> _Added:
+    """A change that touches the folder must leave it so that it loads; removing it is allowed."""
+    if not own.head:
+        return _Added()
+    try:
+        bundle = await policies.load(own.name, own.head)
+    except EngineBusy:
+        raise
+    except EngineError as problem:
+        fault = Fault(reason=reason_of(problem), message=f"{FOLDER}/ of this change could not be checked: {problem}")
+        return _Added(verdict=Verdict(faults=(fault,)))
+    id = PolicyId(bundle=own.name, package=_LOADS)
+    if isinstance(bundle, Bundle):
+        return _Added(verdict=Verdict(policies=(PolicyResult(policy=id, enforcement=Enforcement.DENY, outcome=Outcome.ADMITTED),)))
+    return _Added(
+        verdict=Verdict(
+            violations=tuple(_violation(id, problem) for problem in bundle.problems),
+            policies=(PolicyResult(policy=id, enforcement=Enforcement.DENY, outcome=Outcome.DENIED),),
+        )
+    )
+
+
+def _violation(id: PolicyId, problem: Problem) -> Violation:
+    place = Location(path=f"{FOLDER}/{problem.path}", line=problem.line) if problem.path else None
+    return Violation(policy=id, message=f"{FOLDER}/ would not load: {problem.message}", remedy=problem.advice, location=place)
+
+
+class _OwnRelations:
+    """Answers about one object only, and the same as the organisation's policies got where both ask the same."""
+
+    def __init__(self, known: Mapping[Question, bool], inner: Relations, object: str) -> None:
+        self._known, self._inner, self._object = known, inner, object
+
+    async def answers(self, questions: Sequence[Question], *, at: datetime) -> Mapping[Question, bool]:
+        for question in questions:
+            if question.object != self._object:
+                raise RelationsRefused(
+                    f"a repository's own policies may ask about {self._object} only, found a question about {question.object}"
+                )
+        unknown = [question for question in questions if question not in self._known]
+        asked = await self._inner.answers(unknown, at=at) if unknown else {}
+        return {**asked, **{question: self._known[question] for question in questions if question in self._known}}
+
+    async def close(self) -> None:
+        return None
+
+
+def _renamed(bundle: Bundle, name: str) -> Bundle:
+    policies = tuple(replace(policy, id=PolicyId(bundle=name, package=policy.id.package)) for policy in bundle.policies)
+    return replace(bundle, name=name, policies=policies)
+
+
+def _first(refused: BundleRefused) -> str:
+    more = f" (and {len(refused.problems) - 1} more)" if len(refused.problems) > 1 else ""
+    return f"{FOLDER}/{refused.problems[0]}{more}"
+
+
+def _repository(change: ChangeFacts) -> str:
+    repository = change.document["repository"]
+    assert isinstance(repository, Mapping)
+    return str(repository["ref"])
+
+
+def _paths(change: ChangeFacts) -> list[str]:
+    files = change.document["files"]
+    assert isinstance(files, list)
+    found = [file.get(key) for file in files if isinstance(file, Mapping) for key in ("path", "previous_path")]
+    return [str(path) for path in found if path is not None]
+
+
+def _inside(path: str) -> bool:
+    return path == FOLDER or path.startswith(f"{FOLDER}/")
