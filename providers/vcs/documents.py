@@ -65,8 +65,11 @@ class Document:
         return self.document(name) if self.fields.get(name) is not None else None
 
     def documents(self, name: str) -> Sequence[Document]:
-        """A list of objects; null is none, as Go writes an empty list."""
-        return documents(self.fields[name], f"{self.where} {name}") if name in self.fields else self._missing(name)
+        """A list of objects; null is none, as Go writes an empty list in an object."""
+        if name not in self.fields:
+            self._missing(name)
+        value = self.fields[name]
+        return () if value is None else documents(value, f"{self.where} {name}")
 
     def _typed(self, name: str, kind: type[Any]) -> Any:
         if name not in self.fields:
@@ -91,9 +94,7 @@ def document(value: object, where: str) -> Document:
 
 
 def documents(value: object, where: str) -> Sequence[Document]:
-    """A parsed JSON value that has to be a list of objects (or null, an empty one)."""
-    if value is None:
-        return ()
+    """A parsed JSON value that has to be a list of objects."""
     if not isinstance(value, list):
         raise UnexpectedShape(f"{where}: expected a list, found {type(value).__name__}")
     return [document(item, where) for item in value]

@@ -75,7 +75,10 @@ class ChangeEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusEvent:
-    """A status or check was reported on this commit; whichever changes have it as head are concerned."""
+    """A status or check was reported on this commit; whichever changes have it as head are concerned.
+
+    state: the forge's own word for what was reported, a hint.
+    """
 
     repository_id: str
     repository: str
@@ -83,6 +86,7 @@ class StatusEvent:
     context: str
     by: str | None
     what: str
+    state: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

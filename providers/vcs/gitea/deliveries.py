@@ -81,6 +81,7 @@ def _event(kind: str, payload: Document) -> Event:
                 context=payload.text("context"),
                 by=_sender(payload),
                 what=f"status.{payload.text('state')}",
+                state=payload.text("state"),
             )
         case "push":
             return _pushed(payload)

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from providers.errors import PermanentError, Unreachable
+from providers.errors import AccessRefused, PermanentError, Unreachable
 from providers.vcs.documents import Document, UnexpectedShape
 from providers.vcs.gitea import rules
 from providers.vcs.gitea.client import GiteaClient, path_of
@@ -184,7 +184,7 @@ class GiteaSetup:
             seen = await self._client.get(path_of("repos", repository, "branches", branch))
             name = seen.text("effective_branch_protection_name")
             if seen.flag("protected") and not name:
-                raise PermanentError(
+                raise AccessRefused(
                     f"{seen.where}: protected by a rule this account may not see", advice="use a repository administrator's token"
                 )
         except UnexpectedShape as problem:

@@ -87,6 +87,7 @@ def _payload(event: Event) -> dict[str, object]:
                 "sha": event.sha,
                 "context": event.context,
                 "by": event.by,
+                "state": event.state,
             }
         case BranchEvent():
             repository = {"id": event.repository_id, "name": event.repository}
@@ -114,6 +115,7 @@ def _event(payload: Document) -> Event:
             context=payload.text("context"),
             by=payload.text_or_none("by"),
             what=what,
+            state=payload.text_or_none("state"),
         )
     if kind == "branch":
         repository = payload.document("repository")

@@ -267,8 +267,17 @@ class People:
 
     def _set_status(self, stored: StoredRepository, sha: str, status: StoredStatus) -> None:
         stored.statuses.setdefault(sha, {})[status.context] = status
-        what = f"status.{status.state}"
-        self._send(StatusEvent(repository_id=stored.id, repository=stored.name, sha=sha, context=status.context, by=status.by, what=what))
+        self._send(
+            StatusEvent(
+                repository_id=stored.id,
+                repository=stored.name,
+                sha=sha,
+                context=status.context,
+                by=status.by,
+                what=f"status.{status.state}",
+                state=str(status.state),
+            )
+        )
 
     @contextmanager
     def _act(self, key: ChangeKey, what: str, by: str | None) -> Iterator[StoredChange]:
