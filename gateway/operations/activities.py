@@ -35,10 +35,10 @@ def activities(*, judge_change: JudgeChange, report_status: ReportStatus, reconc
             "valid_until": rfc3339(end) if end else None,
         }
 
-    async def _report_status(key: Json) -> Json:
+    async def _report_status(key: Json, check: Json) -> Json:
         assert isinstance(key, dict)
         with _refusals_are_permanent():
-            status = await report_status(ReportKey(**{name: str(value) for name, value in key.items()}))
+            status = await report_status(ReportKey(**{name: str(value) for name, value in key.items()}), check=bool(check))
         return status.state.value if status else None
 
     async def _watched_repositories(connection: Json) -> Json:

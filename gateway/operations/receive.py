@@ -14,6 +14,7 @@ from gateway.domain.dispatch import Dispatch, id_of
 from gateway.domain.record import change_workflow_id
 from gateway.domain.report import CONTEXT_PREFIX
 from gateway.errors import UnknownThing
+from gateway.operations.report_status import report_dispatch
 from gateway.storage import Storage
 from policies import Json, rfc3339
 from policies.bundles.matching import fits
@@ -73,18 +74,27 @@ class ReceiveDelivery:
         return Received(what=parsed.event.what, ignored=not dispatches, known=not new)
 
     async def _dispatches(self, connection: str, parsed: ParsedDelivery) -> list[Dispatch]:
-        return [
-            judge_dispatch(connection, event, cause=f"{connection}:{parsed.id}")
-            for event in await self._concerned(connection, parsed.event)
-        ]
+        cause = f"{connection}:{parsed.id}"
+        match parsed.event:
+            case StatusEvent(context=context) as event if context.startswith(CONTEXT_PREFIX):
+                return await self._checks(connection, event, cause)
+            case event:
+                return [judge_dispatch(connection, concerned, cause=cause) for concerned in await self._concerned(connection, event)]
+
+    async def _checks(self, connection: str, event: StatusEvent, cause: str) -> list[Dispatch]:
+        """Our own report comes back as an event and judges nothing; what differs from it may be somebody else's."""
+        posted = await self.storage.posted(connection, event.repository_id, event.sha, event.context)
+        if posted is not None and posted.state == event.state:
+            return []
+        branch = event.context.removeprefix(CONTEXT_PREFIX)
+        changes = await self.storage.changes_with_head(connection, event.repository_id, event.sha)
+        return [report_dispatch(change.ref, cause, check=True) for change in changes if change.ref.target_branch == branch][:1]
 
     async def _concerned(self, connection: str, event: Event) -> Sequence[ChangeEvent]:
-        """Which changes an event is about. Our own statuses are about none: they never re-trigger."""
+        """Which changes an event is about."""
         match event:
             case ChangeEvent():
                 return [event] if fits(self.watched[connection], event.key.repository, ignore_case=True) else []
-            case StatusEvent() if event.context.startswith(CONTEXT_PREFIX):
-                return []
             case StatusEvent():
                 changes = await self.storage.changes_with_head(connection, event.repository_id, event.sha)
                 return [

@@ -36,8 +36,11 @@ class ReportKey:
     target_branch: str
 
 
-def report_dispatch(change: ChangeRef, cause: str) -> Dispatch:
-    """Set the report going for where this change stands; once for each `cause` (a decision's id)."""
+def report_dispatch(change: ChangeRef, cause: str, *, check: bool = False) -> Dispatch:
+    """Set the report going for where this change stands; once for each `cause` (a decision's id).
+
+    check: somebody reported under our name, so look at what the forge shows rather than at what we remember.
+    """
     key: dict[str, Json] = {
         "connection": change.connection,
         "repository_id": change.repository_id,
@@ -51,34 +54,46 @@ def report_dispatch(change: ChangeRef, cause: str) -> Dispatch:
         workflow_type=WORKFLOW,
         input=key,
         signal="changed",
-        payload=None,
+        payload={"check": check},
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportStatus:
-    """Posts what is worst among all open changes with that head and target, if it is not what we posted last."""
+    """Posts what is worst among all open changes with that head and target, if it is not what stands there already."""
 
     forges: Mapping[str, Forge]
     storage: Storage
     clock: Clock
     public_url: str
 
-    async def __call__(self, key: ReportKey) -> Status | None:
-        """The status as it now stands; None when there is nothing to say. Raises UnknownThing, and what the forge raises."""
+    async def __call__(self, key: ReportKey, *, check: bool = False) -> Status | None:
+        """The status as it now stands; None when there is nothing to say. Raises UnknownThing, and what the forge raises.
+
+        check: a status of that name from somebody else is a forgery; it is replaced.
+        """
         forge = self.forges.get(key.connection)
         if forge is None:
             raise UnknownThing(f"no connection is named '{key.connection}'")
         status = await self._standing(key)
         if status is None:
             return None
-        last = await self.storage.posted(key.connection, key.repository_id, key.sha, status.context)
-        if last is not None and (last.state, last.description, last.target_url) == (status.state, status.description, status.target_url):
+        if await (self._shown(forge, key, status) if check else self._posted_already(key, status)):
             return status
         await forge.report(key.repository, key.sha, status)
         await self.storage.record_report(self._posted(key, status))
         log.info("status posted", repository=key.repository, sha=key.sha, context=status.context, state=status.state.value)
         return status
+
+    async def _posted_already(self, key: ReportKey, status: Status) -> bool:
+        last = await self.storage.posted(key.connection, key.repository_id, key.sha, status.context)
+        return last is not None and (last.state, last.description, last.target_url) == (status.state, status.description, status.target_url)
+
+    async def _shown(self, forge: Forge, key: ReportKey, status: Status) -> bool:
+        found = await forge.reported(key.repository, key.sha, status.context)
+        if found is not None and not found.ours:
+            log.warning("foreign status found under our name", repository=key.repository, sha=key.sha, context=status.context, by=found.by)
+        return found is not None and found.ours and found.status == status
 
     async def _standing(self, key: ReportKey) -> Status | None:
         changes = await self.storage.changes_with_head(key.connection, key.repository_id, key.sha)

@@ -194,3 +194,15 @@ def test_a_change_whose_webhook_was_lost_is_judged_anyway(gitea, ana, tmp_path, 
         turned(project, sha, "success")
         project.dismiss(pull, review)
         turned(project, sha, "failure")
+
+
+def test_a_forged_status_is_replaced(gitea, ana, gateway):
+    """Anybody who may write can post any status on Gitea; the gateway's own is put back."""
+    project = a_project(gitea, gateway, ana)
+    mallory = gitea.account("mallory")
+    project.collaborator(mallory)
+    _, sha = open_pull(project)
+    turned(project, sha, "failure")
+    project.status(sha, "admit/main", "success", by=mallory)
+    turned(project, sha, "failure")
+    assert gateway.log_count("foreign status found under our name") == 1

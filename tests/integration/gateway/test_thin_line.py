@@ -180,8 +180,33 @@ def test_the_gateways_own_statuses_judge_nothing(tmp_path):
             await house.deliver()
             decision = await house.decided(key, lambda d: True)
             await house.turned(decision.change.head_sha, "success")
-            echoes = await house.deliver()
-            assert echoes
-            assert all(answer.json()["ignored"] for answer in echoes)
+            await house.gateway.core.result(decision.change.workflow_id, timeout=60)
+            before = await house.decisions(key)
+            assert await house.deliver(), "the forge has told of the status"
+            await asyncio.sleep(0.5)
+            assert await house.decisions(key) == before, "nothing was judged again, not even to be confirmed"
+            assert house.forge.outbox() == [], "and nothing was posted again"
+
+    run(story())
+
+
+def test_a_forged_status_is_replaced(tmp_path):
+    """Somebody else's success under the gateway's name does not stand, whatever the change is worth."""
+
+    async def story():
+        async with a_house(tmp_path) as house:
+            key = house.forge.open_change(REPOSITORY, head="work", files={"a": "1"})
+            await house.deliver()
+            decision = await house.decided(key, lambda d: d.outcome is Outcome.DENIED)
+            sha = decision.change.head_sha
+            await house.turned(sha, "failure")
+            await house.deliver()
+            house.forge.post_status(REPOSITORY, sha, "admit/main", "success", by="mallory")
+            assert await house.status(sha) == "success"
+            await house.deliver()
+            await house.turned(sha, "failure")
+            found = await house.forge.reported(REPOSITORY, sha, "admit/main")
+            assert found.ours
+            assert len(await house.decisions(key)) == 1, "it is no new question"
 
     run(story())
