@@ -171,6 +171,7 @@ def test_a_status_is_told(scene: Scene) -> None:
         context="ci/test",
         by="bob",
         what="status.failure",
+        state="failure",
     )
 
 
