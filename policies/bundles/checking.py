@@ -2,7 +2,7 @@
 
 1. the files: names, sizes, UTF-8, the two manifests, data
 2. the syntax trees: what a bundle may not do, what it has to have
-3. the engine: does it compile
+3. the engine: does it compile; and, where there is an `opa` binary, a second opinion on names
 4. the bundle's own tests
 
 A step begins only when the one before found nothing, because its answers would be noise.
@@ -14,6 +14,7 @@ import asyncio
 import difflib
 import hashlib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from policies.bundles.contents import ADMIT_FILE, Contents, read_contents
 from policies.bundles.limits import MAX_BYTES, MAX_FILES
@@ -30,6 +31,7 @@ from policies.bundles.rules import (
     reserved_names,
     wrong_shapes,
 )
+from policies.bundles.second_opinion import lost_by_opa
 from policies.bundles.syntax import Metadata, Module, Places, Program, RulePath, metadata_of, module_from_tree
 from policies.canonical import canonical, digest
 from policies.engines.port import PolicyEngine
@@ -43,9 +45,10 @@ _REVISION_DIGITS = 12
 _PROBLEMS_SHOWN = 100
 
 
-async def checked_bundle(files: BundleFiles, engine: PolicyEngine, *, run_tests: bool = True) -> Bundle:
+async def checked_bundle(files: BundleFiles, engine: PolicyEngine, *, run_tests: bool = True, opa: Path | None = None) -> Bundle:
     """The bundle in these files, fit to judge.
 
+    opa: the binary to ask for a second opinion on names; what it finds is refused too.
     Raises BundleRefused with every problem of the first step that found any; EngineError where the engine could not be asked.
     """
     contents = await asyncio.to_thread(read_contents, files.files)
@@ -59,6 +62,8 @@ async def checked_bundle(files: BundleFiles, engine: PolicyEngine, *, run_tests:
     _refuse(manifest.name, problems)
     bundle = _bundle(files, manifest, contents, program)
     await engine.compile(bundle)
+    if opa is not None:
+        _refuse(bundle.name, list(await lost_by_opa(bundle.modules, opa)))
     if run_tests and bundle.tests:
         report = await engine.test(bundle)
         _refuse(bundle.name, [_failed(case.name, case.path, case.message) for case in report.cases if not case.passed])

@@ -20,6 +20,7 @@ from policies.bundles.checking import checked_bundle
 from policies.bundles.contents import read_contents
 from policies.bundles.directory import read_folder
 from policies.bundles.scaffold import scaffold
+from policies.bundles.second_opinion import lost_by_opa
 from policies.engines.opa_library import OpaLibrary
 from policies.engines.reserved import ADMIT_MODULE
 from policies.errors import BundleRefused
@@ -28,6 +29,10 @@ from policies.schema import SCHEMA_FILE, input_schema, top_shape
 from tests.servers.need import need
 
 STARTERS = Path(__file__).parents[2] / "policies" / "starters"
+
+
+def starter_folders():
+    return sorted(manifest.parent for manifest in STARTERS.glob("*/bundle.yaml"))
 
 
 def opa(*arguments, folder):
@@ -190,7 +195,7 @@ def places_opa_finds(files, folder):
 def test_a_misspelt_name_in_a_starter_is_found_as_surely_as_opa_finds_it(number, check, tmp_path):
     """One letter of one name in a real policy: refused at its line, and at every line that OPA names."""
     dice = random.Random(number)
-    folder = dice.choice(sorted(manifest.parent for manifest in STARTERS.glob("*/bundle.yaml")))
+    folder = dice.choice(starter_folders())
     files = {path: content.decode() for path, content in read_folder(folder).files.items()}
     wrong, where = misspelt(files, dice)
     with pytest.raises(BundleRefused) as refused:
@@ -206,3 +211,33 @@ def test_the_committed_schema_is_one_that_opa_can_use(tmp_path):
     done = opa("check", "--schema", str(SCHEMA_FILE), "x.rego", folder=tmp_path)
     assert done.returncode != 0
     assert "undefined ref: input.change.titel" in done.stderr
+
+
+def test_opa_is_asked_for_a_second_opinion(tmp_path):
+    """Where the binary is present it can only add a refusal: it finds typos by itself, and none in the starters."""
+    module = "package lib.it\n\nlarge if input.change.titel\n\nnothing if input.change.comments == null\n"
+
+    async def ask():
+        engine = OpaLibrary()
+        try:
+            found = await lost_by_opa({"lib/it.rego": module}, need("opa"))
+            bundles = [await checked_bundle(read_folder(path), engine, run_tests=False, opa=need("opa")) for path in starter_folders()[:4]]
+        finally:
+            await engine.close()
+        return found, bundles
+
+    found, bundles = asyncio.run(ask())
+    assert [str(problem) for problem in found] == [
+        "lib/it.rego:3: input.change.titel: opa check --schema finds no such name in the input; look it up in input.schema.json"
+    ]
+    assert len(bundles) == 4
+
+
+def test_an_opa_that_gives_no_answer_decides_nothing(tmp_path):
+    """A binary that fails, or is another program, refuses no bundle: our own check has been made before."""
+    program = tmp_path / "opa"
+    program.write_text("#!/bin/sh\necho nonsense >&2\nexit 1\n")
+    program.chmod(0o755)
+    assert asyncio.run(lost_by_opa({"x.rego": "package x\n"}, program)) == ()
+    program.chmod(0o644)
+    assert asyncio.run(lost_by_opa({"x.rego": "package x\n"}, program)) == ()

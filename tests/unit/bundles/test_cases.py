@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import pytest
+import yaml
 
 from policies.bundles import Bundle, Match, Policy
 from policies.bundles.cases import read_cases
@@ -170,3 +172,11 @@ def test_a_first_bundle_needs_a_name_that_can_stand_in_an_address(name):
     """`/v1/bundles/{name}`."""
     with pytest.raises(ValueError, match="expected a bundle's name"):
         scaffold(name)
+
+
+def test_a_first_bundle_shows_how_to_test_it_on_every_forge():
+    """The snippets are YAML of the shape each forge wants, and run `admit test`."""
+    text = scaffold("acme")["ci.md"].decode()
+    github, gitlab = (yaml.safe_load(snippet) for snippet in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL))
+    assert [step.get("run") for step in github["jobs"]["test"]["steps"]] == [None, "pip install admittance", "admit test ."]
+    assert gitlab["policies"]["script"] == ["pip install admittance", "admit test ."]
