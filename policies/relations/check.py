@@ -1,8 +1,8 @@
 """Is a user related to an object? OpenFGA's meaning of a check, over tuples in memory.
 
 The meaning is that of openfga/openfga, internal/graph/check.go:
-- a union is true as soon as one operand is; an intersection false as soon as one is; `but not` false
-  when the base is false or the other true. A fault in an operand matters only where nothing else decides;
+- how outcomes combine under `or`, `and` and `but not` is told in `outcome`: a fault matters only where
+  nothing else decides;
 - coming back to a question that is still being answered is "no, and a circle": an intersection or
   `but not` with a circle in any operand is itself no and a circle. (On the server the operand that is
   done first decides, so there such answers can vary; a yes here is a yes there whichever that is.)
@@ -17,16 +17,16 @@ irrelevant, because under `but not` a dropped fault would allow.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from enum import Enum, auto
-from typing import NamedTuple, TypeAlias, TypeGuard
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
-from policies.errors import RelationsRefused
 from policies.model import Json
 from policies.relations.model import Computed, Difference, Direct, Intersection, Rewrite, TupleToUserset, Union
-from policies.relations.proof import Follows, Itself, Proof, Stated, Through, Together, Unless
+from policies.relations.outcome import CIRCLE, NO, Fault, Negative, Outcome, all_of, any_of, is_proof, unless
+from policies.relations.proof import Follows, Itself, Proof, Stated, Through
 from policies.relations.refusals import ConditionFailed, TooDeep
-from policies.relations.sound_model import Node, SoundModel
+from policies.relations.sound_model import SoundModel
+from policies.relations.towards import Node
 from policies.relations.tuples import RelationshipTuple, TupleReader
 from policies.relations.upward import Place, Upward
 
@@ -34,26 +34,6 @@ DEEPEST = 25  # https://openfga.dev/docs/getting-started/setup-openfga/configura
 MOST_BELOW = 2_000  # places a user reaches, before looking from above is tried instead
 MOST_CONDITIONS = 100  # tuples with conditions on the way, before the same
 MOST_STEPS = 200_000  # relations and tuples looked at for one question; counted, not timed, so that replay agrees
-
-
-class Negative(Enum):
-    """The two ways of not being related."""
-
-    NO = auto()
-    CIRCLE = auto()
-
-
-class Fault(NamedTuple):
-    """What could not be said. `circle`: one was met beside it, so that no other operand may stand in for it."""
-
-    problem: RelationsRefused
-    circle: bool = False
-
-
-Outcome: TypeAlias = Proof | Negative | Fault
-"""A proof, a no, or a fault that may yet turn out not to matter."""
-
-NO, CIRCLE = Negative.NO, Negative.CIRCLE
 
 
 class _Met(NamedTuple):
@@ -139,7 +119,7 @@ class Check:
         self._path.add(key)
         outcome = self._rewritten(self._model.rewrite(node), key[0], node, depth)
         self._path.discard(key)
-        if outcome is NO or _is_proof(outcome):
+        if outcome is NO or is_proof(outcome):
             self._known[key] = outcome
         elif adds:
             self._met[key] = _Met(outcome, depth)
@@ -196,11 +176,11 @@ class Check:
                 return self._direct(object, node, depth)
             case Computed(relation=relation):
                 outcome = self._related(object, relation, depth)
-                return Follows(object, relation, outcome) if _is_proof(outcome) else outcome
+                return Follows(object, relation, outcome) if is_proof(outcome) else outcome
             case TupleToUserset():
                 return self._from(rewrite, object, depth)
             case Union(children=children):
-                return _any(self._rewritten(child, object, node, depth) for child in children)
+                return any_of(self._rewritten(child, object, node, depth) for child in children)
             case Intersection() | Difference():
                 self._deciding += 1
                 outcome = self._decided(rewrite, object, node, depth)
@@ -213,34 +193,22 @@ class Check:
         return self._unless(rewrite.base, rewrite.subtract, object, node, depth)
 
     def _all(self, operands: Sequence[Rewrite], object: str, node: Node, depth: int) -> Outcome:
-        """A circle, if there is one; else no, if an operand is; else a fault, if there was one; else the proofs together."""
         found: list[Outcome] = []
         for operand in operands:
-            outcome = self._rewritten(operand, object, node, depth)
-            if outcome is CIRCLE or (outcome is NO and not self._model.may_circle(node)):
-                return outcome
-            found.append(outcome)
-        faults = [outcome for outcome in found if isinstance(outcome, Fault)]
-        if NO in found and not any(fault.circle for fault in faults):
-            return NO
-        return _first(faults) or Together(tuple(outcome for outcome in found if _is_proof(outcome)))
+            found.append(self._rewritten(operand, object, node, depth))
+            if self._decides(found[-1], node):
+                return found[-1]
+        return all_of(found)
 
     def _unless(self, base: Rewrite, subtract: Rewrite, object: str, node: Node, depth: int) -> Outcome:
-        """A circle, if there is one; else no without the base or with the other; else a fault, if there was one; else the base's proof."""
         kept = self._rewritten(base, object, node, depth)
-        if kept is CIRCLE or (kept is NO and not self._model.may_circle(node)):
+        if self._decides(kept, node):
             return kept
-        taken = self._rewritten(subtract, object, node, depth)
-        if taken is CIRCLE:
-            return CIRCLE
-        faults = [outcome for outcome in (kept, taken) if isinstance(outcome, Fault)]
-        if (kept is NO or _is_proof(taken)) and not any(fault.circle for fault in faults):
-            return NO
-        fault = _first(faults)
-        if fault is not None:
-            return fault
-        assert _is_proof(kept)
-        return Unless(kept)
+        return unless(kept, self._rewritten(subtract, object, node, depth))
+
+    def _decides(self, outcome: Outcome, node: Node) -> bool:
+        """Need the other operands be asked? Not after a circle, and after a no only if they might meet one."""
+        return outcome is CIRCLE or (outcome is NO and not self._model.may_circle(node))
 
     def _direct(self, object: str, node: Node, depth: int) -> Outcome:
         _, relation = node
@@ -250,10 +218,10 @@ class Check:
             candidates.append(stated)
         if self._wildcard_type is not None:
             candidates.extend(self._tuples.public(object, relation, self._wildcard_type))
-        found = _any(self._holds(one) or Stated(one) for one in candidates if self._model.allows(one))
-        if _is_proof(found):
+        found = any_of(self._holds(one) or Stated(one) for one in candidates if self._model.allows(one))
+        if is_proof(found):
             return found
-        return _any((found, self._over(self._tuples.usersets(object, relation), None, depth)))
+        return any_of((found, self._over(self._tuples.usersets(object, relation), None, depth)))
 
     def _from(self, rewrite: TupleToUserset, object: str, depth: int) -> Outcome:
         return self._over(self._tuples.written(object, rewrite.tupleset), rewrite.computed, depth)
@@ -263,7 +231,7 @@ class Check:
         if not tuples:
             return NO
         self._count(len(tuples))
-        return _any(self._through(one, computed or one.shape.facet, depth) for one in tuples if self._model.allows(one))
+        return any_of(self._through(one, computed or one.shape.facet, depth) for one in tuples if self._model.allows(one))
 
     def _through(self, one: RelationshipTuple, relation: str, depth: int) -> Outcome:
         refused = self._holds(one)
@@ -272,7 +240,7 @@ class Check:
         if self._model.relation(one.shape.user_type, relation) is None:
             return NO
         outcome = self._related(one.user_object, relation, depth + 1)
-        return Through(one, one.user_object, relation, outcome) if _is_proof(outcome) else outcome
+        return Through(one, one.user_object, relation, outcome) if is_proof(outcome) else outcome
 
     def _holds(self, one: RelationshipTuple) -> Outcome | None:
         """None when the tuple counts; NO when its condition does not hold; a fault when that cannot be said."""
@@ -282,31 +250,6 @@ class Check:
             return None if self._model.holds(one, self._context) else NO
         except ConditionFailed as problem:
             return Fault(ConditionFailed(f"{problem}, in {one}"))
-
-
-def _any(outcomes: Iterable[Outcome]) -> Outcome:
-    """The first proof; else a fault, if there was one; else no."""
-    faults: list[Fault] = []
-    circle = False
-    for outcome in outcomes:
-        if isinstance(outcome, Fault):
-            faults.append(outcome)
-        elif isinstance(outcome, Negative):
-            circle = circle or outcome is CIRCLE
-        else:
-            return outcome
-    if faults:
-        return Fault(faults[0].problem, circle or any(fault.circle for fault in faults))
-    return CIRCLE if circle else NO
-
-
-def _first(faults: Sequence[Fault]) -> Fault | None:
-    """The one to report: the first that met a circle, else the first."""
-    return next((fault for fault in faults if fault.circle), faults[0] if faults else None)
-
-
-def _is_proof(outcome: Outcome) -> TypeGuard[Proof]:
-    return not isinstance(outcome, (Negative, Fault))
 
 
 def _is_too_deep(outcome: Outcome) -> bool:

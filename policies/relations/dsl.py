@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from policies.relations.conditions import INLINE
+from policies.relations.dsl_conditions import read_condition
 from policies.relations.model import (
     AuthorizationModel,
     Computed,
@@ -20,8 +21,6 @@ from policies.relations.model import (
     Difference,
     Direct,
     Intersection,
-    ParameterKind,
-    ParameterType,
     Relation,
     Restriction,
     Rewrite,
@@ -34,13 +33,6 @@ from policies.relations.scanner import Scanner
 
 LARGEST_MODEL = 256 * 1024  # bytes; https://openfga.dev/docs/getting-started/setup-openfga/configuration
 DEEPEST_NESTING = 50
-
-_RESERVED = frozenset({"and", "or", "from", "with", "define", "relations", "condition"})
-_BUT_NOT = re.compile(r"but[ \t]+not\b(?![.\-/])")
-_OPERATOR = re.compile(r"[ \t]+(?:(?P<name>or|and)|(?P<but>but[ \t]+not))(?=[ \t])[ \t]+")
-_VERSION = re.compile(r"[0-9]+\.[0-9]+")
-_PARAMETER = re.compile(r"[A-Za-z_][A-Za-z0-9_\-]*")
-_KINDS = frozenset(str(kind) for kind in ParameterKind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +106,7 @@ class _Parser:
             raise ModelRefused([ModelProblem(code="not-a-module", message="expected a module, found a whole model", at=at)])
         scan.need_word("module")
         scan.need_blank()
-        name = self._name("the module's name")
+        name = self._scan.need_name("the module's name")
         self._definitions()
         self._refuse()
         return Module(
@@ -135,7 +127,7 @@ class _Parser:
             self._type()
             more = not self._scan.at_end
         while more and self._scan.word() == "condition":
-            self._condition(self._conditions)
+            self._condition()
             more = self._scan.line_break()
         if more:
             self._scan.refuse("'condition'" if self._conditions else "'type', 'relations', 'define' or 'condition'")
@@ -148,7 +140,7 @@ class _Parser:
         scan.need_word("type")
         scan.need_blank()
         at = scan.here
-        name = self._name("a type's name")
+        name = self._scan.need_name("a type's name")
         relations: dict[str, Relation] = {}
         if scan.line_break() and scan.take_word("relations"):
             scan.line_break()
@@ -172,7 +164,7 @@ class _Parser:
         scan.need_word("define")
         scan.need_blank()
         at = scan.here
-        name = self._name("a relation's name")
+        name = self._scan.need_name("a relation's name")
         scan.blanks()
         scan.need(":")
         scan.blanks()
@@ -191,8 +183,7 @@ class _Parser:
         if found["but"]:
             return Difference(base=first, subtract=self._operand(direct=False, depth=depth))
         children = [first, self._operand(direct=False, depth=depth)]
-        again = re.compile(rf"[ \t]+{found['name']}(?=[ \t])[ \t]+")
-        while self._scan.take_match(again):
+        while self._scan.take_match(_AGAIN[found["name"]]):
             children.append(self._operand(direct=False, depth=depth))
         return Union(children=tuple(children)) if found["name"] == "or" else Intersection(children=tuple(children))
 
@@ -216,11 +207,11 @@ class _Parser:
         at = scan.here
         if scan.matches(_BUT_NOT):
             scan.refuse("a relation")
-        name = self._name("a relation")
+        name = self._scan.need_name("a relation")
         if scan.take_match(_FROM) is None:
             return Computed(relation=name, at=at)
         tupleset_at = scan.here
-        return TupleToUserset(computed=name, tupleset=self._name("a relation"), at=at, tupleset_at=tupleset_at)
+        return TupleToUserset(computed=name, tupleset=self._scan.need_name("a relation"), at=at, tupleset_at=tupleset_at)
 
     def _direct(self) -> Direct:
         scan = self._scan
@@ -241,82 +232,29 @@ class _Parser:
     def _restriction(self) -> Restriction:
         scan = self._scan
         at = scan.here
-        type_name = self._name("a type")
+        type_name = self._scan.need_name("a type")
         wildcard = scan.take(":")
         if wildcard:
             scan.need("*")
-        relation = self._name("a relation") if not wildcard and scan.take("#") else None
+        relation = self._scan.need_name("a relation") if not wildcard and scan.take("#") else None
         if scan.take_match(_WITH) is None:
             return Restriction(type=type_name, relation=relation, wildcard=wildcard, at=at)
         condition_at = scan.here
-        condition = INLINE if scan.take(INLINE) else self._name("a condition's name")
+        condition = INLINE if scan.take(INLINE) else self._scan.need_name("a condition's name")
         return Restriction(type=type_name, relation=relation, wildcard=wildcard, condition=condition, at=at, condition_at=condition_at)
 
-    def _condition(self, conditions: dict[str, Condition]) -> None:
-        scan = self._scan
-        scan.need_word("condition")
-        scan.need_blank()
-        at = scan.here
-        name = self._name("a condition's name")
-        if name in conditions:
-            self._problems.append(ModelProblem(code="duplicate", message=f"the condition '{name}' is defined twice", at=at))
-        scan.blanks()
-        scan.need("(")
-        parameters = self._parameters(name)
-        scan.blanks()
-        scan.need("{")
-        expression = scan.until_closing_brace().strip()
-        conditions[name] = Condition(name=name, parameters=parameters, expression=expression, at=at)
-
-    def _parameters(self, condition: str) -> dict[str, ParameterType]:
-        scan = self._scan
-        parameters: dict[str, ParameterType] = {}
-        while True:
-            scan.space()
-            at = scan.here
-            if scan.word() in _KINDS:
-                scan.refuse("a parameter's name")
-            name = (scan.take_match(_PARAMETER) or scan.refuse("a parameter's name"))[0]
-            if name in parameters:
-                message = f"the parameter '{name}' of condition '{condition}' is declared twice"
-                self._problems.append(ModelProblem(code="duplicate", message=message, at=at))
-            scan.blanks()
-            scan.need(":")
-            scan.blanks()
-            parameters[name] = self._parameter_type()
-            scan.space()
-            if scan.take(")"):
-                return parameters
-            if not scan.take(","):
-                scan.refuse("',' or ')'")
-
-    def _parameter_type(self) -> ParameterType:
-        scan = self._scan
-        kind = self._kind()
-        if not kind.takes_items:
-            return ParameterType(kind=kind)
-        scan.need("<")
-        at = scan.here
-        items = self._kind()
-        if items.takes_items:
-            scan.refuse("a type of items that is not itself a list or map", at=at)
-        scan.need(">")
-        return ParameterType(kind=kind, items=ParameterType(kind=items))
-
-    def _kind(self) -> ParameterKind:
-        word = self._scan.word()
-        if word is None or word not in _KINDS:
-            self._scan.refuse(f"one of {', '.join(sorted(_KINDS))}")
-        self._scan.take_word(word)
-        return ParameterKind(word)
-
-    def _name(self, expected: str) -> str:
-        word = self._scan.word()
-        if word is None or word in _RESERVED:
-            self._scan.refuse(expected)
-        self._scan.take_word(word)
-        return word
+    def _condition(self) -> None:
+        condition, repeated = read_condition(self._scan)
+        if condition.name in self._conditions:
+            message = f"the condition '{condition.name}' is defined twice"
+            self._problems.append(ModelProblem(code="duplicate", message=message, at=condition.at))
+        self._problems.extend(repeated)
+        self._conditions[condition.name] = condition
 
 
+_BUT_NOT = re.compile(r"but[ \t]+not\b(?![.\-/])")
+_OPERATOR = re.compile(r"[ \t]+(?:(?P<name>or|and)|(?P<but>but[ \t]+not))(?=[ \t])[ \t]+")
+_AGAIN = {name: re.compile(rf"[ \t]+{name}(?=[ \t])[ \t]+") for name in ("or", "and")}
 _FROM = re.compile(r"[ \t]+from(?=[ \t])[ \t]+")
 _WITH = re.compile(r"[ \t]+with(?=[ \t])[ \t]+")
+_VERSION = re.compile(r"[0-9]+\.[0-9]+")

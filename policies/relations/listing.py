@@ -16,12 +16,9 @@ from policies.relations.model import Computed, Difference, Direct, Intersection,
 from policies.relations.refusals import QuestionRefused, TooDeep
 from policies.relations.sound_model import SoundModel
 from policies.relations.tuples import RelationshipTuple, TupleReader
-from policies.relations.upward import Upward
+from policies.relations.upward import Place, Upward
 
 MOST_RESULTS = 1000  # the server's listObjectsMaxResults and listUsersMaxResults
-
-Place = tuple[str, str]
-"""An object and a relation to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from policies.relations.refusals import ModelProblem, ModelRefused
 _COMMENT = re.compile(r"^[ \t]*#.*|[ \t]#.*", re.MULTILINE)
 _TRAILING = re.compile(r"[ \t]+$", re.MULTILINE)
 _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-/]*")
+_RESERVED = frozenset({"and", "or", "from", "with", "define", "relations", "condition"})
 _BLANK = re.compile(r"[ \t]+")
 _SPACE = re.compile(r"[ \t\n]+")
 _FOUND = re.compile(r"[A-Za-z0-9_.\-/]+|[ \t]+|\n+|.")
@@ -88,6 +89,14 @@ class Scanner:
     def need_word(self, word: str) -> None:
         if not self.take_word(word):
             self.refuse(f"'{word}'")
+
+    def need_name(self, expected: str) -> str:
+        """Step over a word that can name something, and give it."""
+        found = self.word()
+        if found is None or found in _RESERVED:
+            self.refuse(expected)
+        self._at += len(found)
+        return found
 
     def take_match(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
         """Step over what the pattern matches here."""

@@ -14,7 +14,8 @@ from typing import NamedTuple, TypeAlias
 from policies.model import Json
 from policies.relations.proof import Follows, Itself, Proof, Stated, Through
 from policies.relations.refusals import TooDeep
-from policies.relations.sound_model import Node, SoundModel
+from policies.relations.sound_model import SoundModel
+from policies.relations.towards import Node
 from policies.relations.tuples import RelationshipTuple, TupleReader
 
 Place: TypeAlias = tuple[str, str]

@@ -2,7 +2,7 @@
 
 Every tolerated difference is one where the server contradicts itself, drops a fault that bears on the
 answer, or answers by which of its goroutines happens to be first. A yes of ours against a no of the
-server is never tolerated.
+server is tolerated only where the server itself says yes when asked for the last step.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from policies.errors import RelationsRefused
 from policies.relations.evaluator import Evaluator
+from policies.relations.proof import tuples
 from policies.relations.refusals import ConditionFailed
 from policies.relations.store_file import tuple_from_json
 from tests.contract.relations.worlds import Asked
@@ -31,6 +32,9 @@ class Agreement(StrEnum):
         "the server's plan reads from the user's side and stumbles over a condition that does not bear on the question"
     )
     CIRCLE = "we say no for a circle under 'and' or 'but not', where the server's answer is that of whatever is done first"
+    EVERYBODY_BUT_NOT_YOU = (
+        "a user with a conditional tuple beside user:*: yes asked directly, no through a userset, where the server looks at one"
+    )
     ITS_CHECK_AGREES = "the server's list contradicts its own check, which agrees with us"
     OBJECTS_AS_USERSETS = "asked for usersets, the server also lists plain objects of the type"
     DIFFERENT = "different answers"
@@ -55,6 +59,18 @@ def no_for_a_circle(evaluator: Evaluator, asked: Asked) -> bool:
     """Do we say no to this check having met a circle?"""
     check = evaluator.check(asked.user, context=asked.context, contextual=[tuple_from_json(one) for one in asked.contextual])
     return check.proof(asked.relation, asked.object) is None and check.went_round
+
+
+def public_beside_a_condition(evaluator: Evaluator, store: Store, asked: Asked) -> bool:
+    """Does our yes rest on a public tuple where the user also has a conditional one, and does the server agree when asked there?"""
+    contextual = [tuple_from_json(one) for one in asked.contextual]
+    proof = evaluator.proof(asked.user, asked.relation, asked.object, context=asked.context, contextual=contextual)
+    for one in tuples(proof) if proof else ():
+        own = {each for each in (*evaluator.tuples, *contextual) if each.key == (one.object, one.relation, asked.user) and each.condition}
+        there = replace(asked, kind="check", relation=one.relation, object=one.object)
+        if one.shape.facet == "*" and own and their_answer(store, there) is True:
+            return True
+    return False
 
 
 def their_answer(store: Store, asked: Asked) -> Theirs:
@@ -87,6 +103,8 @@ def _compared_checks(evaluator: Evaluator, store: Store, asked: Asked, ours: boo
         return Agreement.SAME
     if not ours and no_for_a_circle(evaluator, asked):
         return Agreement.CIRCLE
+    if ours and public_beside_a_condition(evaluator, store, asked):
+        return Agreement.EVERYBODY_BUT_NOT_YOU
     return Agreement.DIFFERENT
 
 

@@ -8,10 +8,11 @@ from policies.errors import RelationsRefused
 from policies.relations.dsl import parse_model
 from policies.relations.evaluator import MOST_CONTEXTUAL, Evaluator
 from policies.relations.json_form import model_to_json
+from policies.relations.names import LONGEST_OBJECT, LONGEST_RELATION, LONGEST_USER
 from policies.relations.refusals import QuestionRefused, TooDeep, TupleRefused
 from policies.relations.soundness import MOST_TYPES
 from policies.relations.store_file import tuple_from_json
-from policies.relations.tuples import LARGEST_CONTEXT, LONGEST_OBJECT, LONGEST_RELATION, LONGEST_USER, refuse_unwritable
+from policies.relations.tuples import LARGEST_CONTEXT, refuse_unwritable
 from tests.servers.openfga import Refusal, session_openfga
 
 MODEL = parse_model("""

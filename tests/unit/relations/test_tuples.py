@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from policies.relations.names import UserName, user_name
 from policies.relations.refusals import TupleRefused
-from policies.relations.tuples import LayeredTuples, RelationshipTuple, TupleIndex, UserName, user_name
+from policies.relations.tuples import LayeredTuples, RelationshipTuple, TupleIndex
 
 
 def a_tuple(text, condition=None, **context):
