@@ -26,6 +26,7 @@ from gateway.operations.publish_bundle import PublishBundle
 from gateway.operations.receive import ReceiveDelivery
 from gateway.operations.reconcile import Reconcile, reconcile_dispatch
 from gateway.operations.report_status import ReportStatus
+from gateway.operations.seal_record import SealRecord, seal_dispatch
 from gateway.operations.steer_bundle import SteerBundle
 from gateway.web.pages import router as pages
 from gateway.wiring import (
@@ -35,6 +36,7 @@ from gateway.wiring import (
     build_engine,
     build_forge,
     build_relations,
+    build_sealed_record,
     build_storage,
 )
 from policies.engines import PolicyEngine
@@ -84,9 +86,18 @@ async def running_gateway(
         judge = Judge(in_force=in_force, engine=engine, relations=relations, clock=clock)
         judge_change = JudgeChange(judge=judge, forges=forges, storage=storage, clock=clock)
         report = ReportStatus(forges=forges, storage=storage, clock=clock, public_url=settings.public_url)
+        sealed_record = build_sealed_record(database)
         watched = _watched(settings)
         reconcile = Reconcile(forges=forges, watched=watched, storage=storage, clock=clock)
-        core = build_core(database, activities(judge_change=judge_change, report_status=report, reconcile=reconcile))
+        core = build_core(
+            database,
+            activities(
+                judge_change=judge_change,
+                report_status=report,
+                reconcile=reconcile,
+                seal_record=SealRecord(sealed_record=sealed_record),
+            ),
+        )
         tokens = Tokens(storage=storage, clock=clock)
         services = Services(
             receive=ReceiveDelivery(forges=forges, storage=storage, clock=clock, watched=watched),
@@ -96,6 +107,7 @@ async def running_gateway(
             steer_bundle=SteerBundle(bring=bring),
             tokens=tokens,
             storage=storage,
+            sealed_record=sealed_record,
             core=core,
             version=version("admittance"),
             open_pages=open_pages,
@@ -104,6 +116,7 @@ async def running_gateway(
         stack.push_async_callback(core.stop)
         start = str(clock().timestamp())
         await storage.record_dispatches([reconcile_dispatch(name, every=settings.reconcile_seconds, start=start) for name in forges])
+        await storage.record_dispatches([seal_dispatch(clock())])
         core.wake()
         first_token = await configured_tokens(settings, tokens)
         yield Gateway(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gateway.config import Connection, RelationsFile, Settings
     from gateway.config import Engine as EngineSettings
     from gateway.durable import Activity, DurableCore
-    from gateway.storage import Database, Storage
+    from gateway.storage import Database, SealedRecord, Storage
     from policies.bundles import BundleSource
     from policies.engines import PolicyEngine
     from policies.relations import Relations
@@ -40,6 +40,13 @@ def build_storage(database: Database) -> Storage:
     from gateway.storage.sql import SqlStorage
 
     return SqlStorage(database)
+
+
+def build_sealed_record(database: Database) -> SealedRecord:
+    """The record as a hash chain, in SQL."""
+    from gateway.storage.sql.sealed_record import SqlSealedRecord
+
+    return SqlSealedRecord(database)
 
 
 def build_core(database: Database, handlers: Mapping[str, Activity]) -> DurableCore:

@@ -11,7 +11,7 @@ from gateway.operations.in_force import InForce
 from gateway.operations.publish_bundle import PublishBundle
 from gateway.operations.receive import ReceiveDelivery
 from gateway.operations.steer_bundle import SteerBundle
-from gateway.storage import Storage
+from gateway.storage import SealedRecord, Storage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,7 @@ class Services:
     steer_bundle: SteerBundle
     tokens: Tokens
     storage: Storage
+    sealed_record: SealedRecord
     core: DurableCore
     version: str
     open_pages: bool = False

@@ -12,12 +12,15 @@ from gateway.errors import GatewayError
 from gateway.operations.judge_change import JudgeChange
 from gateway.operations.reconcile import Reconcile
 from gateway.operations.report_status import ReportKey, ReportStatus
+from gateway.operations.seal_record import SealRecord
 from policies import Json, rfc3339
 from providers.errors import PermanentError
 from providers.vcs import ChangeEvent, ChangeKey
 
 
-def activities(*, judge_change: JudgeChange, report_status: ReportStatus, reconcile: Reconcile) -> Mapping[str, Activity]:
+def activities(
+    *, judge_change: JudgeChange, report_status: ReportStatus, reconcile: Reconcile, seal_record: SealRecord
+) -> Mapping[str, Activity]:
     """Every activity by the name workflows call it."""
 
     async def _judge_change(change: Json, hint: Json) -> Json:
@@ -55,6 +58,7 @@ def activities(*, judge_change: JudgeChange, report_status: ReportStatus, reconc
         "report_status": _report_status,
         "watched_repositories": _watched_repositories,
         "reconcile_repository": _reconcile_repository,
+        "seal_record": seal_record,
     }
 
 

@@ -12,6 +12,7 @@ from gateway.errors import UnknownThing
 from gateway.operations.judge import Judge
 from gateway.operations.judge_change import JudgeChange
 from gateway.operations.own_policies import read_own_policies
+from gateway.operations.seal_record import seal_dispatch
 from gateway.storage import Storage
 from policies.document import request_from_document
 from providers.vcs import ChangeKey, Forge
@@ -53,7 +54,9 @@ class JudgeOnRequest:
         decision, blob = await self.judge(request, facts=FactsOrigin.PROVIDED, change=provided_ref(request))
         if dry_run:
             return decision
-        return await self.storage.record_decision(decision, facts=blob, change=None, generation=decision.generation or None)
+        return await self.storage.record_decision(
+            decision, facts=blob, change=None, generation=decision.generation or None, dispatches=[seal_dispatch(self.clock())]
+        )
 
     def _located(self, url: str) -> tuple[str, ChangeKey]:
         for name, forge in self.forges.items():

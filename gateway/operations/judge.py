@@ -58,7 +58,7 @@ class Judge:
             judgement = self._broken(request, f"the bundles in force cannot be used: {problem}")
         decision = Decision(
             id=new_decision_id(),
-            at=request.time,
+            at=self.clock(),
             action=request.action,
             subject=str(request.subject["ref"]),
             change=change,

@@ -20,6 +20,7 @@ from gateway.operations.after_merge import concerned_by_merge
 from gateway.operations.judge import Judge
 from gateway.operations.own_policies import read_own_policies
 from gateway.operations.report_status import report_dispatch
+from gateway.operations.seal_record import seal_dispatch
 from gateway.storage import Storage, StoredBundle
 from policies import Reason
 from policies.errors import EngineBusy, NotCanonical
@@ -111,7 +112,7 @@ class JudgeChange:
             facts=facts,
             change=replace(tracked, decision_id=decision.id, outcome=decision.outcome),
             generation=decision.generation or None,
-            dispatches=await self._reports(tracked.ref, decision.id),
+            dispatches=[*await self._reports(tracked.ref, decision.id), seal_dispatch(self.clock())],
         )
         log.info(
             "decision recorded",

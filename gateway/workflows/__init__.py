@@ -6,8 +6,14 @@ from gateway.durable import Workflow
 from gateway.workflows.judge_change import judge_change
 from gateway.workflows.reconcile import reconcile
 from gateway.workflows.report_status import report_status
+from gateway.workflows.seal_record import seal_record
 
-WORKFLOWS: Mapping[str, Workflow] = {"judge_change": judge_change, "report_status": report_status, "reconcile": reconcile}
+WORKFLOWS: Mapping[str, Workflow] = {
+    "judge_change": judge_change,
+    "report_status": report_status,
+    "reconcile": reconcile,
+    "seal_record": seal_record,
+}
 """Every workflow by the name dispatches call it."""
 
 __all__ = ["WORKFLOWS"]
