@@ -11,13 +11,15 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-
-import cel
+from typing import TYPE_CHECKING
 
 from policies.model import Json
 from policies.relations.model import Condition, ParameterKind, ParameterType
 from policies.relations.parameters import address, in_cidr, typed
 from policies.relations.refusals import ConditionFailed, ModelProblem, ModelRefused
+
+if TYPE_CHECKING:
+    import cel
 
 # CEL's macros bind a name of their own: list.exists(x, x > 1)
 _BOUND = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*([A-Za-z_]\w*)\s*,")
@@ -27,13 +29,26 @@ _TYPE_NAMES = frozenset({"bool", "int", "uint", "double", "string", "bytes", "li
 _FUNCTIONS: dict[str, Callable[..., object]] = {"ipaddress": address, "in_cidr": in_cidr}
 
 
+def _compiled(expression: str) -> cel.Program:
+    """Raises ValueError, TypeError or RuntimeError for what is not CEL."""
+    import cel  # here: the package loads a terminal toolkit, 0.15 s that only models with conditions should cost
+
+    return cel.compile(expression)
+
+
+def _evaluated(program: cel.Program, values: dict[str, object]) -> object:
+    import cel  # see above
+
+    return program.execute(cel.Context(values, _FUNCTIONS))
+
+
 class CompiledCondition:
     """One condition, ready to be evaluated. Raises ModelRefused when its expression is not CEL over its parameters."""
 
     def __init__(self, condition: Condition) -> None:
         self._condition = condition
         try:
-            self._program = cel.compile(condition.expression)
+            self._program = _compiled(condition.expression)
         except (ValueError, TypeError, RuntimeError) as problem:
             raise self._refused(f"is not CEL: {problem}") from problem
         self._nested = _nesting(condition.expression)
@@ -54,7 +69,7 @@ class CompiledCondition:
         self._refuse_costly([context[name] for name in condition.parameters])
         try:
             values = {name: typed(context[name], kind) for name, kind in condition.parameters.items()}
-            answer = self._program.execute(cel.Context(values, _FUNCTIONS))
+            answer = _evaluated(self._program, values)
         # all that the library documents, and what our own functions raise within it
         except (ValueError, TypeError, RuntimeError, ArithmeticError, LookupError) as problem:
             raise ConditionFailed(f"the condition '{condition.name}' could not be evaluated: {problem}") from problem
@@ -129,7 +144,7 @@ def _inline(text: str) -> CompiledCondition:
 def identifiers(expression: str) -> set[str]:
     """The free names of a CEL expression. Raises ModelRefused where it is not CEL."""
     try:
-        names = set(cel.compile(expression).variables())
+        names = set(_compiled(expression).variables())
     except (ValueError, TypeError, RuntimeError) as problem:
         raise ModelRefused([ModelProblem(code="condition", message=f"not CEL: {problem}")]) from problem
     return names - set(_BOUND.findall(expression)) - _TYPE_NAMES

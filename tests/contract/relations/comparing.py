@@ -2,7 +2,7 @@
 
 Every tolerated difference is one where the server contradicts itself, drops a fault that bears on the
 answer, or answers by which of its goroutines happens to be first. A yes of ours against a no of the
-server is tolerated only where the server itself says yes when asked for the last step.
+server is tolerated only where the server itself says yes when asked in another way.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class Agreement(StrEnum):
     EVERYBODY_BUT_NOT_YOU = (
         "a user with a conditional tuple beside user:*: yes asked directly, no through a userset, where the server looks at one"
     )
+    ITS_LIST_AGREES = "the server's check contradicts its own list of users, which agrees with us"
     ITS_CHECK_AGREES = "the server's list contradicts its own check, which agrees with us"
     OBJECTS_AS_USERSETS = "asked for usersets, the server also lists plain objects of the type"
     DIFFERENT = "different answers"
@@ -73,6 +74,14 @@ def public_beside_a_condition(evaluator: Evaluator, store: Store, asked: Asked) 
     return False
 
 
+def listed_by_them(store: Store, asked: Asked) -> bool | None:
+    """Is the user of this check in the server's list of users, by name or with everybody? None where it does not list."""
+    object, _, relation = asked.user.partition("#")
+    kind = object.partition(":")[0]
+    found = their_answer(store, replace(asked, kind="users", user=f"{kind}#{relation}" if relation else kind))
+    return None if isinstance(found, Refusal) else asked.user in found or f"{kind}:*" in found
+
+
 def their_answer(store: Store, asked: Asked) -> Theirs:
     along = {"context": asked.context, "contextual": asked.contextual}
     if asked.kind == "objects":
@@ -105,6 +114,8 @@ def _compared_checks(evaluator: Evaluator, store: Store, asked: Asked, ours: boo
         return Agreement.CIRCLE
     if ours and public_beside_a_condition(evaluator, store, asked):
         return Agreement.EVERYBODY_BUT_NOT_YOU
+    if listed_by_them(store, asked) is ours:
+        return Agreement.ITS_LIST_AGREES
     return Agreement.DIFFERENT
 
 
