@@ -235,6 +235,9 @@ class Execution:
                 self._resolve(event, value=Signal(name=attributes["name"], payload=_own(attributes["payload"])))
             case "CancelRequested":
                 self.ending = Cancelled(by=attributes["by"])
+            case "LimitReached":
+                message = f"{attributes['events']} events; a workflow that goes on for so long continues as new"
+                self.ending = Failed(kind="HistoryTooLong", message=message, commands=())
             case "Revived":
                 for command in attributes["commands"]:
                     self._try_anew(command, event.at)
@@ -361,7 +364,7 @@ class Execution:
 
 _MOVES = frozenset(
     {"WorkflowStarted", "ActivityCompleted", "ActivityFailed", "AttemptStarted", "AttemptFailed", "AttemptLost", "HandedOver"}
-    | {"RetryRequested", "ScheduleChanged", "TimerFired", "WaitTimedOut", "SignalConsumed", "CancelRequested"}
+    | {"RetryRequested", "ScheduleChanged", "TimerFired", "WaitTimedOut", "SignalConsumed", "CancelRequested", "LimitReached"}
 )
 _INTENTS = frozenset({"ActivityScheduled", "TimerStarted", "SignalAwaited", "Branched"})
 _OUTCOMES = {

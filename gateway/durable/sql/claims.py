@@ -11,12 +11,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, func, select, update
 
 from gateway.durable.payloads import decoded
 from gateway.durable.port import HistoryEvent, WorkflowStatus
 from gateway.durable.sql.inbox import read_inboxes
-from gateway.durable.sql.tables import events, owners, runs
+from gateway.durable.sql.tables import events, runs
 from gateway.durable.stepping import Received
 from gateway.storage.columns import from_ms
 
@@ -89,6 +89,12 @@ def next_wake(connection: Connection) -> int | None:
     return min((wake_at for wake_at in each if wake_at is not None), default=None)
 
 
+def backlog(connection: Connection, now_ms: int, limit: int) -> int:
+    """How many runs are due and taken by nobody, counted up to the limit."""
+    due = select(runs.c.run_id).where(_DUE).limit(limit).subquery()
+    return connection.scalar(select(func.count()).select_from(due), {"now": now_ms}) or 0
+
+
 def release(connection: Connection, owner: str, run_ids: Collection[str] | None, now_ms: int) -> int:
     """Make runs of this owner ready for anybody (None: all of them); how many."""
     held = [runs.c.owner == owner, runs.c.status == WorkflowStatus.RUNNING.value]
@@ -99,42 +105,3 @@ def release(connection: Connection, owner: str, run_ids: Collection[str] | None,
         ready = {"owner": None, "status": WorkflowStatus.READY.value, "wake_at": now_ms}
         connection.execute(update(runs).where(runs.c.run_id.in_(locked)).values(**ready))
     return len(locked)
-
-
-# --- processes ----------------------------------------------------------------------------
-
-
-def register(connection: Connection, owner: str, now_ms: int) -> None:
-    """Let others know of us."""
-    connection.execute(insert(owners).values(owner=owner, beat=1, beat_at=now_ms))
-
-
-def beat(connection: Connection, owner: str, now_ms: int) -> bool:
-    """We live; False if others have decided otherwise."""
-    alive = update(owners).where(owners.c.owner == owner).values(beat=owners.c.beat + 1, beat_at=now_ms)
-    return connection.execute(alive).rowcount == 1
-
-
-def beats(connection: Connection) -> dict[str, int]:
-    """Every process's beat."""
-    return {row.owner: row.beat for row in connection.execute(select(owners.c.owner, owners.c.beat))}
-
-
-def orphaned(connection: Connection) -> list[str]:
-    """Owners of running runs that are not registered (any more)."""
-    known = select(owners.c.owner)
-    held = select(runs.c.owner).where(runs.c.status == WorkflowStatus.RUNNING.value, runs.c.owner.not_in(known)).distinct()
-    return list(connection.scalars(held))
-
-
-def bury(connection: Connection, owner: str, beat_seen: int, now_ms: int) -> int | None:
-    """Take a process that has not beaten since for dead and make its runs ready; how many, None if it lives."""
-    gone = delete(owners).where(owners.c.owner == owner, owners.c.beat == beat_seen)
-    if connection.execute(gone).rowcount != 1:
-        return None
-    return release(connection, owner, None, now_ms)
-
-
-def unregister(connection: Connection, owner: str) -> None:
-    """Leave; the runs have been released."""
-    connection.execute(delete(owners).where(owners.c.owner == owner))

@@ -17,6 +17,7 @@ from gateway.durable.payloads import encoded
 from gateway.durable.port import (
     Activity,
     DeadLetter,
+    EngineFull,
     HistoryEvent,
     QueueState,
     RetrySchedule,
@@ -43,7 +44,8 @@ class SqlDurableCore:
 
     owner: a name for this process in logs and in the database (None: host and process id).
     poll: seconds between looks for what other processes wrote. lease: seconds without a sign of life after which a
-    process is taken for dead. concurrency: runs in memory, and attempts under way, at once.
+    process is taken for dead. concurrency: runs in memory, and attempts under way, at once. backlog: how many due runs
+    may wait while this process is busy before starts are refused. retention: seconds ended runs are kept (None: for ever).
     """
 
     def __init__(
@@ -56,6 +58,8 @@ class SqlDurableCore:
         poll: float = 0.5,
         lease: float = 10.0,
         concurrency: int = 32,
+        backlog: int = 10_000,
+        retention: float | None = 30 * 24 * 3600.0,
     ) -> None:
         self._database = database
         self._workflows = workflows
@@ -71,6 +75,8 @@ class SqlDurableCore:
             poll=poll,
             lease=lease,
             concurrency=concurrency,
+            backlog=backlog,
+            retention=retention,
             on_end=self._tell,
         )
 
@@ -89,6 +95,8 @@ class SqlDurableCore:
     async def dispatch(self, dispatch: Dispatch) -> None:
         if dispatch.workflow_type is not None and dispatch.workflow_type not in self._workflows:
             raise UnknownWorkflow(f"no workflow '{dispatch.workflow_type}'; there are {', '.join(sorted(self._workflows))}")
+        if dispatch.workflow_type is not None and self._worker.full:
+            raise EngineFull("more workflows wait than may", retry_after=max(1.0, 2 * self._poll))
         encoded(dispatch.input, "the input")
         encoded(dispatch.payload, "the signal's payload")
         now_ms = self._clock.now_ms()

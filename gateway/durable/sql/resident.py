@@ -31,6 +31,8 @@ log = structlog.get_logger(__name__)
 _STUCK = timedelta(seconds=60)
 """How long a run that this code cannot go on with rests before it is tried again, perhaps by newer code."""
 
+HISTORY_LIMIT = 50_000
+"""Events of one run; beyond it, taking the run up again would cost seconds."""
 _FAREWELL = 5.0
 """Seconds an attempt that was told to stop has for it."""
 
@@ -131,6 +133,8 @@ class Resident:
                 record_outcome(execution, execution.pending[command], outcome, at)
         self._unwritten += self._outcomes
         self._outcomes.clear()
+        if execution.sequence > HISTORY_LIMIT and execution.ending is None:
+            execution.record("LimitReached", {"events": execution.sequence}, at)
         used = step(execution, self._inbox, at)
         self._inbox = [entry for entry in self._inbox if entry not in used]
         self._consumed += [entry.ord for entry in used]

@@ -65,4 +65,6 @@ owners = Table(
     Column("owner", ExactName, primary_key=True),
     Column("beat", BigInteger, nullable=False),
     Column("beat_at", Milliseconds, nullable=False),
+    Column("machine", ExactName),
+    Column("process", ExactName),
 )

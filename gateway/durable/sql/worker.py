@@ -16,21 +16,27 @@ import structlog
 from sqlalchemy import Connection
 
 from gateway.durable.port import Activity, DurableError, Workflow
-from gateway.durable.sql.claims import beat, beats, bury, claim, counters, load, next_wake, orphaned, register, release, unregister
+from gateway.durable.sql.claims import backlog, claim, counters, load, next_wake, release
 from gateway.durable.sql.clock import Clock, elapsed
 from gateway.durable.sql.identity import new_owner
 from gateway.durable.sql.inbox import read_inboxes
 from gateway.durable.sql.intake import Taken, take
 from gateway.durable.sql.journal import Journal
+from gateway.durable.sql.keeping import retire
 from gateway.durable.sql.liveness import Watch
+from gateway.durable.sql.owners import beat, beats, bury, gone, orphaned, register, unregister
 from gateway.durable.sql.resident import Resident, Surroundings
 from gateway.durable.stepping import Received
 from gateway.errors import DatabaseUnavailable
 from gateway.storage.database import Database
 from gateway.storage.dispatches import has_dispatches
+from gateway.storage.migrations import require_current
 
 log = structlog.get_logger(__name__)
 
+_PORTION = 500
+_RETIRING = 600.0
+"""Runs forgotten in one transaction, and seconds between looks for such."""
 _STRAY = 5.0
 """Seconds a run rests that left memory by a fault of the engine."""
 
@@ -49,6 +55,8 @@ class Worker:
         poll: float,
         lease: float,
         concurrency: int,
+        backlog: int,
+        retention: float | None,
         on_end: Callable[[str], None],
     ) -> None:
         self._database = database
@@ -59,6 +67,10 @@ class Worker:
         self._poll = poll
         self._lease = lease
         self._concurrency = concurrency
+        self._backlog = backlog
+        self._retention = retention
+        self._next_retiring = elapsed()
+        self._full = False
         self._on_end = on_end
         self._owner = ""
         self._residents: dict[str, Resident] = {}
@@ -71,9 +83,11 @@ class Worker:
     # --- from outside ----------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Become known, then begin to take work."""
+        """Become known, then begin to take work. Raises DatabaseOutdated for a schema that is not this code's."""
+        await self._database.read(require_current)
         self._stopping = False
         await self._become_known()
+        await self._take_over()
         self._loops = [asyncio.create_task(self._look_for_work()), asyncio.create_task(self._keep_alive())]
 
     async def stop(self, grace: float) -> None:
@@ -104,6 +118,11 @@ class Worker:
     def wake(self) -> None:
         """Look now."""
         self._awake.set()
+
+    @property
+    def full(self) -> bool:
+        """More waits than may: starts should come back later."""
+        return self._full
 
     def taken(self, taken: Taken) -> None:
         """Dispatches were taken outside the loop."""
@@ -140,6 +159,7 @@ class Worker:
         waiting, next_at, ours = await self._database.read(self._survey)
         await self._compare(ours)
         now, room = self._clock.now_ms(), self._concurrency - len(self._residents)
+        self._full = room <= 0 and await self._database.read(partial(backlog, now_ms=now, limit=self._backlog)) >= self._backlog
         due = next_at is not None and next_at <= now and room > 0
         if not waiting and not due:
             until_next = self._poll if next_at is None or room <= 0 else (next_at - now) / 1000
@@ -192,6 +212,7 @@ class Worker:
                 if not await self._database.write(lambda connection: beat(connection, self._owner, self._clock.now_ms())):
                     await self._start_again()
                 await self._take_over()
+                await self._retire()
             except DatabaseUnavailable as problem:
                 log.warning("no sign of life could be given", problem=str(problem))
             except Exception:  # the loop's edge: it has to outlive whatever goes wrong in one round
@@ -219,7 +240,8 @@ class Worker:
     async def _take_over(self) -> None:
         seen = await self._database.read(beats)
         now = self._clock.now_ms()
-        for owner, last in self._watch.look(seen, elapsed()).items():
+        dead = self._watch.look(seen, elapsed()) | await self._database.read(gone)
+        for owner, last in dead.items():
             if owner == self._owner:
                 continue
             freed = await self._database.write(partial(bury, owner=owner, beat_seen=last, now_ms=now))
@@ -229,6 +251,14 @@ class Worker:
         for owner in await self._database.read(orphaned):
             await self._database.write(partial(release, owner=owner, run_ids=None, now_ms=now))
             self.wake()
+
+    async def _retire(self) -> None:
+        """Forget what is old enough, a portion at each beat, until nothing is for a while."""
+        if self._retention is None or elapsed() < self._next_retiring:
+            return
+        before = self._clock.now_ms() - round(self._retention * 1000)
+        if await self._database.write(partial(retire, before_ms=before, limit=_PORTION)) < _PORTION:
+            self._next_retiring = elapsed() + _RETIRING
 
     def _depart(self, connection: Connection) -> None:
         release(connection, self._owner, None, self._clock.now_ms())

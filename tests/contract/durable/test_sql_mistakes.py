@@ -15,11 +15,12 @@ from sqlalchemy import select, update
 from gateway.domain.dispatch import Dispatch
 from gateway.durable import HistoryEvent, WorkflowStatus
 from gateway.durable.sql import SqlDurableCore
-from gateway.durable.sql.claims import beats, bury, claim
+from gateway.durable.sql.claims import claim
 from gateway.durable.sql.inbox import put_in_inboxes, read_inboxes
 from gateway.durable.sql.intake import take
 from gateway.durable.sql.journal import Append, End, Park, Verdict, begin_runs, write_appends
-from gateway.durable.sql.tables import events, inbox, runs
+from gateway.durable.sql.owners import beats, bury
+from gateway.durable.sql.tables import events, inbox, owners, runs
 from gateway.storage import Database
 from gateway.storage.columns import from_ms, metadata
 from gateway.storage.dispatches import write_dispatches
@@ -276,8 +277,6 @@ async def test_process_taken_for_dead_begins_again_under_a_new_name(database):
 
 
 def select_beat(owner):
-    from gateway.durable.sql.tables import owners
-
     return select(owners.c.beat).where(owners.c.owner == owner)
 
 

@@ -49,6 +49,8 @@ def upgrade() -> None:
         sa.Column("owner", Exact, nullable=False),
         sa.Column("beat", sa.BigInteger(), nullable=False),
         sa.Column("beat_at", Milliseconds, nullable=False),
+        sa.Column("machine", Exact),
+        sa.Column("process", Exact),
         sa.PrimaryKeyConstraint("owner", name="pk_workflow_owner"),
         **IN_UTF8,
     )
