@@ -22,7 +22,7 @@ from tests.contract.relations.comparing import Agreement, compared, our_answer, 
 from tests.contract.relations.worlds import random_model, random_question, random_tuples
 from tests.servers.openfga import session_openfga
 
-WORLDS = 120
+WORLDS = 200
 QUESTIONS = 30
 TUPLES = 25
 SECONDS = float(os.environ.get("ADMIT_FUZZ_SECONDS", "0"))
