@@ -227,6 +227,8 @@ class OpaProcess:
             return 0  # where the system does not say
 
     def _complaint(self) -> str:
+        if self._log.closed:
+            return "stopped"
         self._log.seek(0)
         return self._log.read(1 << 16).decode(errors="replace").strip()
 

@@ -70,13 +70,17 @@ PolicyValues = Mapping[str, Json]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestCase:
-    """One Rego test: `package.name`; a test that errors or is not true has failed, with what was printed or compared."""
+    """One Rego test: `package.name`; a test that errors or is not true has failed, with what was printed or compared.
+
+    found: of one that is not true, the line that failed and the values it looked at, where the engine can tell.
+    """
 
     name: str
     path: str
     passed: bool
     message: str | None = None
     seconds: float = 0.0
+    found: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeAlias
 
 from policies.bundles.model import Bundle
 from policies.engines.checks import package_of, rule_names
+from policies.engines.failed_tests import what_failed
 from policies.engines.port import TestCase, TestReport
 from policies.engines.queries import dotted, reached_by, reference, walled
 from policies.engines.reserved import RESERVED_MODULES
-from policies.errors import Problem
+from policies.errors import EngineError, Problem
 from policies.model import Json
 
 Envelope: TypeAlias = "dict[str, Any]"
@@ -48,9 +49,21 @@ async def run(bundle: Bundle, trees: Mapping[str, Json | Problem], ask: Ask, *, 
     for test in _tests(bundle, trees):
         started = time.perf_counter()
         (envelope,) = await ask(bundle, [test.query(now, walls)], coverage=coverage, trace=False)
-        cases.append(_case(test, envelope, time.perf_counter() - started))
+        case = _case(test, envelope, time.perf_counter() - started)
+        if not case.passed and not envelope.get("error"):
+            case = replace(case, found=await _found(test, test.query(now, walls), bundle, ask))
+        cases.append(case)
         reports.append(envelope.get("coverage"))
     return TestReport(cases=tuple(cases), coverage=_merged(bundle, reports) if coverage else None)
+
+
+async def _found(test: _Test, query: str, bundle: Bundle, ask: Ask) -> tuple[str, ...]:
+    """What the expression saw that failed, from a second run; a test that now takes too long has failed all the same."""
+    try:
+        (envelope,) = await ask(bundle, [query], coverage=False, trace=True)
+    except EngineError:
+        return ()
+    return what_failed(envelope.get("trace") or (), test.path, bundle.tests[test.path])
 
 
 def _tests(bundle: Bundle, trees: Mapping[str, Json | Problem]) -> Iterator[_Test]:

@@ -1,8 +1,9 @@
-"""Evaluations per second and p99 of the engine room against a raw OPA server: same policy, same inputs, same process asking.
+"""The engine room against a raw OPA server: evaluations per second and p99, same policy, same inputs, same process asking.
 
-The raw server is asked as cheaply as Python can: prepared HTTP requests over kept-alive unix
-sockets, answers not parsed. The engine does all its work: wrapping, queueing, watching, parsing.
-Run alone: `python -m tests.benchmarks.engines`.
+The server is asked in two ways, both over kept-alive connections to a unix socket: as an
+application asks it (httpx, the answer parsed), and as a load generator does (prepared bytes,
+nothing parsed: what no application reaches). The engine does all its work: wrapping, queueing,
+watching, parsing. They take turns in short rounds, so that a busy machine is as busy for each.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import httpx
+
 from policies.bundles.model import Bundle
 from policies.canonical import canonical, digest
 from policies.engines import Evaluation, PolicyQuery
 from policies.engines.opa_library import OpaLibrary
+from tests.benchmarks.rows import Row
 from tests.servers.need import need
 from tests.servers.opa import opa_server
 
@@ -59,16 +63,18 @@ passed contains c.name if {
 }
 """
 RULES = ("deny", "warn")
+PATH = "/v1/data/bench/policy?strict-builtin-errors=true"
 SECONDS = 3.0
 ROUNDS = 7
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One measurement: how many at once, evaluations per second, and p99 in milliseconds."""
+Asker = Callable[[], Awaitable[None]]
 
-    what: str
-    at_once: int
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Measured:
+    """Median of the rounds' rates, and p99 of all answers in milliseconds."""
+
     per_second: float
     p99_ms: float
 
@@ -96,53 +102,41 @@ INPUTS = {"1.4 kB": document(8), "400 kB": document(4000)}
 
 
 async def measure(at_once: tuple[int, ...] = (1, 8, 32), seconds: float = SECONDS) -> list[Row]:
-    """Rows in pairs, raw server first. The two take turns in short rounds, so that a busy machine is as busy for both."""
-    rows = []
+    """Two rows, rate and p99, for each input, number at once and way to ask the server."""
+    rows: list[Row] = []
     modules = {"policy.rego": POLICY}
     with opa_server(need("opa"), modules, {}, {"GOGC": "400"}) as address:
-        engine = OpaLibrary(workers=1)
-        bundle = _bundle(modules)
+        engine, bundle = OpaLibrary(workers=1), _bundle(modules)
         for size, content in INPUTS.items():
             for number in at_once:
-                raw = [await RawClient.connect(address, content) for _ in range(number)]
-                asking = {
-                    f"raw OPA server, {size}": [client.ask for client in raw],
-                    f"engine room, {size}": [_asking(engine, bundle, content)] * number,
-                }
-                rows += await _in_turns(asking, seconds)
-                for client in raw:
-                    client.close()
+                rows += await _compared(f"evaluate {size}, {number} at once", engine, bundle, address, content, number, seconds)
         await engine.close()
     return rows
 
 
-def _bundle(modules: dict[str, str]) -> Bundle:
-    name = digest("bundle", canonical(modules))
-    return Bundle(name="bench", revision="1", digest=name, policies=(), modules=modules, tests={}, data={}, files={})
+async def _compared(what: str, engine: OpaLibrary, bundle: Bundle, address: str, content: bytes, number: int, seconds: float) -> list[Row]:
+    raw = [await RawClient.connect(address, content) for _ in range(number)]
+    limits = httpx.Limits(max_connections=number, max_keepalive_connections=number)
+    async with httpx.AsyncClient(
+        transport=httpx.AsyncHTTPTransport(uds=address, limits=limits), base_url="http://opa", timeout=60
+    ) as client:
+        asking = {
+            "ours": [_asking(engine, bundle, content)] * number,
+            "OPA server asked with httpx": [_application(client, content)] * number,
+            "OPA server, load generator": [each.ask for each in raw],
+        }
+        found = await _in_turns(asking, seconds)
+    for each in raw:
+        each.close()
+    ours = found.pop("ours")
+    rows = []
+    for other, theirs in found.items():
+        rows.append(Row(what=what, figure="per second", ours=ours.per_second, other=theirs.per_second, alternative=other))
+        rows.append(Row(what=what, figure="p99 ms", ours=ours.p99_ms, other=theirs.p99_ms, alternative=other, better="lower"))
+    return rows
 
 
-async def _in_turns(asking: dict[str, list[Callable[[], Awaitable[None]]]], seconds: float) -> list[Row]:
-    waits: dict[str, list[float]] = {what: [] for what in asking}
-    rates: dict[str, list[float]] = {what: [] for what in asking}
-    for askers in asking.values():
-        await asyncio.gather(*(ask() for ask in askers))
-    for _ in range(ROUNDS):
-        for what, askers in asking.items():
-            found, elapsed = await _round(askers, seconds / ROUNDS)
-            waits[what] += found
-            rates[what].append(len(found) / elapsed)
-    return [
-        Row(
-            what=what,
-            at_once=len(askers),
-            per_second=statistics.median(rates[what]),
-            p99_ms=1000 * sorted(waits[what])[len(waits[what]) * 99 // 100],
-        )
-        for what, askers in asking.items()
-    ]
-
-
-def _asking(engine: OpaLibrary, bundle: Bundle, content: bytes) -> Callable[[], Awaitable[None]]:
+def _asking(engine: OpaLibrary, bundle: Bundle, content: bytes) -> Asker:
     query = PolicyQuery(package="bench.policy", rules=RULES, parameters={"minimum": 1})
     evaluation = Evaluation(bundle=bundle, queries=(query,), input=content, time=datetime(2026, 1, 1, tzinfo=UTC))
 
@@ -153,12 +147,43 @@ def _asking(engine: OpaLibrary, bundle: Bundle, content: bytes) -> Callable[[], 
     return ask
 
 
-async def _round(askers: list[Callable[[], Awaitable[None]]], seconds: float) -> tuple[list[float], float]:
+def _application(client: httpx.AsyncClient, content: bytes) -> Asker:
+    body = b'{"input":%b}' % content
+
+    async def ask() -> None:
+        answer = await client.post(PATH, content=body)
+        assert "deny" in answer.json()["result"]
+
+    return ask
+
+
+def _bundle(modules: dict[str, str]) -> Bundle:
+    name = digest("bundle", canonical(modules))
+    return Bundle(name="bench", revision="1", digest=name, policies=(), modules=modules, tests={}, data={}, files={})
+
+
+async def _in_turns(asking: dict[str, list[Asker]], seconds: float) -> dict[str, _Measured]:
+    waits: dict[str, list[float]] = {what: [] for what in asking}
+    rates: dict[str, list[float]] = {what: [] for what in asking}
+    for askers in asking.values():
+        await asyncio.gather(*(ask() for ask in askers))
+    for _ in range(ROUNDS):
+        for what, askers in asking.items():
+            found, elapsed = await _round(askers, seconds / ROUNDS)
+            waits[what] += found
+            rates[what].append(len(found) / elapsed)
+    return {
+        what: _Measured(per_second=statistics.median(rates[what]), p99_ms=1000 * sorted(waits[what])[len(waits[what]) * 99 // 100])
+        for what in asking
+    }
+
+
+async def _round(askers: list[Asker], seconds: float) -> tuple[list[float], float]:
     """How long each answer took, and how long all of it."""
     waits: list[float] = []
     began = time.perf_counter()
 
-    async def keep_asking(ask: Callable[[], Awaitable[None]]) -> None:
+    async def keep_asking(ask: Asker) -> None:
         while (started := time.perf_counter()) < began + seconds:
             await ask()
             waits.append(time.perf_counter() - started)
@@ -173,8 +198,7 @@ class RawClient:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, content: bytes) -> None:
         self._reader, self._writer = reader, writer
         body = b'{"input":%b}' % content
-        path = "/v1/data/bench/policy?strict-builtin-errors=true"
-        head = f"POST {path} HTTP/1.1\r\nHost: opa\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = f"POST {PATH} HTTP/1.1\r\nHost: opa\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         self._request = head.encode() + body
 
     @classmethod
@@ -194,16 +218,3 @@ class RawClient:
     def close(self) -> None:
         """Hang up."""
         self._writer.close()
-
-
-def main() -> None:
-    """Print the rows, and the engine's as ratios of the raw server's."""
-    rows = asyncio.run(measure())
-    for raw, ours in zip(rows[::2], rows[1::2], strict=True):
-        for row in (raw, ours):
-            print(f"{row.what:24} {row.at_once:3} at once {row.per_second:8.0f}/s  p99 {row.p99_ms:7.2f} ms")
-        print(f"{'':24} rate {ours.per_second / raw.per_second:.2f} x, p99 {ours.p99_ms / raw.p99_ms:.2f} x")
-
-
-if __name__ == "__main__":
-    main()
