@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, FastAPI
 
-from gateway.api import admissions, bundles, decisions, health, metrics, problems, webhooks, workflows
+from gateway.api import admissions, bundles, changes, decisions, health, metrics, problems, webhooks, workflows
 from gateway.api.access import BearerTokens
 from gateway.api.services import Services
 
@@ -19,7 +19,16 @@ def create_app(services: Services, *, pages: APIRouter | None = None) -> FastAPI
     )
     app.state.services = services
     problems.install(app)
-    for router in (webhooks.router, admissions.router, decisions.router, bundles.router, workflows.router, health.router, metrics.router):
+    for router in (
+        webhooks.router,
+        admissions.router,
+        decisions.router,
+        changes.router,
+        bundles.router,
+        workflows.router,
+        health.router,
+        metrics.router,
+    ):
         app.include_router(router)
     if pages is not None:
         app.include_router(pages)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 import structlog
 
 from gateway.domain.admission import change_ref, merge_request
+from gateway.domain.audit import AuditEvent
+from gateway.domain.bypass import bypass_of
 from gateway.domain.clock import Clock
 from gateway.domain.dispatch import Dispatch
 from gateway.domain.record import ChangeRef, Decision, FactsOrigin, TrackedChange
@@ -66,7 +68,7 @@ class JudgeChange:
             return await self._undecided(forge, key, problem)
         tracked = _tracked(change)
         if own is None:
-            await self._ended(tracked, await concerned_by_merge(self.storage, change))
+            await self._ended(tracked, await concerned_by_merge(self.storage, change), await self._bypass(change))
             return None
         request = merge_request(change, at=self.clock())
         try:
@@ -84,7 +86,7 @@ class JudgeChange:
         try:
             summary = await forge.summary(key)
         except NotFound:
-            log.info("change is gone", connection=forge.connection, repository=key.repository, number=key.number)
+            await self._gone(forge.connection, key)
             return None
         except ProviderError as second:
             raise TemporaryError(f"neither facts nor summary of {key.repository}#{key.number} can be had: {second}") from problem
@@ -101,10 +103,25 @@ class JudgeChange:
         decision, facts = await self.judge.without_facts(tracked.ref, _reason(problem), f"the facts could not be read: {problem}")
         return await self._recorded(decision, facts, tracked)
 
-    async def _ended(self, tracked: TrackedChange, others: Sequence[Dispatch] = ()) -> None:
-        """others: what its end means to other changes."""
+    async def _gone(self, connection: str, key: ChangeKey) -> None:
+        """Deleted, or hidden from us: either way nothing can be said of it any more, and it counts for nothing."""
+        log.info("change is gone", connection=connection, repository=key.repository, number=key.number)
+        known = await self.storage.change(connection, key.repository, key.number)
+        if known is not None and known.state == ChangeState.OPEN:
+            await self._ended(replace(known, state=ChangeState.CLOSED.value))
+
+    async def _bypass(self, change: Change) -> AuditEvent | None:
+        first = await self.storage.generation_numbered(1)
+        before = await self.storage.change(change.connection, change.repository.name, change.number)
+        event = bypass_of(change, before, since=first.activated_at if first else None, at=self.clock())
+        if event is not None:
+            log.warning("merged without an admitted decision", about=event.about, by=event.who, **event.details)
+        return event
+
+    async def _ended(self, tracked: TrackedChange, others: Sequence[Dispatch] = (), event: AuditEvent | None = None) -> None:
+        """others: what its end means to other changes. event: what of it belongs on record."""
         reports = await self._reports(tracked.ref, f"{tracked.state}:{tracked.ref.url}:{self.clock().timestamp()}")
-        await self.storage.track_change(tracked, [*reports, *others])
+        await self.storage.track_change(tracked, [*reports, *others, seal_dispatch(self.clock())], event=event)
 
     async def _recorded(self, decision: Decision, facts: bytes, tracked: TrackedChange) -> Decision:
         recorded = await self.storage.record_decision(

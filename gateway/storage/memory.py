@@ -175,11 +175,15 @@ class MemoryStorage:
         self._dispatch(dispatches)
         return recorded
 
-    async def track_change(self, change: TrackedChange, dispatches: Sequence[Dispatch] = ()) -> None:
+    async def track_change(self, change: TrackedChange, dispatches: Sequence[Dispatch] = (), *, event: AuditEvent | None = None) -> None:
         self._open()
         canonical(change_document(change))
+        written = None if event is None else canonical(event_document(event))
         self._put_change(carried_over(self._changes.get(_place(change.ref)), change))
         self._dispatch(dispatches)
+        if event is not None and written is not None:
+            self._events.append(event)
+            self._enlist(EntryKind.AUDIT, str(len(self._events)), written)
 
     async def decision(self, id: DecisionId) -> Decision | None:
         self._open()

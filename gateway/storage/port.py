@@ -38,7 +38,7 @@ class BundleRevision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionFilter:
-    """None = any. Repository names are compared as forges do, without case."""
+    """None = any. Repository names are compared as forges do, without case. `since` is included, `until` is not."""
 
     connection: str | None = None
     repository: str | None = None
@@ -150,15 +150,21 @@ class Storage(Protocol):
         `facts` is the blob of kind `facts` the decision's `input_digest` names. The dispatches are written for a
         confirmed decision too.
 
-        If the last decision on this change has the same facts, generation, relation answers and verdict, that one is
-        confirmed (`confirmed_at`) and returned instead of a new row. `generation` not being in force any more raises
+        If the last decision on this change (from facts of the same origin) has the same facts but for their `time`, the
+        same bundles, engine, relation answers and verdict, that one is confirmed (`confirmed_at`) and returned instead of
+        a new row. The same id again is the same decision again; saying something else it is a StorageError. The change's
+        `decision_id` and `outcome` are the returned decision's, whatever the argument says.
+
+        Raises ValueError if `facts` are not those the decision names. `generation` not being in force any more raises
         GenerationMoved and changes nothing; None = do not compare (a dry run's facts were provided).
         """
 
-    async def track_change(self, change: TrackedChange, dispatches: Sequence[Dispatch] = ()) -> None:
-        """Remember what is known of a change whose decision stays as it is (closed, merged), and what that sets going.
+    async def track_change(self, change: TrackedChange, dispatches: Sequence[Dispatch] = (), *, event: AuditEvent | None = None) -> None:
+        """Remember what is known of a change whose decision stays as it is (closed, merged), what that sets going, and what
+        of it belongs on record, together.
 
-        `decision_id` and `outcome` of the argument are ignored.
+        `decision_id` and `outcome` of the argument are ignored: those known stay while head and target branch are the ones
+        they are good for, and are None otherwise.
         """
 
     async def decision(self, id: DecisionId) -> Decision | None:

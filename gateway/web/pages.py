@@ -16,6 +16,7 @@ from gateway.api.access import COOKIE
 from gateway.api.bodies import limited_body
 from gateway.api.services import Services
 from gateway.api.webhooks import Asked
+from gateway.domain.bypass import BYPASSED
 from gateway.domain.explanation import sentence, subject_of
 from gateway.domain.record import DecisionId
 from gateway.errors import GatewayError
@@ -38,7 +39,17 @@ async def front(request: Request, asked: Asked) -> HTMLResponse:
     open_changes = await asked.storage.changes()
     counted = Counter(change.outcome for change in open_changes if change.outcome is not None)
     counts = {outcome.value: counted[outcome] for outcome in (Outcome.DENIED, Outcome.UNDECIDED, Outcome.HELD, Outcome.ADMITTED)}
-    return page("front.html", asked, decisions=latest.decisions, counts=counts, subject_of=subject_of)
+    bypasses = [event for event in await asked.storage.audit_events() if event.what == BYPASSED]
+    queue = await asked.core.queue()
+    return page(
+        "front.html",
+        asked,
+        decisions=latest.decisions,
+        counts=counts,
+        bypasses=bypasses,
+        dead_letters=queue.dead_letters,
+        subject_of=subject_of,
+    )
 
 
 @router.post("/login")

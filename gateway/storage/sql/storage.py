@@ -96,9 +96,11 @@ class SqlStorage:
 
         return await self._database.write(unit)
 
-    async def track_change(self, change: TrackedChange, dispatches: Sequence[Dispatch] = ()) -> None:
+    async def track_change(self, change: TrackedChange, dispatches: Sequence[Dispatch] = (), *, event: AuditEvent | None = None) -> None:
         def unit(c: Connection) -> None:
             changes.track_change(c, change)
+            if event is not None:
+                bundle_history.write_event(c, event)
             write_dispatches(c, dispatches, now_ms=_now_ms())
 
         await self._database.write(unit)

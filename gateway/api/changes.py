@@ -1,0 +1,78 @@
+"""`/v1/changes`: what is known of changes, and a way to have one judged again; `/v1/audit-events`: who changed what."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import uuid4
+
+from fastapi import APIRouter, Query
+from fastapi.responses import JSONResponse
+
+from gateway.api.webhooks import Asked
+from gateway.domain.record import TrackedChange
+from gateway.errors import UnknownThing
+from gateway.operations.receive import judge_dispatch
+from policies import rfc3339
+from providers.vcs import ChangeEvent, ChangeKey
+
+router = APIRouter(prefix="/v1", tags=["changes"])
+
+Limit = Annotated[int, Query(ge=1, le=1000)]
+
+
+@router.get("/changes")
+async def list_changes(asked: Asked, state: str | None = "open", limit: Limit = 200) -> dict[str, Any]:
+    """Most recently updated first. `state`: open, closed or merged."""
+    return {"changes": [change_line(change) for change in await asked.storage.changes(state=state, limit=limit)]}
+
+
+@router.get("/changes/{connection}/{owner}/{name}/{number}")
+async def one_change(connection: str, owner: str, name: str, number: int, asked: Asked) -> dict[str, Any]:
+    """What is known of a change, and the decision in force for it."""
+    return change_line(await _known(asked, connection, f"{owner}/{name}", number))
+
+
+@router.post("/changes/{connection}/{owner}/{name}/{number}/recheck", status_code=202)
+async def recheck(connection: str, owner: str, name: str, number: int, asked: Asked) -> JSONResponse:
+    """Have it judged again, as an event would; the answer comes as a new or confirmed decision."""
+    asked.receive.known(connection)
+    event = ChangeEvent(key=ChangeKey(repository=f"{owner}/{name}", number=number), what="recheck")
+    dispatch = judge_dispatch(connection, event, cause=f"recheck:{uuid4()}")
+    await asked.storage.record_dispatches([dispatch])
+    asked.core.wake()
+    return JSONResponse({"workflow": dispatch.workflow_id}, status_code=202)
+
+
+@router.get("/audit-events")
+async def audit_events(asked: Asked, about: str | None = None, limit: Limit = 200) -> dict[str, Any]:
+    """Who changed what, and merges that went past the gate (`change.bypassed`), newest first."""
+    events = await asked.storage.audit_events(about=about, limit=limit)
+    return {
+        "audit_events": [{"at": rfc3339(e.at), "who": e.who, "what": e.what, "about": e.about, "details": dict(e.details)} for e in events]
+    }
+
+
+def change_line(change: TrackedChange) -> dict[str, Any]:
+    """A change as the list shows it."""
+    ref = change.ref
+    return {
+        "connection": ref.connection,
+        "repository": ref.repository,
+        "number": ref.number,
+        "title": ref.title,
+        "url": ref.url,
+        "head_sha": ref.head_sha,
+        "target_branch": ref.target_branch,
+        "state": change.state,
+        "draft": change.draft,
+        "outcome": change.outcome.value if change.outcome else None,
+        "decision": change.decision_id,
+        "updated_at": rfc3339(change.updated_at),
+    }
+
+
+async def _known(asked: Asked, connection: str, repository: str, number: int) -> TrackedChange:
+    change = await asked.storage.change(connection, repository, number)
+    if change is None:
+        raise UnknownThing(f"nothing is known of change {number} of {repository} on connection '{connection}'")
+    return change
