@@ -22,6 +22,7 @@ from gateway.errors import DatabaseOutdated
 from gateway.storage.database import Database
 
 _LOCK = 0x61646D6974  # "admit"
+_MYSQL_LOCK = "CONCAT('admit-', MD5(DATABASE()))"  # a server's locks are shared by its databases; a name is at most 64 long
 _LOCK_LIMIT = 300
 
 
@@ -106,12 +107,11 @@ def _alone(connection: Connection) -> Iterator[None]:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             yield
         case "mysql" | "mariadb":
-            name = {"name": f"admit-{_LOCK:x}"}
-            if connection.scalar(text("SELECT GET_LOCK(CONCAT(DATABASE(), :name), :limit)"), {**name, "limit": _LOCK_LIMIT}) != 1:
+            if connection.scalar(text(f"SELECT GET_LOCK({_MYSQL_LOCK}, :limit)"), {"limit": _LOCK_LIMIT}) != 1:
                 raise DatabaseOutdated("another process has been migrating this database for minutes", advice="wait for it, then try again")
             try:
                 yield
             finally:
-                connection.execute(text("SELECT RELEASE_LOCK(CONCAT(DATABASE(), :name))"), name)
+                connection.execute(text(f"SELECT RELEASE_LOCK({_MYSQL_LOCK})"))
         case _:
             yield
