@@ -74,6 +74,13 @@ class ChangesExam:
         await storage.track_change(a_tracked(), [a_dispatch(id="report")])
         assert await outbox() == ["report"]
 
+    async def test_tracking_puts_an_event_on_record(self, storage):
+        """What a change's end means for the record is written with it."""
+        event = AuditEvent(at=a_tracked().updated_at, who="user:work/9", what="change.bypassed", about="work:acme/shop#7", details={"x": 1})
+        await storage.track_change(a_tracked(state="merged"), event=event)
+        assert await storage.audit_events(about="work:acme/shop#7") == [event]
+        assert await storage.audit_events(about="work:acme/shop#8") == []
+
     async def test_changes_with_a_head_are_found_open_or_not(self, storage):
         """By the repository's immutable id, through renames; not those whose head has moved on."""
         await recorded(storage, change=a_ref(number=3))
