@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from gateway.domain.audit import AuditEvent
 from policies.model import Outcome
 from tests.contract.storage.builders import NOON, a_dispatch, a_ref, a_report, a_tracked, a_verdict, minutes, recorded
 
