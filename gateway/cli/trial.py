@@ -110,7 +110,7 @@ def _tests(report: TestReport, bundle: Bundle) -> tuple[RegoTest, ...]:
             path=case.path,
             line=_line_of(case.name.rpartition(".")[2], bundle.tests.get(case.path, "")),
             passed=case.passed,
-            message=case.message,
+            message="\n".join([*([case.message] if case.message else []), *case.found]) or None,
             seconds=case.seconds,
         )
         for case in report.cases

@@ -19,7 +19,7 @@ from policies.engines.failed_tests import what_failed
 from policies.engines.port import TestCase, TestReport
 from policies.engines.queries import dotted, reached_by, reference, walled
 from policies.engines.reserved import RESERVED_MODULES
-from policies.errors import EngineError, Problem
+from policies.errors import EngineCrashed, EngineError, EngineTimedOut, Problem
 from policies.model import Json
 
 Envelope: TypeAlias = "dict[str, Any]"
@@ -48,13 +48,22 @@ async def run(bundle: Bundle, trees: Mapping[str, Json | Problem], ask: Ask, *, 
     cases, reports = [], []
     for test in _tests(bundle, trees):
         started = time.perf_counter()
-        (envelope,) = await ask(bundle, [test.query(now, walls)], coverage=coverage, trace=False)
+        envelope = await _answer(bundle, test.query(now, walls), ask, coverage=coverage)
         case = _case(test, envelope, time.perf_counter() - started)
         if not case.passed and not envelope.get("error"):
             case = replace(case, found=await _found(test, test.query(now, walls), bundle, ask))
         cases.append(case)
         reports.append(envelope.get("coverage"))
     return TestReport(cases=tuple(cases), coverage=_merged(bundle, reports) if coverage else None)
+
+
+async def _answer(bundle: Bundle, query: str, ask: Ask, *, coverage: bool) -> Envelope:
+    """A test that had to be stopped has failed; the others are run all the same."""
+    try:
+        (envelope,) = await ask(bundle, [query], coverage=coverage, trace=False)
+    except (EngineTimedOut, EngineCrashed) as problem:
+        return {"error": {"message": str(problem)}}
+    return envelope
 
 
 async def _found(test: _Test, query: str, bundle: Bundle, ask: Ask) -> tuple[str, ...]:

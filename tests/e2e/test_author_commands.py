@@ -147,8 +147,8 @@ tuples:
   - {user: "user:work/ana", relation: owner, object: "repository:work/12"}
 """
     cases = """cases:
-  - {name: an owner, relations: people.store, expect: admitted}
-  - {name: somebody else, input: {subject: ben}, relations: people.store, expect: denied}
+  - {name: an owner, store: people.store, expect: admitted}
+  - {name: somebody else, input: {subject: ben}, store: people.store, expect: denied}
 """
     bundle = a_bundle(tmp_path, policy=policy, test=None, cases=cases)
     (bundle / "people.store").write_text(store)
@@ -254,3 +254,57 @@ def test_impact_turns_footprints_round(tmp_path):
     text = admit("bundle", "impact", a_bundle(tmp_path), cwd=tmp_path).stdout
     assert text == "change.draft\n  acme/merge.label\nchange.labels\n  acme/merge.label\n"
     assert admit("bundle", "impact", cwd=tmp_path).returncode == 2
+
+
+FAILING = """\
+package merge.label_test
+
+import data.merge.label
+
+test_count if {
+	denied := label.deny with input as {"change": {"labels": []}}
+	n := count(denied)
+	n == 7
+}
+
+test_member if "no label" in label.deny with input as {"change": {"labels": ["bug"]}}
+
+test_sets if {"a"} == {x | some x in ["b", "c"]}
+
+test_call if concat("-", ["a", "b"]) == "a+b"
+
+test_every if {
+	every number in [1, 2, 3] { number < 3 }
+}
+"""
+
+
+def test_a_failing_test_shows_the_line_and_the_values_it_saw(tmp_path):
+    """Variables by their names, rules and calls by what they came to, and the two sides of a comparison."""
+    done = admit("test", a_bundle(tmp_path, test=FAILING), "--output", "json", cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    (found,) = json.loads(done.stdout)
+    told = {test["name"].rpartition(".")[2]: test["message"].splitlines()[1:] for test in found["tests"]}
+    assert told == {
+        "test_count": [
+            "label_test.rego:8: n == 7",
+            '  denied is ["no label"]',
+            "  n is 1",
+            "  count(data.merge.label.deny) is 1",
+            "  1 is not 7",
+        ],
+        "test_member": [
+            'label_test.rego:11: test_member if "no label" in label.deny with input as {"change": {"labels": ["bug"]}}',
+            "  data.merge.label.deny is set()",
+        ],
+        "test_sets": [
+            'label_test.rego:13: test_sets if {"a"} == {x | some x in ["b", "c"]}',
+            '  {"b", "c"} is not {"a"}',
+        ],
+        "test_call": [
+            'label_test.rego:15: test_call if concat("-", ["a", "b"]) == "a+b"',
+            '  concat("-", ["a", "b"]) is "a-b"',
+            '  "a-b" is not "a+b"',
+        ],
+        "test_every": ["label_test.rego:18: every number in [1, 2, 3] { number < 3 }", "  number is 3"],
+    }
