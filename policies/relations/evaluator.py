@@ -29,7 +29,7 @@ class Evaluator:
 
     def __init__(self, model: AuthorizationModel | SoundModel, tuples: TupleReader | Iterable[RelationshipTuple]) -> None:
         self.model = model if isinstance(model, SoundModel) else SoundModel(model)
-        self.tuples: TupleReader = tuples if hasattr(tuples, "usersets") else TupleIndex(tuples)  # type: ignore[assignment]
+        self.tuples: TupleReader = tuples if isinstance(tuples, TupleReader) else TupleIndex(tuples)
 
     def check(self, user: str, *, context: Mapping[str, Json] = NOTHING, contextual: Sequence[RelationshipTuple] = ()) -> Check:
         """What can be asked about one user: `check(user).proof(relation, object)`. Asking more of it is cheaper than asking anew."""

@@ -10,7 +10,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from policies.model import Json
 from policies.relations.names import object_type, relation_name, user_name
@@ -66,10 +66,12 @@ def refuse_unwritable(one: RelationshipTuple) -> None:
         raise TupleRefused(f"{one} says nothing: a userset has its own relation anyway")
 
 
+@runtime_checkable
 class TupleReader(Protocol):
     """Reads tuples, synchronously and from memory. What the model no longer allows may be among them.
 
     `version` changes whenever what can be read changes: two reads under one version are of one state.
+    Tuples change only on the thread that reads them, so that no change falls into the middle of one answer.
     """
 
     @property

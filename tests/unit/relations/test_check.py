@@ -274,6 +274,28 @@ condition told(x: int) {
     assert Evaluator(model, [plain, blocked]).proof("user:ana", "approver", "repository:1", context={"x": 2})
 
 
+def test_a_branch_that_cannot_lead_to_this_kind_of_user_is_no_fault():
+    """A condition nobody could answer does not matter to a user whom the relation could never reach through it."""
+    text = """
+type robot
+type crew
+  relations
+    define member: [robot]
+type machine
+  relations
+    define operator: [crew#member with told]
+    define keeper: [user] or operator
+condition told(x: int) {
+  x == 1
+}
+"""
+    written = [a_tuple("machine:1#operator@crew:1#member", "told"), a_tuple("machine:1#keeper@user:ana")]
+    ready = Evaluator(parse_model(HEAD + text), written)
+    assert ready.proof("user:bob", "keeper", "machine:1") is None
+    with pytest.raises(ConditionFailed):
+        ready.proof("robot:1", "keeper", "machine:1")
+
+
 def test_a_maze_of_teams_is_searched_once():
     """Twenty teams, all members of each other: who is in one is in all, who is in none is in none, and it takes no time to tell."""
     maze = [f"team:{a}#member@team:{b}#member" for a in range(20) for b in range(20) if a != b]
