@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -34,7 +35,7 @@ from policies.bundles.rules import (
 from policies.bundles.second_opinion import lost_by_opa
 from policies.bundles.syntax import Metadata, Module, Places, Program, RulePath, metadata_of, module_from_tree
 from policies.canonical import canonical, digest
-from policies.engines.port import PolicyEngine
+from policies.engines.port import PolicyEngine, TestCase
 from policies.engines.queries import components, dotted
 from policies.engines.reserved import RESERVED_ROOTS
 from policies.errors import BundleRefused, Problem
@@ -66,7 +67,7 @@ async def checked_bundle(files: BundleFiles, engine: PolicyEngine, *, run_tests:
         _refuse(bundle.name, list(await lost_by_opa(bundle.modules, opa)))
     if run_tests and bundle.tests:
         report = await engine.test(bundle)
-        _refuse(bundle.name, [_failed(case.name, case.path, case.message) for case in report.cases if not case.passed])
+        _refuse(bundle.name, [_failed(case) for case in report.cases if not case.passed])
     return bundle
 
 
@@ -168,8 +169,13 @@ def _nearest(package: str, program: Program) -> str:
     return f"did you mean {near[0]}?" if near else "add the file or remove it from bundle.yaml"
 
 
-def _failed(name: str, path: str, message: str | None) -> Problem:
-    return Problem(path=path, message=f"test {name} failed" + (f": {message}" if message else ""), advice="run: admit test DIR")
+def _failed(case: TestCase) -> Problem:
+    """A failed test, on the line its message begins with, if it does."""
+    message, line = case.message or "", None
+    if (place := re.match(rf"{re.escape(case.path)}:(\d+): ", message)) is not None:
+        message, line = message[place.end() :], int(place.group(1))
+    told = f"test {case.name} failed" + (f": {message}" if message else "")
+    return Problem(path=case.path, line=line, message=told, advice="run: admit test DIR")
 
 
 def _bundle(files: BundleFiles, manifest: Manifest, contents: Contents, program: Program) -> Bundle:

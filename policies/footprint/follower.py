@@ -377,9 +377,9 @@ class Follower:
             return self._reserved(path, values)
         expected = max(len(rule.arguments) for _, rule in definitions)
         given = values[:expected]
-        if any(not value for value in given):
+        if self._quiet and not all(given):
             return UNKNOWN
-        found = self.rule(path, given)
+        found = self.rule(path, [value or OTHER for value in given])
         if len(terms) == expected + 1:
             self._bind(terms[-1], found, env)
             self._read(found)

@@ -69,7 +69,7 @@ class Shapes:
     """The input's schema by path, with the parameters of one policy in their place."""
 
     def __init__(self, top: Shape, parameters: Shape) -> None:
-        self._known: dict[Path, Shape] = {(): {**top, "properties": {**top["properties"], "parameters": parameters}}}
+        self._known: dict[Path, Shape] = {(): {**top, "properties": {**top.get("properties", {}), "parameters": parameters}}}
 
     def at(self, path: Path) -> Shape:
         """The shape at a path; `{}` where anything may stand."""
@@ -85,8 +85,7 @@ class Shapes:
             further = inside(shape, step)
             if further is None:
                 return Missing(path=at.path, step=step, shape=shape)
-            is_item = isinstance(step, int) or step not in shape.get("properties", {step: {}})
-            return frozenset({At((*at.path, ITEM if is_item else str(step)))})
+            return frozenset({At((*at.path, step if isinstance(step, str) else ITEM))})
         if not shape or "array" in types_of(shape):
             return frozenset({At((*at.path, ITEM))})
         if "object" in types_of(shape):

@@ -342,17 +342,11 @@ REGO = {
     ),
     "a failing test": (
         {"size_test.rego": "package merge.size_test\n\ntest_it if 1 == 2\n"},
-        [
-            "size_test.rego: test merge.size_test.test_it failed: expected true, found nothing: an expression of the test "
-            "was false or undefined; run: admit test DIR"
-        ],
+        ["size_test.rego:3: test merge.size_test.test_it failed: not true: test_it if 1 == 2; run: admit test DIR"],
     ),
     "an erring test": (
         {"size_test.rego": "package merge.size_test\n\ntest_it if 1 / 0 == 2\n"},
-        [
-            "size_test.rego: test merge.size_test.test_it failed: size_test.rego:3: eval_builtin_error: div: divide by zero; "
-            "run: admit test DIR"
-        ],
+        ["size_test.rego:3: test merge.size_test.test_it failed: eval_builtin_error: div: divide by zero; run: admit test DIR"],
     ),
     "a test that does not compile": (
         {"size_test.rego": "package merge.size_test\n\ntest_it if x\n"},
@@ -458,7 +452,7 @@ def test_a_name_is_refused_for_leading_nowhere(changes, messages, check):
 def test_what_cannot_be_looked_through_is_not_taken_on_trust(check, monkeypatch):
     """Depth beyond what can be followed, and ways without end, are refusals like any other."""
     deep = "package lib.it\n\nf0(x) := x\n\n" + "".join(f"f{n}(x) := f{n - 1}(x)\n\n" for n in range(1, 400)) + "y := f399(input)\n"
-    for module in (deep, "package lib.it\n\nx := " + " + ".join(["1"] * 2000) + "\n"):
+    for module in (deep, "package lib.it\n\nx := " + " + ".join(["1"] * 450) + "\n"):
         assert refusal(check, {"lib.rego": module}) == [
             "expected rules and terms that lead into each other less deeply; split the deepest ones"
         ]
