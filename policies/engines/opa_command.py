@@ -10,12 +10,16 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from policies.engines.memory import resident
 from policies.errors import EngineCrashed, EngineTimedOut, EngineUnavailable
 from policies.model import JsonObject
+
+_WATCH_EVERY = 0.05
 
 
 class Folder:
@@ -52,15 +56,19 @@ async def opa_eval(
         )
     except OSError as problem:
         raise unavailable(binary, problem) from problem
+    answering = asyncio.ensure_future(process.communicate(document or b""))
+    over = time.monotonic() + deadline
     try:
-        async with asyncio.timeout(deadline):
-            out, complaints = await process.communicate(document or b"")
-    except TimeoutError:
-        raise EngineTimedOut(f"`opa eval` took longer than {deadline:g} s and was stopped") from None
+        while not (await asyncio.wait({answering}, timeout=_WATCH_EVERY))[0]:
+            if time.monotonic() > over:
+                raise EngineTimedOut(f"evaluating took longer than {deadline:g} s and was stopped")
+            if resident(process.pid) > memory_limit:
+                raise EngineCrashed(f"evaluating used more than {memory_limit >> 20} MB of memory and was stopped")
+        out, complaints = answering.result()
     finally:
         if process.returncode is None:
             process.kill()
-            await process.wait()
+        await asyncio.gather(answering, return_exceptions=True)
     try:
         answer: dict[str, Any] = json.loads(out)
     except ValueError:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import secrets
 import shutil
 import socket
@@ -22,6 +21,7 @@ from typing import Literal
 
 import httpx
 
+from policies.engines.memory import resident
 from policies.engines.messages import located, problems_in
 from policies.engines.opa_command import Folder, opa_environment, unavailable
 from policies.errors import BundleRefused, EngineCrashed, EngineTimedOut, EngineUnavailable
@@ -32,7 +32,6 @@ Listen = Literal["unix", "tcp"]
 _ENTRIES_HELD = 256
 _UNTIMED = httpx.Timeout(None)
 _WATCH_EVERY = 0.05
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 _AUTHORIZATION = """\
 package system.authz
 
@@ -216,15 +215,9 @@ class OpaProcess:
             if time.monotonic() > over:
                 self.kill()
                 raise EngineTimedOut(f"evaluating took longer than {deadline:g} s and was stopped")
-            if self._resident() > self._memory_limit:
+            if resident(self.pid) > self._memory_limit:
                 self.kill()
                 raise EngineCrashed(f"evaluating used more than {self._memory_limit >> 20} MB of memory and was stopped")
-
-    def _resident(self) -> int:
-        try:
-            return int(Path(f"/proc/{self.pid}/statm").read_bytes().split()[1]) * _PAGE
-        except (OSError, IndexError, ValueError):
-            return 0  # where the system does not say
 
     def _complaint(self) -> str:
         if self._log.closed:

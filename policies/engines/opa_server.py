@@ -171,14 +171,17 @@ class OpaServer:
     async def _ask(
         self, folder: Folder, bundle: Bundle, queries: Sequence[str], *, coverage: bool, trace: bool
     ) -> list[rego_tests.Envelope]:
+        if trace:  # `opa eval` explains in a form of its own
+            return [{} for _ in queries]
         options = (_STRICT, "--coverage") if coverage else (_STRICT,)
-        return [_envelope(await self._eval(folder, query, *options)) for query in queries]
+        return [_envelope(await self._eval(folder, query, *options, deadline=self._evaluation_deadline)) for query in queries]
 
-    async def _eval(self, folder: Folder, query: str, *options: str, document: Json = None) -> dict[str, Any]:
+    async def _eval(
+        self, folder: Folder, query: str, *options: str, document: Json = None, deadline: float | None = None
+    ) -> dict[str, Any]:
         given = None if document is None else json.dumps(document).encode()
-        return await opa_eval(
-            self._binary, folder, query, *options, document=given, deadline=self._compile_deadline, memory_limit=self._memory_limit
-        )
+        patience = self._compile_deadline if deadline is None else deadline
+        return await opa_eval(self._binary, folder, query, *options, document=given, deadline=patience, memory_limit=self._memory_limit)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import time
 
 from policies.engines.fair_queue import FairQueue
 from policies.engines.frames import Kind
+from policies.engines.memory import resident
 from policies.engines.worker_process import WorkerProcess
 from policies.engines.worker_seat import Job, Seat, Sentence
 from policies.errors import EngineBusy, EngineCrashed, EngineError, EngineTimedOut, EngineUnavailable
@@ -145,7 +146,7 @@ class WorkerPool:
             if seat.suspect == number:
                 seat.execute(Sentence.DEADLINE)
             seat.suspect = number  # its answer may lie unread because our own loop was late: look twice
-        elif seat.process.resident() > self._memory_limit:
+        elif resident(seat.process.pid) > self._memory_limit:
             seat.execute(Sentence.MEMORY)
 
     def _on_death(self, process: WorkerProcess) -> None:

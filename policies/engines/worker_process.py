@@ -26,7 +26,6 @@ ADDRESS_SPACE = 4 << 30
 """RLIMIT_AS of a worker. Go maps 1.7 GB while idle, so this is only the last line; the parent watches what is resident."""
 
 _RECEIVE = 1 << 20
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 _HOW_TO_INSTALL = (
     "install OPA's library with `make setup`, or with `pip install --ignore-requires-python --no-deps opa-golib-python-bindings==0.4.4`"
 )
@@ -93,13 +92,6 @@ class WorkerProcess:
         """The job it is at and `time.monotonic_ns()` of its start; job 0 = idle."""
         job, started = BOARD.unpack_from(self._board)
         return job, started
-
-    def resident(self) -> int:
-        """Bytes in memory; 0 where the system does not say."""
-        try:
-            return int(Path(f"/proc/{self.pid}/statm").read_bytes().split()[1]) * _PAGE
-        except (OSError, IndexError, ValueError):
-            return 0
 
     def send(self, data: bytes) -> None:
         """Queue a frame; all that is queued in one turn of the loop leaves in one write."""
