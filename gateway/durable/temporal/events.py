@@ -1,0 +1,42 @@
+"""Our histories as data in Temporal's: event documents, and how they are found among what Temporal recorded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+
+from temporalio.api.history.v1 import HistoryEvent as TemporalEvent
+from temporalio.converter import DataConverter
+
+from gateway.durable.port import HistoryEvent
+from gateway.durable.temporal.wire import COPY, STEP, Document
+
+_MARKER = "core_local_activity"
+"""How the SDK names the marker that holds a local activity's result: `data` says which, `result` what it returned."""
+
+
+def event_document(event: HistoryEvent) -> Document:
+    """As recorded."""
+    return {"sequence": event.sequence, "at": event.at.isoformat(), "kind": event.kind, "attributes": dict(event.attributes)}
+
+
+def event_from(document: Document) -> HistoryEvent:
+    """The inverse of `event_document`."""
+    return HistoryEvent(
+        sequence=document["sequence"], at=datetime.fromisoformat(document["at"]), kind=document["kind"], attributes=document["attributes"]
+    )
+
+
+async def events_in(history: Iterable[TemporalEvent], converter: DataConverter) -> list[HistoryEvent]:
+    """Our events, in order: what steps added, after what was copied from an earlier execution of the run."""
+    found: list[HistoryEvent] = []
+    for event in history:
+        marker = event.marker_recorded_event_attributes
+        if marker.marker_name != _MARKER or not marker.details["result"].payloads:
+            continue
+        data = json.loads(marker.details["data"].payloads[0].data)
+        if data.get("activity_type") in {STEP, COPY}:
+            [recorded] = await converter.decode(list(marker.details["result"].payloads), [dict])
+            found += [event_from(document) for document in recorded["events"]]
+    return found

@@ -1,0 +1,303 @@
+"""What runs inside Temporal: an interpreter of our histories, the same for every workflow, without any workflow's code.
+
+The fold (`gateway.durable.execution`) runs in a **local activity**, whose result Temporal records: the new events, which
+attempts to start, when to go on. So Temporal's history holds ours as data, readable without any code, and what Temporal
+replays is this interpreter alone: code of workflows may change as `ctx.version` allows, and a difference is found and
+reported by our own fold, not by a Temporal task that fails for ever. This module keeps no clock and imports nothing that
+does anything; it needs no sandbox because it never holds what others wrote.
+
+Each attempt of an activity is one Temporal activity with one attempt of Temporal's; the retries are the fold's timers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RawValue, RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError
+
+from gateway.durable.temporal.wire import (
+    COPY,
+    DEAD_LETTER,
+    HANDED_OVER,
+    NOT_DEAD,
+    ORDER,
+    REVIVE,
+    SIGNAL,
+    STATE,
+    STEP,
+    Document,
+    a_beginning,
+    an_order,
+)
+
+_PATIENT = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=10))
+"""A fold that fails has no database, or a bug: the run waits."""
+_ONE_ATTEMPT = RetryPolicy(maximum_attempts=1)
+_STUCK = 60.0
+"""Seconds a run that this code cannot go on with rests before it is tried again, perhaps by newer code."""
+_MARGIN = 15.0
+"""Seconds Temporal waits longer for an attempt than the attempt itself: the process that runs it says why it ended."""
+_CANCELLED_IN_TEMPORAL = an_order("cancel", {"by": "Temporal"})
+"""What a cancellation with Temporal's own tools means to us."""
+
+
+async def _locally(name: str, document: Document) -> Document:
+    result: Document = await workflow.execute_local_activity(
+        name, document, start_to_close_timeout=timedelta(seconds=60), retry_policy=_PATIENT, result_type=dict
+    )
+    return result
+
+
+async def _copied(source: Sequence[str]) -> list[Document]:
+    """Another execution's history, which is part of this one's from now on."""
+    events: list[Document] = []
+    while True:
+        part = await _locally(COPY, {"source": list(source), "after": len(events)})
+        events += part["events"]
+        if part["complete"]:
+            return events
+
+
+@workflow.defn(dynamic=True, sandboxed=False)
+class Run:
+    """One run of one of our workflows."""
+
+    def __init__(self) -> None:
+        self._begun: Document = {}
+        self._run_id = workflow.info().run_id
+        self._events: list[Document] = []
+        self._token: str | None = None
+        self._inbox: list[Document] = []
+        self._arrived = 0
+        self._outcomes: list[tuple[str, Document]] = []
+        self._attempts: dict[str, asyncio.Task[None]] = {}
+        self._news = False
+        self._state: Document | None = None
+        self._has_letter = False
+
+    @workflow.signal(name=SIGNAL)
+    def signal(self, message: dict[str, Any]) -> None:
+        """Into the inbox, in the order of arrival."""
+        self._put(message)
+
+    @workflow.signal(name=ORDER)
+    def order(self, message: dict[str, Any]) -> None:
+        """An operator's order."""
+        self._put(message)
+
+    @workflow.run
+    async def run(self, args: Sequence[RawValue]) -> Any:
+        """Until the fold says that it has ended and nothing more has arrived."""
+        self._begun = workflow.payload_converter().from_payload(args[0].payload, dict)
+        waiting, self._inbox = self._inbox, []
+        for message in [*self._begun["inbox"], *waiting]:
+            self._put(message)
+        revive = await self._prepare()
+        while True:
+            try:
+                step = await self._step(revive)
+                revive = revive if step["stuck"] else None
+                if step["ending"] is None:
+                    await self._wait(step)
+                    continue
+                await self._keep_letter(step)
+            except asyncio.CancelledError:
+                self._put(_CANCELLED_IN_TEMPORAL)
+            if not self._news:
+                return self._end(step)
+
+    # --- going on --------------------------------------------------------------------------
+
+    async def _prepare(self) -> Document | None:
+        revives: Document | None = self._begun["revives"]
+        if revives is not None:
+            self._run_id = revives["run_id"]
+            self._events = await _copied(revives["source"])
+            return {"by": revives["by"]}
+        if self._begun["delay"]:
+            try:
+                await workflow.sleep(timedelta(seconds=self._begun["delay"]))
+            except asyncio.CancelledError:
+                self._put(_CANCELLED_IN_TEMPORAL)
+        return None
+
+    async def _step(self, revive: Document | None) -> Document:
+        self._news = False
+        outcomes, self._outcomes = self._outcomes, []
+        wanted: Document = {
+            "execution": workflow.info().run_id,
+            "run_id": self._run_id,
+            "type": workflow.info().workflow_type,
+            "started_at": workflow.info().start_time.isoformat(),
+            "at": workflow.now().isoformat(),
+            "begun": self._begun,
+            "token": self._token,
+            "events": self._events if self._token is None else None,
+            "outcomes": outcomes,
+            "inbox": list(self._inbox),
+            "running": list(self._attempts),
+            "revive": revive,
+        }
+        step = await _locally(STEP, wanted)
+        if step["missing"]:  # another process folded so far
+            step = await _locally(STEP, {**wanted, "events": self._events})
+        self._apply(step, {entry["ord"] for entry in wanted["inbox"]}, outcomes)
+        return step
+
+    def _apply(self, step: Document, seen: set[int], outcomes: list[tuple[str, Document]]) -> None:
+        self._events += step["events"]
+        self._token = step["token"]
+        consumed = set(step["consumed"])
+        self._inbox = [
+            {**entry, "claimed": entry["claimed"] or entry["ord"] in seen} for entry in self._inbox if entry["ord"] not in consumed
+        ]
+        for message in step["again"]:
+            self._put(message)
+        if step["stuck"]:
+            self._outcomes = outcomes + self._outcomes
+        self._show(step["state"], ended=step["ending"] is not None)
+        for command in set(self._attempts) - set(step["pending"]):
+            self._attempts.pop(command).cancel()
+        for wanted in step["attempts"]:
+            self._attempts[wanted["command"]] = asyncio.create_task(self._attempt(wanted))
+
+    async def _wait(self, step: Document) -> None:
+        seconds: float | None = None
+        if step["stuck"]:
+            seconds = _STUCK
+        elif step["wake_at"] is not None:
+            seconds = max(0.001, (datetime.fromisoformat(step["wake_at"]) - workflow.now()).total_seconds())
+        try:
+            await workflow.wait_condition(lambda: self._news, timeout=seconds)
+        except asyncio.TimeoutError:  # noqa: UP041 - Temporal's loop raises this one
+            return
+
+    async def _attempt(self, wanted: Document) -> None:
+        command: str = wanted["command"]
+        try:
+            outcome: Document = await workflow.execute_activity(
+                wanted["activity"],
+                wanted,
+                start_to_close_timeout=timedelta(seconds=wanted["timeout"] + _MARGIN),
+                heartbeat_timeout=timedelta(seconds=wanted["lease"]),
+                retry_policy=_ONE_ATTEMPT,
+                result_type=dict,
+            )
+        except ActivityError as problem:
+            if command not in self._attempts:
+                return
+            outcome = _without_result(problem)
+        self._attempts.pop(command, None)
+        self._outcomes.append((command, outcome))
+        self._news = True
+
+    def _put(self, message: Document) -> None:
+        self._arrived += 1
+        self._inbox.append({"claimed": False, **message, "ord": self._arrived})
+        self._news = True
+
+    def _show(self, state: Document, *, ended: bool) -> None:
+        """Visible to whoever looks. A failure is shown only once there is a letter that can be acted upon."""
+        if ended and state["status"] == "failed" and not self._has_letter:
+            return
+        if state != self._state:
+            self._state = state
+            workflow.upsert_memo({STATE: state})
+
+    # --- ending ----------------------------------------------------------------------------
+
+    async def _keep_letter(self, step: Document) -> None:
+        if step["state"]["status"] != "failed" or self._has_letter:
+            return
+        info = workflow.info()
+        letter = {
+            "workflow_id": self._begun["workflow_id"],
+            "run_id": self._run_id,
+            "type": info.workflow_type,
+            "source": [info.workflow_id, info.run_id],
+            "failed_at": step["state"]["ended_at"],
+            "state": step["state"],
+        }
+        await workflow.start_child_workflow(
+            DEAD_LETTER,
+            letter,
+            id=f"{info.workflow_id}/dead/{self._run_id}",
+            parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+            memo={STATE: letter},
+        )
+        self._has_letter = True
+        self._show(step["state"], ended=True)
+
+    def _end(self, step: Document) -> Any:
+        successor: Document | None = step["successor"]
+        if successor is not None:
+            begins = a_beginning(self._begun["workflow_id"], successor["input"], continues=successor["continues"], inbox=successor["inbox"])
+            workflow.continue_as_new(begins, workflow=successor["type"], memo={})
+        ending: Document = step["ending"]
+        if ending["kind"] == "failed":
+            raise ApplicationError(ending["message"], type=ending["error"], non_retryable=True)
+        return ending.get("result")
+
+
+def _without_result(problem: ActivityError) -> Document:
+    """What it means that Temporal has no result of an attempt."""
+    cause = problem.cause
+    if isinstance(cause, ApplicationError) and cause.type != HANDED_OVER:
+        return {
+            "outcome": "failed",
+            "kind": cause.type or "ApplicationError",
+            "message": cause.message,
+            "permanent": False,
+            "retry_after": None,
+        }
+    return {"outcome": "lost" if isinstance(cause, TimeoutError) else "handed over"}
+
+
+@workflow.defn(name=DEAD_LETTER, sandboxed=False)
+class Letter:
+    """A run that failed, waiting for somebody to decide."""
+
+    def __init__(self) -> None:
+        self._letter: Document = {}
+        self._events: list[Document] | None = None
+        self._decided = False
+
+    @workflow.run
+    async def run(self, letter: dict[str, Any]) -> None:
+        """Until it is revived or put away."""
+        self._letter = letter
+        self._events = await _copied(letter["source"])
+        await workflow.wait_condition(lambda: self._decided and workflow.all_handlers_finished())
+
+    @workflow.update(name="revive")
+    async def revive(self, by: str) -> None:
+        """Start the run again where it failed. Fails as NotDead while a newer run of its workflow is going on."""
+        await self._may_decide()
+        info = workflow.info()
+        started = await _locally(REVIVE, {**self._letter, "source": [info.workflow_id, info.run_id], "by": by})
+        if started["going"] is not None:
+            text = f"a newer run of workflow '{self._letter['workflow_id']}' is going on: '{started['going']}'"
+            raise ApplicationError(text, type=NOT_DEAD, non_retryable=True)
+        self._decide({"how": "revived", "by": by, "execution": started["execution"]})
+
+    @workflow.update(name="discard")
+    async def discard(self, by: str) -> None:
+        """Put it away."""
+        await self._may_decide()
+        self._decide({"how": "discarded", "by": by, "at": workflow.now().isoformat()})
+
+    async def _may_decide(self) -> None:
+        await workflow.wait_condition(lambda: self._events is not None)
+        if self._decided:
+            raise ApplicationError(f"run '{self._letter['run_id']}' is not failed any more", type=NOT_DEAD, non_retryable=True)
+
+    def _decide(self, decision: Document) -> None:
+        if self._decided:
+            return
+        self._decided = True
+        workflow.upsert_memo({STATE: {**self._letter, **decision}})

