@@ -78,13 +78,20 @@ def check_same_moment(pull: Document, commits: Sequence[Document], files: Sequen
             advice="push to the head branch once more: Gitea lists files and commits of an older head until then",
         )
     counted = pull.number_or_none("changed_files")
-    if counted is None and pull.text("state") == "open":
+    if counted is None and pull.text("state") == "open" and not _without_branch(pull):
         raise TornFacts(f"{where}: the forge does not say how many files are changed, so the head is not in the repository yet")
     if counted is not None and counted != len(files):
         raise TornFacts(f"{where}: {counted} files are changed, but {len(files)} are listed")
     for name, items in (("filename", files), ("sha", commits)):
         if len({item.text(name) for item in items}) != len(items):
             raise TornFacts(f"{where}: the same {name} is listed twice, so a page moved while it was read")
+
+
+def _without_branch(pull: Document) -> bool:
+    """Pushed to `refs/for/…` (AGit): head, files and commits all come from one ref, and Gitea counts no files."""
+    head = pull.document("head")
+    own_ref = head.text("ref") == f"refs/pull/{pull.number('number')}/head"
+    return own_ref and not head.text("label") and head.number("repo_id") == pull.document("base").number("repo_id")
 
 
 def check_not_before(pull: Document, commits: Sequence[Document], event: ChangeEvent | None) -> None:

@@ -18,7 +18,8 @@ HEAD, OLD, BASE = "a" * 40, "b" * 40, "c" * 40
 
 def a_pull(**fields: Any) -> Document:
     values = {
-        "head": {"ref": "feature", "sha": HEAD, "repo_id": 1},
+        "number": 5,
+        "head": {"ref": "feature", "label": "feature", "sha": HEAD, "repo_id": 1},
         "base": {"ref": "main", "sha": BASE, "repo_id": 1},
         "merge_base": BASE,
         "state": "open",
@@ -51,6 +52,17 @@ def test_files_and_commits_of_the_head_are_one_moment() -> None:
     check_same_moment(a_pull(), commits(HEAD, OLD), files("a"))
     check_same_moment(a_pull(changed_files=0, head={"sha": BASE}), commits(), files())
     check_same_moment(a_pull(state="closed", changed_files=None), commits(HEAD), files("a"))
+
+
+AGIT = {"ref": "refs/pull/5/head", "label": "", "sha": HEAD, "repo_id": 1}
+
+
+def test_without_a_head_branch_no_count_is_needed() -> None:
+    """Files, commits and head are of one ref then; anything that only looks like it is torn."""
+    check_same_moment(a_pull(head=AGIT, changed_files=None), commits(HEAD), files("a"))
+    for head in ({**AGIT, "label": "x"}, {**AGIT, "ref": "refs/pull/6/head"}, {**AGIT, "repo_id": 2}):
+        with pytest.raises(TornFacts):
+            check_same_moment(a_pull(head=head, changed_files=None), commits(HEAD), files("a"))
 
 
 @pytest.mark.parametrize(
