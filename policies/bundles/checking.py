@@ -170,12 +170,12 @@ def _nearest(package: str, program: Program) -> str:
 
 
 def _failed(case: TestCase) -> Problem:
-    """A failed test, on the line its message begins with, if it does."""
-    message, line = case.message or "", None
-    if (place := re.match(rf"{re.escape(case.path)}:(\d+): ", message)) is not None:
-        message, line = message[place.end() :], int(place.group(1))
-    told = f"test {case.name} failed" + (f": {message}" if message else "")
-    return Problem(path=case.path, line=line, message=told, advice="run: admit test DIR")
+    """A failed test, with what the engine saw of it, on the line that begins with, if it does."""
+    told, line = "; ".join(text.strip() for text in case.found) or case.message or "", None
+    if (place := re.match(rf"{re.escape(case.path)}:(\d+): ", told)) is not None:
+        told, line = told[place.end() :], int(place.group(1))
+    message = f"test {case.name} failed" + (f": {told}" if told else "")
+    return Problem(path=case.path, line=line, message=message, advice="run: admit test DIR")
 
 
 def _bundle(files: BundleFiles, manifest: Manifest, contents: Contents, program: Program) -> Bundle:

@@ -342,7 +342,7 @@ REGO = {
     ),
     "a failing test": (
         {"size_test.rego": "package merge.size_test\n\ntest_it if 1 == 2\n"},
-        ["size_test.rego:3: test merge.size_test.test_it failed: not true: test_it if 1 == 2; run: admit test DIR"],
+        ["size_test.rego:3: test merge.size_test.test_it failed: test_it if 1 == 2; 1 is not 2; run: admit test DIR"],
     ),
     "an erring test": (
         {"size_test.rego": "package merge.size_test\n\ntest_it if 1 / 0 == 2\n"},
