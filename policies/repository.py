@@ -179,7 +179,23 @@ async def _of_target(request: AdmissionRequest, own: OwnFiles, policies: OwnPoli
     if not any(matches(policy.match, request) for policy in bundle.policies):
         return _Added()
     judgement = await decide(request, [bundle], bench)
-    return _Added(verdict=judgement.verdict, relations=judgement.relations)
+    return _Added(verdict=_confined(judgement.verdict, own.repository), relations=judgement.relations)
+
+
+def _confined(verdict: Verdict, object: str) -> Verdict:
+    """Without relations to other objects: whom a hold waits for, or who could help, would be asked about them later."""
+    policies = [hold.policy for hold in verdict.holds if hold.object != object]
+    policies += [violation.policy for violation in verdict.violations if violation.who and violation.who.object != object]
+    if not policies:
+        return verdict
+    message = f"a repository's own policies may name {object} only, found a hold or a remedy about something else"
+    faults = tuple(Fault(reason=Reason.RELATIONS_REFUSED, message=message, policy=policy) for policy in dict.fromkeys(policies))
+    return replace(
+        verdict,
+        holds=tuple(hold for hold in verdict.holds if hold.object == object),
+        violations=tuple(v if v.who is None or v.who.object == object else replace(v, who=None) for v in verdict.violations),
+        faults=(*verdict.faults, *faults),
+    )
 
 
 async def _of_head(own: OwnFiles, policies: OwnPolicies) -> _Added:

@@ -232,6 +232,28 @@ def test_own_policies_ask_about_their_own_repository_only(tmp_path, object, outc
     assert replays(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        'hold contains {"msg": "wait", "relation": "member", "object": "team:acme/payroll"}',
+        'deny contains {"msg": "no", "who": {"relation": "member", "object": "team:acme/payroll"}} if endswith(input.change.title, ".")',
+    ],
+    ids=["a-hold", "who-could-help"],
+)
+def test_own_policies_name_nobody_elses_relations(tmp_path, rule):
+    """Whom a hold waits for would be asked later, and shown: it is a fault, and the object is not recorded."""
+
+    async def story():
+        async with a_house(tmp_path, forge=a_forge(bundle_with("own.title", f"package own.title\n\n{rule}\n"))) as house:
+            decision = await judged(house, title="A change.")
+            assert decision.outcome in (Outcome.UNDECIDED, Outcome.DENIED)
+            assert [fault.reason for fault in decision.verdict.faults] == [Reason.RELATIONS_REFUSED]
+            assert "payroll" not in str(verdict_document(decision.verdict))
+
+    run(story())
+    assert replays(tmp_path)
+
+
 def test_broken_own_policies_leave_their_repair_possible(tmp_path):
     """Undecided, but for a change that touches nothing else; and that one has to load."""
     broken = {**OWN_FILES, ".admit/title.rego": OWN.replace("endswith(", "endwith(")}
