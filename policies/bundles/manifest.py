@@ -14,7 +14,8 @@ from policies.bundles.matching import CHANGE_FACETS, WORKFLOW_FACETS
 from policies.bundles.model import Match
 from policies.bundles.strict import Strict, fitted
 from policies.bundles.text import Document, Unreadable, read_yaml
-from policies.errors import Problem
+from policies.canonical import canonical
+from policies.errors import NotCanonical, Problem
 from policies.model import Action, Enforcement, JsonObject
 
 MANIFEST_FILE = "bundle.yaml"
@@ -100,7 +101,7 @@ def read_manifest(files: Mapping[str, bytes]) -> Manifest:
     parsed = fitted(_Manifest, document, MANIFEST_FILE)
     if not isinstance(parsed, _Manifest):
         raise ManifestRefused(parsed)
-    problems = [*_listed_twice(parsed, document), *_facets_without_effect(parsed, document)]
+    problems = [*_listed_twice(parsed, document), *_facets_without_effect(parsed, document), *_not_canonical(parsed, document)]
     if problems:
         raise ManifestRefused(problems)
     policies = tuple(_listed(policy, document.line(("policies", number))) for number, policy in enumerate(parsed.policies))
@@ -136,6 +137,16 @@ def _facets_without_effect(manifest: _Manifest, document: Document) -> Iterable[
                 if facet not in known:
                     message = f"expected one of {', '.join(known)} for action {policy.match.action.value}, found {facet}"
                     yield _at(document, ("policies", number, *place, facet), message, "remove it")
+
+
+def _not_canonical(manifest: _Manifest, document: Document) -> Iterable[Problem]:
+    """Parameters are recorded with decisions, so they have to mean the same to every reader."""
+    for number, policy in enumerate(manifest.policies):
+        try:
+            canonical(policy.parameters)
+        except NotCanonical as problem:
+            place = ("policies", number, "parameters")
+            yield _at(document, place, f"policies[{number}].parameters: {problem}", "write large numbers as text")
 
 
 def _at(document: Document, place: tuple[int | str, ...], message: str, advice: str | None = None) -> Problem:

@@ -86,7 +86,7 @@ class Shapes:
             if further is None:
                 return Missing(path=at.path, step=step, shape=shape)
             return frozenset({At((*at.path, step if isinstance(step, str) else ITEM))})
-        if not shape or "array" in types_of(shape):
+        if not types_of(shape) or "array" in types_of(shape):
             return frozenset({At((*at.path, ITEM))})
         if "object" in types_of(shape):
             return frozenset(At((*at.path, name)) for name in self._names(shape))

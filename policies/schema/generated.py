@@ -24,7 +24,8 @@ def input_schema() -> dict[str, Any]:
     definitions = raw.pop("$defs")
     definitions.pop("JsonValue", None)
     for name in _OPTIONAL_AT_THE_TOP:
-        raw["properties"][name] = raw["properties"][name]["anyOf"][0]
+        optional = raw["properties"][name]
+        raw["properties"][name] = {**optional["anyOf"][0], **_described(optional)}
     schema: dict[str, Any] = _rewritten(raw, definitions)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -41,11 +42,15 @@ def _rewritten(node: Any, definitions: dict[str, Any]) -> Any:
     if not isinstance(node, dict):
         return node
     if node.get("$ref") == "#/$defs/JsonValue":
-        return {}
+        return _described(node)
     if "anyOf" in node:
-        return _nullable(_rewritten(node["anyOf"][0], definitions), definitions)
+        return {**_nullable(_rewritten(node["anyOf"][0], definitions), definitions), **_described(node)}
     kept = {key: value for key, value in node.items() if key not in ("title", "default") or not isinstance(value, (str, type(None)))}
     return {key: _rewritten(value, definitions) for key, value in kept.items()}
+
+
+def _described(node: dict[str, Any]) -> dict[str, Any]:
+    return {"description": node["description"]} if isinstance(node.get("description"), str) else {}
 
 
 def _nullable(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:

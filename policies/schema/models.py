@@ -8,15 +8,20 @@ models: what is promised and what is accepted cannot drift apart.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue, WithJsonSchema
 
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[-+]\d\d:\d\d)")
+
 
 def _moment(text: str) -> str:
-    if "T" not in text.upper() or datetime.fromisoformat(text).tzinfo is None:
+    """Stricter than Python: what it takes, OPA's time.parse_rfc3339_ns takes too."""
+    if _RFC3339.fullmatch(text) is None:
         raise ValueError("not a time with a zone")
+    datetime.fromisoformat(text)
     return text
 
 
@@ -25,38 +30,55 @@ Moment = Annotated[str, AfterValidator(_moment), WithJsonSchema({"type": "string
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Actor(_Strict):
+    """An account on one forge. A login is not a person: names are reused; compare ref."""
+
     id: str
     login: str
     kind: Literal["user", "bot", "ghost"]
+    """A person, a program, or an account that no longer exists."""
     ref: str
+    """user:<connection>/<id>: what relations are asked about."""
 
 
 class Repository(_Strict):
     id: str
     name: str
+    """owner/name, as the forge writes it."""
     ref: str
+    """repository:<connection>/<id>: what relations are asked about."""
 
 
 class Head(_Strict):
+    """What is proposed."""
+
     ref: str
     sha: str
     repository: str | None
+    """owner/name; null when the fork was deleted."""
     fork: bool
+    """Whether it is another repository than the one merged into."""
 
 
 class Base(_Strict):
+    """Where it would land."""
+
     ref: str
     sha: str
+    """The branch's tip."""
     protected: bool | None = None
+    """null: this forge or this token cannot say."""
 
 
 class Stack(_Strict):
+    """A change stacked on others: it finally lands on base."""
+
     id: str
     position: int
+    """Counts from 1 at the bottom."""
     size: int
     base: Base
 
@@ -65,14 +87,18 @@ class ChangedFile(_Strict):
     path: str
     status: Literal["added", "removed", "modified", "renamed", "copied"]
     previous_path: str | None = None
+    """Of a renamed or copied file."""
     additions: int | None = None
     deletions: int | None = None
 
 
 class Signature(_Strict):
+    """A name written into a commit by whoever made it: it proves nothing."""
+
     name: str
     email: str
     actor: Actor | None = None
+    """The account the forge matched, if any."""
 
 
 class Commit(_Strict):
@@ -81,26 +107,35 @@ class Commit(_Strict):
     author: Signature
     committer: Signature
     verified: bool | None
+    """The forge's word on the signature."""
     parents: list[str]
     via_web: bool | None = None
+    """Whether the forge itself made the commit."""
     first_seen_at: Moment | None = None
+    """When the gateway first saw it: the date in the commit is whatever its maker wrote."""
 
 
 class Review(_Strict):
     user: Actor
     state: Literal["approved", "changes_requested", "commented"]
     commit_sha: str | None
+    """The commit it was given on; compare with change.head.sha."""
     submitted_at: Moment | None
     dismissed: bool
+    """Taken back, by the reviewer or somebody else."""
 
 
 class Check(_Strict):
+    """A status or check on the head, the newest of its name and source; never the gateway's own."""
+
     name: str
     state: Literal["pending", "completed"]
     conclusion: (
         Literal["success", "failure", "error", "skipped", "neutral", "warning", "cancelled", "timed_out", "action_required", "stale"] | None
     )
+    """null while pending."""
     source: str | None
+    """Who reported it; null if the forge does not say."""
     sha: str
     url: str | None = None
 
@@ -110,16 +145,24 @@ class Comment(_Strict):
     body: str
     created_at: Moment
     edited: bool | None
+    """null: this forge cannot say."""
 
 
 class Thread(_Strict):
+    """A discussion on the change."""
+
     resolved: bool | None
     path: str | None
+    """The file it is about."""
 
 
 class Change(_Strict):
+    """A proposed merge: a pull request or merge request."""
+
     connection: str
+    """Its connection's name in admit.yaml."""
     forge: str
+    """github, gitlab, gitea or memory."""
     repository: Repository
     number: int
     url: str
@@ -132,15 +175,22 @@ class Change(_Strict):
     head: Head
     base: Base
     stack: Stack | None
+    """null: it stands alone."""
     mergeable: bool | None
+    """Whether the forge could merge it without conflict; null: not known yet."""
     files: list[ChangedFile]
     commits: list[Commit]
+    """Oldest first."""
     reviews: list[Review]
+    """Oldest first."""
     requested_reviewers: list[Actor]
     checks: list[Check]
     comments: list[Comment] | None
+    """null: this forge cannot say."""
     threads: list[Thread] | None
+    """null: this forge cannot say."""
     dependencies: list[str] | None
+    """URLs of changes that have to be merged first; null: this forge cannot say."""
     created_at: Moment
     updated_at: Moment
 
@@ -152,11 +202,16 @@ class WorkflowSource(_Strict):
 
 
 class Workflow(_Strict):
+    """A workflow someone asks to run."""
+
     name: str
     target: str
+    """Where it would run: a target's name in admit.yaml."""
     input: JsonValue
+    """What it would be given: any JSON."""
     labels: dict[str, str]
     source: WorkflowSource | None
+    """Where its definition comes from, if that is known."""
 
 
 class InputDocument(_Strict):
@@ -165,8 +220,14 @@ class InputDocument(_Strict):
     version: Literal[1]
     action: Literal["merge", "submit"]
     subject: Actor
+    """Who asks."""
     time: Moment
+    """The judgement's clock; time.now_ns() answers the same."""
     parameters: dict[str, JsonValue]
+    """This policy's own, from bundle.yaml."""
     relations: dict[str, dict[str, dict[str, bool]]]
+    """Answers to this policy's questions: relations[object][relation][user]; use admit.related."""
     change: Change | None = None
+    """There when action is merge."""
     workflow: Workflow | None = None
+    """There when action is submit."""

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from policies.schema.generated import input_schema
 
 Shape: TypeAlias = Mapping[str, Any]
-"""A JSON Schema node without `$ref`; `{}` is anything."""
+"""A JSON Schema node without `$ref`; one without a type is anything."""
 
 
 @cache
@@ -47,9 +47,9 @@ def shape_at(place: Sequence[int | str]) -> Shape:
 
 def inside(shape: Shape, step: int | str) -> Shape | None:
     """The shape one step further; None if nothing can be there."""
-    if not shape:
-        return {}
     types = types_of(shape)
+    if not types:
+        return {}
     if isinstance(step, int) and "array" in types:
         items: Shape = shape.get("items", {})
         return items

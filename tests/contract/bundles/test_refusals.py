@@ -98,6 +98,13 @@ MANIFESTS = {
         policy("{package: merge.size, match: {action: merge}}\n  - {package: merge.size, match: {action: merge}}"),
         ["bundle.yaml:4: expected every package once, found merge.size twice; merge the two, or give one of them a package of its own"],
     ),
+    "a number too large to be the same for everybody": (
+        policy("{package: merge.size, match: {action: merge}, parameters: {maximum: 9007199254740993}}"),
+        [
+            "bundle.yaml:3: policies[0].parameters: expected a JSON value that every machine reads alike, found one that is not: "
+            "9007199254740993 exceeds safe integer domain for JSON floats; write large numbers as text"
+        ],
+    ),
     "a package that is absent": (
         policy("{package: merge.sise, match: {action: merge}}"),
         ["bundle.yaml:3: package merge.sise is listed, but no file declares it; did you mean merge.size?"],

@@ -98,6 +98,14 @@ REFUSED = {
         {"change": {"created_at": "2026-05-04"}},
         'change.created_at: expected a time with a zone, like 2026-05-04T10:00:00Z, found "2026-05-04"',
     ),
+    "a week for a time": (
+        {"change": {"created_at": "2026-W19-1T10:00:00Z"}},
+        'change.created_at: expected a time with a zone, like 2026-05-04T10:00:00Z, found "2026-W19-1T10:00:00Z"',
+    ),
+    "a day no month has": (
+        {"change": {"created_at": "2026-02-30T10:00:00Z"}},
+        'change.created_at: expected a time with a zone, like 2026-05-04T10:00:00Z, found "2026-02-30T10:00:00Z"',
+    ),
     "a list for an object": ({"change": {"head": []}}, "change.head: expected an object, found a list"),
     "an object for a list": ({"change": {"labels": {}}}, "change.labels: expected a list, found an object"),
     "an action for the other thing": ({"action": "submit"}, "action: expected 'merge' for a change, found 'submit'"),
