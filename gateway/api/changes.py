@@ -1,4 +1,4 @@
-"""`/v1/changes`: what is known of changes, and a way to have one judged again; `/v1/audit-events`: who changed what."""
+"""`/v1/changes`: what is known of changes, and a way to have one judged again."""
 
 from __future__ import annotations
 
@@ -41,15 +41,6 @@ async def recheck(connection: str, owner: str, name: str, number: int, asked: As
     await asked.storage.record_dispatches([dispatch])
     asked.core.wake()
     return JSONResponse({"workflow": dispatch.workflow_id}, status_code=202)
-
-
-@router.get("/audit-events")
-async def audit_events(asked: Asked, about: str | None = None, limit: Limit = 200) -> dict[str, Any]:
-    """Who changed what, and merges that went past the gate (`change.bypassed`), newest first."""
-    events = await asked.storage.audit_events(about=about, limit=limit)
-    return {
-        "audit_events": [{"at": rfc3339(e.at), "who": e.who, "what": e.what, "about": e.about, "details": dict(e.details)} for e in events]
-    }
 
 
 def change_line(change: TrackedChange) -> dict[str, Any]:

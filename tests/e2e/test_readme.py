@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import shutil
+import textwrap
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
+from gateway.api.app import create_app
 from gateway.config import Settings
 from tests.e2e.process import ADMIT, admit
 
@@ -17,7 +20,8 @@ README = (ROOT / "README.md").read_text()
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README.replace("\n   ", "\n"), re.DOTALL)
+    """The fenced blocks of a language, also those inside a list."""
+    return [textwrap.dedent(block) for block in re.findall(rf"^ *```{language}\n(.*?)^ *```", README, re.DOTALL | re.MULTILINE)]
 
 
 def test_the_two_commands_stand_at_the_top():
@@ -53,7 +57,7 @@ def test_the_configuration_shown_is_one(monkeypatch):
     """Every key of the README's admit.yaml is known, and every key of Settings stands in the table."""
     monkeypatch.setenv("GITEA_TOKEN", "x")
     monkeypatch.setenv("HOOK_SECRET", "x")
-    (shown,) = blocks("yaml")
+    shown = next(block for block in blocks("yaml") if "connections:" in block)
     Settings.model_validate(yaml.safe_load(shown))
     for key in Settings.model_fields:
         assert f"| `{key}` |" in README, key
@@ -64,6 +68,40 @@ def test_every_command_named_exists(tmp_path, command):
     """No command of the README is a wish."""
     assert ADMIT.exists()
     assert admit(command, "--help", cwd=tmp_path).returncode == 0
+
+
+def test_the_case_shown_is_one(tmp_path):
+    """It fits the bundle `admit init` writes, and comes out as it says."""
+    case = next(block for block in blocks("yaml") if block.startswith("cases:"))
+    assert admit("init", "acme", cwd=tmp_path).returncode == 0
+    (tmp_path / "acme" / "cases" / "readme.case").write_text(case)
+    tried = admit("test", "acme", cwd=tmp_path)
+    assert tried.returncode == 0, tried.stdout + tried.stderr
+    assert "an approval of an older commit is none" in admit("test", "acme", "--output", "json", cwd=tmp_path).stdout
+
+
+def test_the_paths_shown_are_routes(tmp_path):
+    """Every path of the HTTP section is served: it is in the OpenAPI document, or it is a page."""
+    app = create_app(SimpleNamespace(version="0", tokens=None))
+    served = {re.sub(r"{[^}]+}", "{}", path) for path in app.openapi()["paths"]} | {
+        "/",
+        "/docs",
+        "/decisions/{}",
+        "/workflows",
+        "/dead-letters",
+    }
+    section = README[README.index("## Over HTTP") : README.index("## Install without make")].split("```")[0]
+    shown = {path for written in re.findall(r"`(?:[A-Z|]+ )?(/[^`\s]*)`", section) for path in _each(written)}
+    shown -= {"/v1"}
+    assert len(shown) > 15
+    for path in shown:
+        assert re.sub(r"{[^}]+}", "{}", path) in served, path
+
+
+def _each(written: str) -> set[str]:
+    """`/a[/b[/c]]` → `/a`, `/a/b`, `/a/b/c`."""
+    parts = written.replace("]", "").split("[")
+    return {"".join(parts[:count]) for count in range(1, len(parts) + 1)}
 
 
 def test_every_path_named_exists():

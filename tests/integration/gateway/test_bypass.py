@@ -17,7 +17,7 @@ async def merged(house, key, *, by="mallory"):
 
 
 async def bypasses(house):
-    events = (await house.client.get("/v1/audit-events")).json()["audit_events"]
+    events = (await house.client.get("/v1/audit")).json()["events"]
     return [event for event in events if event["what"] == "change.bypassed"]
 
 
