@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Coroutine, Generator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
@@ -116,7 +116,13 @@ class ContinuedAsNew(BaseException):  # not an Exception: a workflow's own `exce
 
 def schedule_document(schedule: RetrySchedule) -> dict[str, Json]:
     """As written in histories."""
-    return {**asdict(schedule), "delays": list(schedule.delays)}
+    return {
+        "name": schedule.name,
+        "delays": list(schedule.delays),
+        "repeat_last_for": schedule.repeat_last_for,
+        "jitter": schedule.jitter,
+        "retry_after_limit": schedule.retry_after_limit,
+    }
 
 
 def schedule_from_document(document: dict[str, Any]) -> RetrySchedule:

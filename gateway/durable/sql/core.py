@@ -7,8 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-
-from sqlalchemy import Connection
+from functools import partial
 
 from gateway.domain.dispatch import Dispatch
 from gateway.durable.commands import schedule_document
@@ -26,16 +25,16 @@ from gateway.durable.port import (
     WorkflowRun,
     WorkflowStatus,
 )
+from gateway.durable.sql.batching import Batches
 from gateway.durable.sql.clock import Clock
 from gateway.durable.sql.dead_letters import discard, find_letter, list_letters, revive
 from gateway.durable.sql.inbox import order
-from gateway.durable.sql.intake import Taken, take
+from gateway.durable.sql.intake import write_and_take
 from gateway.durable.sql.keeping import queue_state, retire
 from gateway.durable.sql.reading import find_history, find_run, list_runs
 from gateway.durable.sql.worker import Worker
 from gateway.storage.columns import to_ms
 from gateway.storage.database import Database
-from gateway.storage.dispatches import write_dispatches
 from policies.model import Json
 
 
@@ -65,6 +64,7 @@ class SqlDurableCore:
         self._workflows = workflows
         self._clock = Clock()
         self._poll = poll
+        self._written: Batches[Dispatch, None] = Batches(self._write)
         self._ended: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._worker = Worker(
             database=database,
@@ -99,14 +99,12 @@ class SqlDurableCore:
             raise EngineFull("more workflows wait than may", retry_after=max(1.0, 2 * self._poll))
         encoded(dispatch.input, "the input")
         encoded(dispatch.payload, "the signal's payload")
-        now_ms = self._clock.now_ms()
+        await self._written.submit(dispatch)
 
-        def write_and_take(connection: Connection) -> Taken:
-            write_dispatches(connection, [dispatch], now_ms=now_ms)
-            return take(connection, now_ms)
-
-        taken = await self._database.write(write_and_take)
+    async def _write(self, batch: Sequence[Dispatch]) -> Sequence[None]:
+        taken = await self._database.write(partial(write_and_take, batch=batch, now_ms=self._clock.now_ms()))
         self._worker.taken(taken)
+        return [None] * len(batch)
 
     async def result(self, workflow_id: str, *, timeout: float) -> WorkflowRun:
         loop = asyncio.get_running_loop()

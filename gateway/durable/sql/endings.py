@@ -17,8 +17,9 @@ from datetime import datetime
 from gateway.durable.execution import Cancelled, Completed, Continued, Execution, Failed
 from gateway.durable.payloads import encoded
 from gateway.durable.port import WorkflowStatus
+from gateway.durable.sql.appending import End
+from gateway.durable.sql.beginning import NewRun
 from gateway.durable.sql.identity import new_run_id
-from gateway.durable.sql.journal import End, NewRun
 from gateway.durable.stepping import Received
 from gateway.storage.columns import to_ms
 

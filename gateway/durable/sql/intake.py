@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, select
 
+from gateway.domain.dispatch import Dispatch
+from gateway.durable.sql.beginning import NewRun, begin_runs
 from gateway.durable.sql.identity import new_run_id
 from gateway.durable.sql.inbox import lock_live, put_in_inboxes
-from gateway.durable.sql.journal import NewRun, begin_runs
 from gateway.durable.sql.tables import runs
-from gateway.storage.dispatches import WrittenDispatch, take_dispatches
+from gateway.storage.dispatches import WrittenDispatch, take_dispatches, write_dispatches
 
 _BATCH = 256
 
@@ -41,6 +42,16 @@ def take(connection: Connection, now_ms: int) -> Taken:
     taken.count = len(batch)
     if batch:
         _Round(connection, now_ms, taken).carry_out(batch)
+    return taken
+
+
+def write_and_take(connection: Connection, batch: Sequence[Dispatch], now_ms: int) -> Taken:
+    """The unit of work for dispatches that nothing else is to be committed with: on return they have been carried out."""
+    write_dispatches(connection, batch, now_ms=now_ms)
+    taken = take(connection, now_ms)
+    while taken.full:
+        more = take(connection, now_ms)
+        taken.count, taken.signalled = more.count, taken.signalled | more.signalled
     return taken
 
 

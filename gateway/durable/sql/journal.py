@@ -1,30 +1,20 @@
-"""Every write of a run's history, many runs in one transaction, each fenced by its owner.
+"""How runs reach their tables: all that is ready to be written, many runs in one transaction.
 
 Appends handed in while a commit is under way wait for it and go together with the next: that is where the throughput
-comes from. The unit locks the rows of all its runs in one statement, in one order (so that two processes cannot
-deadlock), and writes only for those that are still ours. A run settles (parks, ends) only if its inbox counter is the
-one it has seen, so that no signal is overlooked.
+comes from. What is written how stands in `appending`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from enum import Enum
+from collections.abc import Sequence
 from functools import partial
-from typing import TypeAlias
 
 import structlog
-from sqlalchemy import Connection, bindparam, delete, func, select, update
 
-from gateway.durable.payloads import attributes_text
-from gateway.durable.port import HistoryEvent, WorkflowStatus
-from gateway.durable.sql.tables import events, inbox, runs
+from gateway.durable.sql.appending import Append, Verdict, write_appends
+from gateway.durable.sql.batching import Batches
 from gateway.errors import DatabaseUnavailable
-from gateway.storage.columns import to_ms
 from gateway.storage.database import Database
 
 log = structlog.get_logger(__name__)
@@ -33,113 +23,24 @@ _PATIENCE = 0.5
 """Seconds between tries while the database does not answer."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Park:
-    """Leave memory until `wake_at` (None: until a signal), or at once for another process (`wake_at` in the past).
-
-    error: why it is stuck, where it is.
-    """
-
-    wake_at: datetime | None
-    error: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewRun:
-    """A run to begin: its row and first event. `signals`: inbox entries that go to it."""
-
-    run_id: str
-    workflow_id: str
-    type: str
-    input_text: str
-    at_ms: int
-    wake_at_ms: int
-    start_key: str | None = None
-    continues: str | None = None
-    signals: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class End:
-    """End the run; `successor` begins in the same transaction."""
-
-    status: WorkflowStatus
-    at: datetime
-    result: str | None = None
-    error: str | None = None
-    successor: NewRun | None = None
-
-
-Settlement: TypeAlias = Park | End
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Append:
-    """What one run writes at once. seen: the inbox counter it has read up to. consumed: inbox entries used up."""
-
-    run_id: str
-    events: tuple[HistoryEvent, ...]
-    consumed: tuple[int, ...] = ()
-    settlement: Settlement | None = None
-    seen: int = 0
-
-
-class Verdict(Enum):
-    WRITTEN = "written"
-    FENCED = "fenced"  # not ours any more: nothing was written, let go
-    MOVED = "moved"  # something arrived meanwhile: nothing was written, look and try again
-
-
-@dataclass(slots=True)
-class _Waiting:
-    append: Append
-    verdict: asyncio.Future[Verdict]
-
-
-@dataclass(slots=True)
 class Journal:
-    """The one way by which runs of this process reach their tables."""
+    """The one way by which runs of this process reach their tables. `commits` counts."""
 
-    database: Database
-    owner: str
-    commits: int = 0
-    _waiting: list[_Waiting] = field(default_factory=list)
-    _writer: asyncio.Task[None] | None = None
+    def __init__(self, database: Database, owner: str) -> None:
+        self._database = database
+        self._owner = owner
+        self._batches: Batches[Append, Verdict] = Batches(self._commit)
+        self.commits = 0
 
     async def append(self, append: Append) -> Verdict:
         """Returns once it is committed or refused. Waits for as long as the database does not answer."""
-        waiting = _Waiting(append, asyncio.get_running_loop().create_future())
-        self._waiting.append(waiting)
-        if self._writer is None or self._writer.done():
-            self._writer = asyncio.create_task(self._write(), name="durable-journal")
-        return await waiting.verdict
+        return await self._batches.submit(append)
 
-    async def _write(self) -> None:
-        while self._waiting:
-            batch, self._waiting = self._waiting, []
-            batch.sort(key=lambda waiting: waiting.append.run_id)
-            await self._settle(batch)
-
-    async def _settle(self, batch: Sequence[_Waiting]) -> None:
-        """Whoever waits hears of it; one that cannot be written does not take the others along."""
-        try:
-            verdicts = await self._commit([waiting.append for waiting in batch])
-        except Exception as problem:
-            if len(batch) > 1:
-                for waiting in batch:
-                    await self._settle([waiting])
-            elif not batch[0].verdict.done():
-                batch[0].verdict.set_exception(problem)
-            return
-        for waiting, verdict in zip(batch, verdicts, strict=True):
-            if not waiting.verdict.done():
-                waiting.verdict.set_result(verdict)
-
-    async def _commit(self, batch: Sequence[Append]) -> list[Verdict]:
+    async def _commit(self, batch: Sequence[Append]) -> Sequence[Verdict]:
         uncertain = False
         while True:
             try:
-                verdicts = await self.database.write(partial(write_appends, batch=batch, owner=self.owner, uncertain=uncertain))
+                verdicts = await self._database.write(partial(write_appends, batch=batch, owner=self._owner, uncertain=uncertain))
             except DatabaseUnavailable as problem:
                 log.warning("histories wait for the database", runs=len(batch), problem=str(problem))
                 uncertain = True  # the commit may have happened although nobody could say so
@@ -147,130 +48,3 @@ class Journal:
             else:
                 self.commits += 1
                 return verdicts
-
-
-def write_appends(connection: Connection, batch: Sequence[Append], owner: str, *, uncertain: bool = False) -> list[Verdict]:
-    """The unit of work: one verdict for each append, in order; the batch is sorted by run."""
-    ours = _locked(connection, [append.run_id for append in batch], owner)
-    written = _already_written(connection, batch) if uncertain else set[str]()
-    verdicts = [_verdict(append, ours) for append in batch]
-    accepted = [append for append, verdict in zip(batch, verdicts, strict=True) if verdict is Verdict.WRITTEN]
-    _insert_events(connection, (append for append in accepted if append.run_id not in written))
-    consumed = [ord for append in accepted for ord in append.consumed]
-    if consumed:
-        connection.execute(delete(inbox).where(inbox.c.ord.in_(consumed)))
-    _park(connection, accepted)
-    _end(connection, accepted)
-    return verdicts
-
-
-def _locked(connection: Connection, run_ids: Sequence[str], owner: str) -> dict[str, int]:
-    """Lock the runs that are ours; their inbox counters."""
-    mine = (
-        select(runs.c.run_id, runs.c.signals)
-        .where(runs.c.run_id.in_(run_ids), runs.c.owner == owner, runs.c.status == WorkflowStatus.RUNNING.value)
-        .order_by(runs.c.run_id)
-        .with_for_update()
-    )
-    return {row.run_id: row.signals for row in connection.execute(mine)}
-
-
-def _verdict(append: Append, ours: dict[str, int]) -> Verdict:
-    if append.run_id not in ours:
-        return Verdict.FENCED
-    if append.settlement is not None and ours[append.run_id] != append.seen:
-        return Verdict.MOVED
-    return Verdict.WRITTEN
-
-
-def _already_written(connection: Connection, batch: Sequence[Append]) -> set[str]:
-    """Runs whose events an uncertain commit did write: only their owner can have."""
-    ends = {append.run_id: append.events[-1].sequence for append in batch if append.events}
-    last = select(events.c.run_id, func.max(events.c.sequence)).where(events.c.run_id.in_(ends)).group_by(events.c.run_id)
-    return {run_id for run_id, sequence in connection.execute(last) if sequence >= ends[run_id]}
-
-
-def _insert_events(connection: Connection, batch: Iterable[Append]) -> None:
-    rows = [event_row(append.run_id, event) for append in batch for event in append.events]
-    if rows:
-        connection.execute(events.insert(), rows)
-
-
-def event_row(run_id: str, event: HistoryEvent) -> dict[str, object]:
-    """As stored."""
-    return {
-        "run_id": run_id,
-        "sequence": event.sequence,
-        "at": to_ms(event.at),
-        "kind": event.kind,
-        "attributes": attributes_text(event.attributes),
-    }
-
-
-_SETTLE = update(runs).where(runs.c.run_id == bindparam("of"))
-_PARK = _SETTLE.values(status=WorkflowStatus.PARKED.value, owner=None, wake_at=bindparam("at"), error=bindparam("why"))
-_END = _SETTLE.values(
-    status=bindparam("as"),
-    owner=None,
-    live=None,
-    wake_at=None,
-    ended_at=bindparam("at"),
-    result=bindparam("with"),
-    error=bindparam("why"),
-)
-
-
-def _park(connection: Connection, batch: Sequence[Append]) -> None:
-    rows = [
-        {"of": append.run_id, "at": wake_ms(append.settlement.wake_at), "why": append.settlement.error}
-        for append in batch
-        if isinstance(append.settlement, Park)
-    ]
-    if rows:
-        connection.execute(_PARK, rows)
-
-
-def wake_ms(moment: datetime | None) -> int | None:
-    """Rounded up: woken a fraction early, a run would only park again."""
-    return None if moment is None else math.ceil(moment.timestamp() * 1000)
-
-
-def _end(connection: Connection, batch: Sequence[Append]) -> None:
-    ends = [(append.run_id, append.settlement) for append in batch if isinstance(append.settlement, End)]
-    if not ends:
-        return
-    connection.execute(_END, [{"of": run, "as": e.status.value, "at": to_ms(e.at), "with": e.result, "why": e.error} for run, e in ends])
-    begin_runs(connection, [end.successor for _, end in ends if end.successor is not None])
-
-
-def begin_runs(connection: Connection, beginning: Sequence[NewRun]) -> None:
-    """Insert runs that are ready to be taken, each with its first event and the signals that go to it."""
-    if not beginning:
-        return
-    connection.execute(runs.insert(), [_run_row(new) for new in beginning])
-    connection.execute(events.insert(), [_started_row(new) for new in beginning])
-    for new in beginning:
-        if new.signals:
-            moved = update(inbox).where(inbox.c.ord.in_(new.signals))
-            keep_start = {} if new.continues else {"start_type": None, "start_input": None}
-            connection.execute(moved.values(run_id=new.run_id, **keep_start))
-
-
-def _run_row(new: NewRun) -> dict[str, object]:
-    return {
-        "run_id": new.run_id,
-        "workflow_id": new.workflow_id,
-        "live": new.workflow_id,
-        "start_key": new.start_key,
-        "type": new.type,
-        "status": WorkflowStatus.READY.value,
-        "wake_at": new.wake_at_ms,
-        "signals": len(new.signals),
-        "started_at": new.at_ms,
-    }
-
-
-def _started_row(new: NewRun) -> dict[str, object]:
-    names = {"workflow_id": new.workflow_id, "run_id": new.run_id, "type": new.type, "continues": new.continues}
-    text = attributes_text(names)[:-1] + ',"input":' + new.input_text + "}"
-    return {"run_id": new.run_id, "sequence": 1, "at": new.at_ms, "kind": "WorkflowStarted", "attributes": text}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import contextmanager
 
 import pytest
 
+from gateway.durable.sql.tables import events, inbox, owners, runs
 from gateway.storage import Database
+from gateway.storage.dispatches import dispatches
 from gateway.storage.migrations import migrate
 from tests.servers.mariadb import fresh_mariadb
 from tests.servers.postgresql import fresh_postgresql
@@ -24,18 +27,27 @@ def fresh_sqlite(tmp_path):
     yield f"sqlite:///{tmp_path}/admit.db"
 
 
-@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
-def empty_url(request, tmp_path):
-    """The URL of an empty database of each kind."""
+@pytest.fixture(scope="module", params=["sqlite", "postgresql", "mariadb"])
+def migrated_url(request, tmp_path_factory):
+    """The URL of a database of each kind, migrated; the tests of a module share it, one after another."""
+    tmp_path = tmp_path_factory.mktemp("database")
     fresh = {"sqlite": lambda: fresh_sqlite(tmp_path), "postgresql": fresh_postgresql, "mariadb": fresh_mariadb}[request.param]
     with fresh() as url:
+        opened = Database(url)
+        migrate(opened)
+        asyncio.run(opened.close())
         yield url
 
 
 @pytest.fixture
-async def database(empty_url):
-    """A migrated database, open."""
-    opened = Database(empty_url)
-    migrate(opened)
+async def database(migrated_url):
+    """Open, and with nothing of an earlier test in it."""
+    opened = Database(migrated_url)
+    await opened.write(_empty)
     yield opened
     await opened.close()
+
+
+def _empty(connection):
+    for table in (dispatches, runs, events, inbox, owners):
+        connection.execute(table.delete())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from gateway.durable import HistoryEvent
-from gateway.durable.sql.journal import NewRun
+from gateway.durable.sql.beginning import NewRun
 from gateway.storage.columns import from_ms
 
 

@@ -15,10 +15,11 @@ from sqlalchemy import select, update
 from gateway.domain.dispatch import Dispatch
 from gateway.durable import HistoryEvent, WorkflowStatus
 from gateway.durable.sql import SqlDurableCore
+from gateway.durable.sql.appending import Append, End, Park, Verdict, write_appends
+from gateway.durable.sql.beginning import begin_runs
 from gateway.durable.sql.claims import claim
 from gateway.durable.sql.inbox import put_in_inboxes, read_inboxes
 from gateway.durable.sql.intake import take
-from gateway.durable.sql.journal import Append, End, Park, Verdict, begin_runs, write_appends
 from gateway.durable.sql.owners import beats, bury
 from gateway.durable.sql.tables import events, inbox, owners, runs
 from gateway.storage import Database
@@ -115,9 +116,9 @@ async def test_due_times_are_whole_milliseconds(database):
     assert [run_id for run_id, _, _ in await database.write(lambda c: claim(c, "me", just_then, 10))] == ["r"]
 
 
-async def test_two_processes_never_claim_the_same_run(database, empty_url):
+async def test_two_processes_never_claim_the_same_run(database, migrated_url):
     """Nor does either deadlock the other, in whatever order they come."""
-    other = Database(empty_url)
+    other = Database(migrated_url)
     try:
         ids = [f"r{number:03}" for number in range(60)]
         await database.write(lambda c: begin_runs(c, [a_new_run(run_id, at_ms=NOW) for run_id in ids]))
@@ -136,9 +137,9 @@ async def test_two_processes_never_claim_the_same_run(database, empty_url):
         await other.close()
 
 
-async def test_appends_and_signals_from_two_processes_do_not_deadlock(database, empty_url):
+async def test_appends_and_signals_from_two_processes_do_not_deadlock(database, migrated_url):
     """Many rows at once in opposite orders: every write gets through, every signal is counted."""
-    other = Database(empty_url)
+    other = Database(migrated_url)
     try:
         ids = [f"r{number:02}" for number in range(20)]
         await owned(database, *ids)
