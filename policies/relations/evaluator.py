@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from policies.model import Json
@@ -13,7 +12,7 @@ from policies.relations.model import AuthorizationModel
 from policies.relations.proof import Proof
 from policies.relations.refusals import QuestionRefused, TupleRefused
 from policies.relations.sound_model import SoundModel
-from policies.relations.tuples import LARGEST_CONTEXT, LayeredTuples, RelationshipTuple, TupleIndex, TupleReader
+from policies.relations.tuples import LARGEST_CONTEXT, LayeredTuples, RelationshipTuple, TupleIndex, TupleReader, fits
 
 MOST_CONTEXTUAL = 100  # tuples along with one question
 
@@ -84,6 +83,5 @@ class Evaluator:
 
 
 def _refuse_large(context: Mapping[str, Json]) -> None:
-    size = len(json.dumps(context).encode()) if context else 0
-    if size > LARGEST_CONTEXT:
-        raise QuestionRefused(f"the context of a question is at most {LARGEST_CONTEXT} bytes, found {size}")
+    if not fits(context):
+        raise QuestionRefused(f"the context of a question is at most {LARGEST_CONTEXT} bytes and not nested deep, found more")

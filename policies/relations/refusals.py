@@ -50,9 +50,13 @@ class QuestionRefused(RelationsRefused):
 class ConditionFailed(RelationsRefused):
     """A condition without an answer; never false, since false under `but not` would allow."""
 
+    advice = "give the missing values in the context of the tuple's condition; a judgement itself brings only current_time"
+
 
 class TooDeep(RelationsRefused):
     """The answer lies further away than the limit."""
+
+    advice = "shorten the chain of teams or parents, or break the circle they make"
 
 
 class StoreFileRefused(RelationsRefused):

@@ -58,10 +58,18 @@ class RelationshipTuple:
         return self.object, self.relation, self.user
 
 
+def fits(context: Mapping[str, Json]) -> bool:
+    """Is a condition's context small enough, and shallow enough to be looked through?"""
+    try:
+        return not context or len(json.dumps(context).encode()) <= LARGEST_CONTEXT
+    except RecursionError:
+        return False
+
+
 def refuse_unwritable(one: RelationshipTuple) -> None:
     """Raises TupleRefused for a tuple no store takes, whatever the model: too large a context, or one that says nothing."""
-    if one.context and len(json.dumps(one.context).encode()) > LARGEST_CONTEXT:
-        raise TupleRefused(f"the context of {one} is larger than {LARGEST_CONTEXT} bytes")
+    if not fits(one.context):
+        raise TupleRefused(f"the context of {one} is larger than {LARGEST_CONTEXT} bytes, or nested too deep")
     if one.user == f"{one.object}#{one.relation}":
         raise TupleRefused(f"{one} says nothing: a userset has its own relation anyway")
 

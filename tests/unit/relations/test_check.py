@@ -15,7 +15,7 @@ from policies.relations.dsl import parse_model
 from policies.relations.evaluator import Evaluator
 from policies.relations.model import Difference, Intersection, Union
 from policies.relations.proof import sentences, tuples
-from policies.relations.refusals import ConditionFailed, ModelRefused, TooDeep
+from policies.relations.refusals import ConditionFailed, ModelRefused, QuestionRefused, TooDeep
 from policies.relations.sound_model import SoundModel
 from policies.relations.store_file import tuple_from_json
 from tests.contract.relations.worlds import random_model, random_question, random_tuples
@@ -294,6 +294,16 @@ condition told(x: int) {
     assert ready.proof("user:bob", "keeper", "machine:1") is None
     with pytest.raises(ConditionFailed):
         ready.proof("robot:1", "keeper", "machine:1")
+
+
+def test_a_context_too_large_or_too_deep_is_refused():
+    """Values for conditions have the server's size, and a tower of lists is no way round it."""
+    tower = []
+    for _ in range(100_000):
+        tower = [tower]
+    for context in ({"x": "a" * 40_000}, {"x": tower}):
+        with pytest.raises(QuestionRefused):
+            evaluator("").proof("user:ana", "member", "team:1", context=context)
 
 
 def test_a_maze_of_teams_is_searched_once():
