@@ -70,21 +70,40 @@ def moment(pull: Document) -> tuple[object, ...]:
 
 def check_same_moment(pull: Document, commits: Sequence[Document], files: Sequence[Document]) -> None:
     """Raises TornFacts unless the files and commits are those of the head the pull request names."""
-    where, head = pull.where, pull.document("head").text("sha")
+    head = pull.document("head").text("sha")
+    _check_commits(pull, commits, head)
+    _check_files(pull, files, head)
+
+
+def _check_commits(pull: Document, commits: Sequence[Document], head: str) -> None:
+    """The head comes first, and every other commit is the parent of one before it, or a page is of another head."""
     newest = commits[0].text("sha") if commits else pull.text("merge_base")
     if newest != head:
         raise TornFacts(
-            f"{where}: the head is {head[:12]}, but the commits listed end with {newest[:12]}",
+            f"{pull.where}: the head is {head[:12]}, but the commits listed end with {newest[:12]}: push to the head branch once more",
             advice="push to the head branch once more: Gitea lists files and commits of an older head until then",
         )
+    if len({commit.text("sha") for commit in commits}) != len(commits):
+        raise TornFacts(f"{pull.where}: the same commit is listed twice, so a page moved while it was read")
+    known = {head}
+    for commit in commits:
+        if commit.text("sha") not in known:
+            raise TornFacts(f"{pull.where}: the commit {commit.text('sha')[:12]} is listed, but does not belong to the head {head[:12]}")
+        known.update(parent.text("sha") for parent in commit.documents("parents"))
+
+
+def _check_files(pull: Document, files: Sequence[Document], head: str) -> None:
+    """As many as are changed, each once, and each listed for the head: its address at the forge carries the commit."""
     counted = pull.number_or_none("changed_files")
     if counted is None and pull.text("state") == "open" and not _without_branch(pull):
-        raise TornFacts(f"{where}: the forge does not say how many files are changed, so the head is not in the repository yet")
+        raise TornFacts(f"{pull.where}: the forge does not say how many files are changed, so the head is not in the repository yet")
     if counted is not None and counted != len(files):
-        raise TornFacts(f"{where}: {counted} files are changed, but {len(files)} are listed")
-    for name, items in (("filename", files), ("sha", commits)):
-        if len({item.text(name) for item in items}) != len(items):
-            raise TornFacts(f"{where}: the same {name} is listed twice, so a page moved while it was read")
+        raise TornFacts(f"{pull.where}: {counted} files are changed, but {len(files)} are listed")
+    if len({file.text("filename") for file in files}) != len(files):
+        raise TornFacts(f"{pull.where}: the same file is listed twice, so a page moved while it was read")
+    for file in files:
+        if not file.text("contents_url").endswith(f"?ref={head}"):
+            raise TornFacts(f"{pull.where}: files of another commit than the head {head[:12]} are listed")
 
 
 def _without_branch(pull: Document) -> bool:

@@ -176,3 +176,31 @@ def test_facts_that_could_not_be_read_cannot_be_recomputed(tmp_path):
     code, (found,) = replayed(tmp_path, "--all")
     assert (code, found["result"]) == (2, "not_recomputable")
     assert "the facts could not be read" in found["why"]
+
+
+def supposed(folder, rego):
+    """What the recorded decisions would be by that bundle: change → outcome then and by it."""
+    candidate = a_bundle_folder(folder / "candidate", rego)
+    done = admit("bundle", "impact", candidate, "--recorded", "100", "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return sorted((one["was"], one["would_be"]) for one in json.loads(done.stdout))
+
+
+def test_a_new_bundle_is_tried_on_what_is_recorded(tmp_path):
+    """In place of the one of its name; nothing is written, and the record replays as before."""
+    left_behind(tmp_path)
+    stricter = 'package merge.label\n\ndeny contains "never" if input.version == 1\n'
+    assert supposed(tmp_path, stricter) == [("admitted", "denied"), ("denied", "denied")]
+    assert supposed(tmp_path, stricter.replace("== 1", "== 2")) == [("admitted", "admitted"), ("denied", "admitted")]
+    text = admit("bundle", "impact", tmp_path / "candidate" / "acme", "--recorded", "1", cwd=tmp_path).stdout
+    assert "1 decisions judged again" in text
+    assert replayed(tmp_path, "--all")[0] == 0
+
+
+def test_a_new_question_is_put_to_whoever_answers_now(tmp_path):
+    """Without relations it cannot be answered, which is undecided and never a no."""
+    left_behind(tmp_path)
+    assert supposed(tmp_path, ASKING) == [("admitted", "undecided"), ("denied", "undecided")]
+    (tmp_path / "people.yaml").write_text(STORE)
+    (tmp_path / "admit.yaml").write_text("database: sqlite:///admit.db\nrelations: {file: people.yaml}\n")
+    assert supposed(tmp_path, ASKING) == [("admitted", "denied"), ("denied", "denied")]

@@ -36,11 +36,14 @@ def a_pull(**fields: Any) -> Document:
 
 
 def commits(*shas: str) -> list[Document]:
-    return [Document({"sha": sha}, "GET /commits") for sha in shas]
+    """Each the parent of the one before it."""
+    parents = [*shas[1:], BASE]
+    pairs = zip(shas, parents, strict=False)
+    return [Document({"sha": sha, "parents": [{"sha": parent}]}, "GET /commits") for sha, parent in pairs]
 
 
-def files(*names: str) -> list[Document]:
-    return [Document({"filename": name}, "GET /files") for name in names]
+def files(*names: str, of: str = HEAD) -> list[Document]:
+    return [Document({"filename": name, "contents_url": f"http://gitea/contents/{name}?ref={of}"}, "GET /files") for name in names]
 
 
 def an_event(**fields: Any) -> ChangeEvent:
@@ -76,8 +79,23 @@ def test_without_a_head_branch_no_count_is_needed() -> None:
         (a_pull(changed_files=None), commits(HEAD), files("a")),
         (a_pull(changed_files=2), commits(HEAD), files("a", "a")),
         (a_pull(), commits(HEAD, OLD, OLD), files("a")),
+        (a_pull(), commits(HEAD) + commits(OLD), files("a")),
+        (a_pull(), commits(HEAD), files("a", of=OLD)),
+        (a_pull(changed_files=2), commits(HEAD), files("a") + files("b", of=OLD)),
     ],
-    ids=["older head", "head not first", "no commits", "a file less", "a file more", "no count", "file twice", "commit twice"],
+    ids=[
+        "older head",
+        "head not first",
+        "no commits",
+        "a file less",
+        "a file more",
+        "no count",
+        "file twice",
+        "commit twice",
+        "commit of another head",
+        "files of another head",
+        "a page of files of another head",
+    ],
 )
 def test_anything_else_is_torn(pull: Document, listed: list[Document], changed: list[Document]) -> None:
     """Nothing of it may be judged."""
