@@ -15,8 +15,9 @@ from policies.errors import RelationsRefused, RelationsUnavailable
 from policies.model import Json, Question, rfc3339
 from policies.relations.check import Check
 from policies.relations.evaluator import Evaluator
+from policies.relations.listing import Listing
 from policies.relations.model import AuthorizationModel
-from policies.relations.proof import Proof
+from policies.relations.proof import Proof, sentences
 from policies.relations.refusals import QuestionRefused
 from policies.relations.sound_model import SoundModel
 from policies.relations.store_file import read_store_file
@@ -70,6 +71,15 @@ class LocalRelations:
             refusal = QuestionRefused(f"{_asked(question)} cannot be answered: {problem}")
             refusal.advice = problem.advice
             raise refusal from problem
+
+    def reasons(self, question: Question, *, at: datetime) -> tuple[str, ...]:
+        """Why the answer is yes, in sentences from the object to the user; empty where it is no. Raises RelationsRefused."""
+        proof = self._proof(question, context_at(at), {})
+        return () if proof is None else tuple(sentences(proof))
+
+    def who(self, relation: str, object: str, *, at: datetime, type_name: str = "user", most: int = 20) -> Listing:
+        """Who has the relation to the object at that time, for someone who may see their names. Raises RelationsRefused."""
+        return self.evaluator.users(object, relation, type_name, context=context_at(at), most=most)
 
     async def close(self) -> None:
         return None

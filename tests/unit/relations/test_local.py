@@ -64,6 +64,20 @@ def test_a_store_file_answers_questions():
     assert answer(relations, "user:work/2", "owner", "repository:work/12", at=NOON.replace(hour=13)) is False
 
 
+def test_an_answer_is_explained_and_who_could_help_is_named():
+    """What a decision's page shows: the path for who did, and the names of who could, at the judgement's time."""
+    relations = LocalRelations.from_store_file(STORE)
+    assert relations.reasons(asked("user:work/1", "owner", "repository:work/12"), at=NOON) == (
+        "team:core#member is owner of repository:work/12, and member of team:core counts",
+        "user:work/1 is member of team:core",
+    )
+    assert relations.reasons(asked("user:work/9", "owner", "repository:work/12"), at=NOON) == ()
+    assert relations.who("owner", "repository:work/12", at=NOON).names == ("user:work/1", "user:work/2")
+    assert relations.who("owner", "repository:work/12", at=NOON.replace(hour=13)).names == ("user:work/1",)
+    capped = relations.who("owner", "repository:work/12", at=NOON, most=1)
+    assert (capped.names, capped.complete) == (("user:work/1",), False)
+
+
 def test_a_large_batch_lets_others_run():
     """Between questions the event loop gets its turn, so a judgement cannot hold up a webhook."""
 
