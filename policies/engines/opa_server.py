@@ -1,4 +1,4 @@
-"""OPA over REST: for machines where OPA's library has no wheel (musl, Windows), or where OPA's own binary is wanted.
+"""OPA over REST: for machines where OPA's library has no wheel (musl), or where OPA's own binary is wanted.
 
 **Isolation.** An OPA server has one data space; putting several bundles into one could only be
 done by rewriting their packages, and any rewriting that misses a reference (`data[x]`, a path

@@ -7,6 +7,7 @@ library, `frames` beside it and `opa_bindings`, because it is started again afte
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import mmap
@@ -174,7 +175,8 @@ def _leave_the_network() -> None:
 def _limit(address_space: int) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     wanted = address_space if hard == resource.RLIM_INFINITY else min(address_space, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
+    with contextlib.suppress(ValueError, OSError):  # macOS refuses; the parent watches anyhow
+        resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 

@@ -10,8 +10,6 @@ from policies.engines.opa_library import OpaLibrary
 from policies.engines.opa_server import OpaServer
 from tests.servers.need import need
 
-MEMORY = 300 << 20
-
 
 def _library(**limits):
     return OpaLibrary(workers=1, **limits)
@@ -37,10 +35,10 @@ def run(runner):
     return runner.run
 
 
-@pytest.fixture(scope="package", params=ADAPTERS.values(), ids=ADAPTERS.keys())
+@pytest.fixture(scope="package", params=ADAPTERS)
 def adapter(request):
     """Makes an engine with the limits given."""
-    return request.param
+    return ADAPTERS[request.param]
 
 
 @pytest.fixture(scope="package")

@@ -17,7 +17,7 @@ from tests.contract.engines.samples import a_bundle, an_evaluation
 LOOP = "some i in numbers.range(1, 100000000); some j in numbers.range(1, 100000000); i * j == -1"
 LOOPS = f"package loops\n\ndeny contains 1 if {{ {LOOP} }}\nanswer := 1\n"
 FINE = 'package fine\n\ndeny contains "no"\n'
-HOGS = 'package hogs\n\nanswer := count([x | some i in numbers.range(1, 100000000); x := sprintf("%d-%d", [i, i])])\n'
+HOGS = 'package hogs\n\nanswer := count([x | some i in numbers.range(1, 100000000); x := sprintf("%2000d", [i])])\n'
 RAISES = 'package raises\n\ndeny contains to_number("x") if input.raise\nwarn contains "w"\n'
 SHORT = {"evaluation_deadline": 0.7, "compile_deadline": 60.0}
 

@@ -20,6 +20,8 @@ ABOUT_UNDEFINED = {
     "missing_index",
     "boolean_rule_absent_when_false",
 }
+BOTH_ENGINES = pytest.mark.parametrize("adapter", ["library", "server over a unix socket"], indirect=True, scope="package")
+"""How the server is reached makes no difference to what Rego means."""
 BUNDLE = a_bundle(MODULES, data=IDIOM_DATA)
 
 
@@ -45,6 +47,7 @@ def test_there_are_at_least_a_hundred_idioms():
     assert len(IDIOMS) >= 140
 
 
+@BOTH_ENGINES
 @pytest.mark.parametrize("name", IDIOMS)
 def test_idiom_means_what_opa_says(name, answers, reference):
     """Every rule has the value `opa eval` gives it, and is undefined where OPA says undefined."""
@@ -62,6 +65,7 @@ def test_idioms_exercise_something(reference):
     }
 
 
+@BOTH_ENGINES
 @pytest.mark.parametrize("own_parameters", [False, True], ids=["shared parameters", "parameters of their own"])
 def test_any_selection_of_policies_gives_the_same_values(engine, run, reference, own_parameters):
     """Which other policies are in the pass does not matter, nor whether they have the same parameters."""

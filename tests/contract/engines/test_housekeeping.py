@@ -1,0 +1,117 @@
+"""What engines do to stay healthy: make room, wear out, start again, and end with whoever started them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from policies.engines import worker_process, worker_seat
+from policies.engines.opa_library import OpaLibrary
+from policies.engines.opa_server import OpaServer
+from policies.errors import EngineUnavailable
+from tests.contract.engines.samples import a_bundle, an_evaluation
+from tests.contract.engines.test_faults import children
+from tests.servers.need import need
+
+LINUX = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks at processes in /proc")
+
+
+def a_numbered_bundle(number):
+    """Its only policy answers the number."""
+    return a_bundle(f"package p\n\nanswer := {number}\n", name=f"bundle-{number}")
+
+
+def test_more_bundles_than_a_worker_holds(run):
+    """The one longest unused makes room, and is loaded again when asked for."""
+    engine = OpaLibrary()
+    bundles = [a_numbered_bundle(number) for number in range(40)]
+    for _ in range(2):
+        answers = [run(engine.evaluate(an_evaluation(bundle, "p")))["p"]["answer"] for bundle in bundles]
+        assert answers == list(range(40))
+    run(engine.close())
+
+
+def test_more_bundles_than_servers(run):
+    """The server longest unused makes room, and is started again when asked for."""
+    engine = OpaServer(binary=need("opa"), servers=2, compile_deadline=60.0, evaluation_deadline=60.0)
+    bundles = [a_numbered_bundle(number) for number in range(4)]
+    for _ in range(2):
+        answers = [run(engine.evaluate(an_evaluation(bundle, "p")))["p"]["answer"] for bundle in bundles]
+        assert answers == list(range(4))
+    run(engine.close())
+
+
+@LINUX
+def test_a_worker_that_has_seen_too_many_queries_is_replaced(run, monkeypatch):
+    """The library keeps every query it saw; nobody notices the change."""
+    monkeypatch.setattr(worker_seat, "_QUERIES_HELD", 5)
+    before = set(children(os.getpid()))
+    engine = OpaLibrary(compile_deadline=60.0, evaluation_deadline=60.0)
+    bundle = a_numbered_bundle(7)
+    seen = set()
+    for number in range(20):
+        answer = run(engine.evaluate(an_evaluation(bundle, "p", rules=("answer", f"rule_{number}"))))
+        assert answer == {"p": {"answer": 7}}
+        seen |= set(children(os.getpid())) - before
+    assert len(seen) >= 3
+    run(engine.close())
+
+
+def test_a_library_that_does_not_start_is_unavailable(run, monkeypatch, tmp_path):
+    """With what the worker complained about, instead of starting it for ever."""
+    (tmp_path / "opa_bindings.py").write_text("raise ImportError('this machine is too old for it')\n")
+    monkeypatch.setattr(worker_process, "library_folder", lambda: str(tmp_path))
+    engine = OpaLibrary()
+    for _ in range(2):
+        with pytest.raises(EngineUnavailable, match="does not start"):
+            run(engine.compile(a_numbered_bundle(1)))
+    run(engine.close())
+
+
+PARENT = """
+import asyncio, pathlib
+from tests.contract.engines.conftest import ADAPTERS
+from tests.contract.engines.samples import a_bundle, an_evaluation
+from tests.contract.engines.test_faults import LOOPS
+
+async def main():
+    engine = ADAPTERS[{adapter!r}](evaluation_deadline=600.0, compile_deadline=60.0)
+    bundle = a_bundle(LOOPS)
+    await engine.compile(bundle)
+    print("compiled", flush=True)
+    await engine.evaluate(an_evaluation(bundle, "loops"))
+
+asyncio.run(main())
+"""
+
+
+@LINUX
+@pytest.mark.parametrize("adapter", ["library", "server over a unix socket"])
+def test_what_evaluates_ends_with_its_parent(adapter, tmp_path):
+    """Even in the middle of a loop, and even if the parent is killed without a word."""
+    need("opa")
+    code = PARENT.format(adapter=adapter)
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}  # a parent killed so cannot remove its files
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=Path(__file__).parents[3], env=environment) as parent:
+        assert parent.stdout.readline() == b"compiled\n"
+        time.sleep(0.3)
+        started = children(parent.pid)
+        parent.send_signal(signal.SIGKILL)
+    assert started
+    give_up = time.monotonic() + 60
+    while any(Path(f"/proc/{pid}").exists() and "Z" not in _state(pid) for pid in started):
+        assert time.monotonic() < give_up, "still running"
+        time.sleep(0.1)
+
+
+def _state(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "Z"
