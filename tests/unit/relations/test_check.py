@@ -306,6 +306,33 @@ def test_a_context_too_large_or_too_deep_is_refused():
             evaluator("").proof("user:ana", "member", "team:1", context=context)
 
 
+@pytest.mark.parametrize("end", ["below", "above"])
+@pytest.mark.parametrize("value", [1, 2])
+def test_a_step_whose_condition_does_not_hold_leads_nowhere(end, value, monkeypatch):
+    """Through folders within folders and groups within groups, from whichever end they are followed."""
+    monkeypatch.setattr("policies.relations.check.MOST_BELOW", MOST_BELOW if end == "below" else -1)
+    text = """
+type folder
+  relations
+    define parent: [folder with told]
+    define group: [user, folder#group with told]
+    define viewer: [user] or viewer from parent
+condition told(x: int) {
+  x == 1
+}
+"""
+    written = [
+        a_tuple("folder:1#parent@folder:2", "told", x=value),
+        a_tuple("folder:2#viewer@user:ana"),
+        a_tuple("folder:1#group@folder:2#group", "told", x=value),
+        a_tuple("folder:2#group@user:ana"),
+    ]
+    ready = Evaluator(parse_model(HEAD + text), written)
+    for relation in ("viewer", "group"):
+        assert (ready.proof("user:ana", relation, "folder:1") is not None) is (value == 1)
+        assert ready.proof("user:ana", relation, "folder:2")
+
+
 def test_a_maze_of_teams_is_searched_once():
     """Twenty teams, all members of each other: who is in one is in all, who is in none is in none, and it takes no time to tell."""
     maze = [f"team:{a}#member@team:{b}#member" for a in range(20) for b in range(20) if a != b]
