@@ -111,5 +111,10 @@ class Judge:
 
 
 def new_decision_id() -> DecisionId:
-    """192 random bits: whoever has a decision's link may see its outcome, so nobody may guess one."""
-    return DecisionId(secrets.token_urlsafe(24))
+    """192 random bits: whoever has a decision's link may see its outcome, so nobody may guess one.
+
+    Never with a dash at the beginning: on a command line that would be an option.
+    """
+    while (id := secrets.token_urlsafe(24)).startswith("-"):
+        pass
+    return DecisionId(id)
