@@ -39,6 +39,7 @@ from policies.model import (
     combined,
 )
 from policies.relations import Relations
+from policies.relations.recorded import KnownFirst
 
 FOLDER = ".admit"
 _AT_HEAD = "@head"
@@ -138,7 +139,8 @@ async def decide_with_own(
     """The organisation's verdict, and what the repository's own policies add. Raises as `decide`."""
     judgement = await decide(request, organisation, bench)
     assert isinstance(request.thing, ChangeFacts), "only changes have a repository with a folder"
-    relations = _OwnRelations(judgement.relations, bench.relations, own.repository)
+    # where both ask the same, both get the same answer, though some time lies between
+    relations = _OwnRelations(KnownFirst(judgement.relations, bench.relations), own.repository)
     added = [
         await _of_target(request, own, policies, replace(bench, relations=relations)),
         await _of_head(own, policies),
@@ -226,10 +228,10 @@ def _violation(id: PolicyId, problem: Problem) -> Violation:
 
 
 class _OwnRelations:
-    """Answers about one object only, and the same as the organisation's policies got where both ask the same."""
+    """Answers about one object only."""
 
-    def __init__(self, known: Mapping[Question, bool], inner: Relations, object: str) -> None:
-        self._known, self._inner, self._object = known, inner, object
+    def __init__(self, inner: Relations, object: str) -> None:
+        self._inner, self._object = inner, object
 
     async def answers(self, questions: Sequence[Question], *, at: datetime) -> Mapping[Question, bool]:
         for question in questions:
@@ -237,9 +239,7 @@ class _OwnRelations:
                 raise RelationsRefused(
                     f"a repository's own policies may ask about {self._object} only, found a question about {question.object}"
                 )
-        unknown = [question for question in questions if question not in self._known]
-        asked = await self._inner.answers(unknown, at=at) if unknown else {}
-        return {**asked, **{question: self._known[question] for question in questions if question in self._known}}
+        return await self._inner.answers(questions, at=at)
 
     async def close(self) -> None:
         return None

@@ -156,18 +156,30 @@ def impact(
     folders: Annotated[
         list[Path] | None, typer.Argument(metavar="DIR…", help="Bundles; by default those of admit.yaml.", show_default=False)
     ] = None,
+    recorded: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="COUNT", help="Judge so many recorded decisions by them instead.", show_default=False),
+    ] = None,
     as_json: AsJson = False,
     config: ConfigFile = None,
 ) -> None:
-    """Which policies look at labels, comments, files and everything else: whom a new kind of event, or a missing fact, concerns.
+    """Which policies look at labels, comments, files and everything else; with --recorded, which past decisions would change.
 
     Example: `admit bundle impact bundles/acme`
+
+    Example: `admit bundle impact bundles/acme --recorded 500`
     """
     configure_logs(quiet=True)
     with plain_errors():
+        settings = settings_from(config)
+        if recorded is not None:
+            from gateway.cli.what_if import what_if
+
+            typer.echo(asyncio.run(what_if(settings, folders or list(settings.bundles), recorded, as_json=as_json)))
+            return
+
         from gateway.cli.impact import documents, lines
 
-        settings = settings_from(config)
         reads = asyncio.run(_footprints(settings, folders or list(settings.bundles)))
         text = json.dumps(documents(reads), indent=2, ensure_ascii=False) if as_json else "\n".join(lines(reads))
         typer.echo(text)

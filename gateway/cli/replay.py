@@ -97,6 +97,7 @@ async def _replay(settings: Settings, ids: Sequence[str], wanted: DecisionFilter
     from gateway import wiring
     from gateway.cli.replay_outputs import ReplayedDecision
     from gateway.errors import UnknownThing
+    from gateway.operations.evidence import ReadEvidence
     from gateway.operations.in_force import InForce
     from gateway.operations.replay import Replay
 
@@ -104,7 +105,8 @@ async def _replay(settings: Settings, ids: Sequence[str], wanted: DecisionFilter
     engine = wiring.build_engine(settings.engine)
     try:
         await storage.ready()
-        again = Replay(storage=storage, in_force=InForce(storage=storage, engine=engine), engine=engine)
+        evidence = ReadEvidence(storage=storage, in_force=InForce(storage=storage, engine=engine))
+        again = Replay(evidence=evidence, engine=engine)
         chosen = _named(storage, ids) if ids else _fitting(storage, wanted)
         replayed = [ReplayedDecision(decision=decision, result=await again(decision)) async for decision in chosen]
         if not replayed:

@@ -6,25 +6,17 @@ verdict has to come out, to the byte of its canonical form.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from gateway.domain.differences import first_difference
 from gateway.domain.record import Decision, verdict_document
 from gateway.errors import StorageError
-from gateway.operations.in_force import InForce, enforced
-from gateway.storage import Storage
-from policies import AdmissionRequest, BundleId, ChangeFacts, Json, Judgement, Outcome, Reason, Verdict, WorkflowFacts, canonical
-from policies.bundles import Bundle
-from policies.bundles.checking import bundle_digest
-from policies.decide import Bench, decide
+from gateway.operations.evidence import ReadEvidence
+from policies import Json, Judgement, Outcome, Reason, Verdict, canonical
 from policies.engines import PolicyEngine
 from policies.errors import BundleRefused, EngineBusy, NotCanonical
 from policies.relations.recorded import RecordedRelations
-from policies.repository import OwnPolicies, decide_with_own, is_own, recalled
 
 _OF_THE_MOMENT = frozenset(
     {
@@ -76,65 +68,21 @@ Replayed: TypeAlias = "Same | Different | NotRecomputable"
 class Replay:
     """Computes recorded decisions again."""
 
-    storage: Storage
-    in_force: InForce
+    evidence: ReadEvidence
     engine: PolicyEngine
 
     async def __call__(self, decision: Decision) -> Replayed:
         """What came of it. Raises DatabaseUnavailable and EngineUnavailable: then nothing has been compared."""
         try:
-            facts = await self.storage.blob(decision.input_digest)
-            if facts is None:
-                return Different(where=f"the facts {decision.input_digest} are not kept any more")
-            request = _request(facts)
-            if request is None or decision.generation == 0:
+            evidence = await self.evidence(decision)
+            if evidence is None:
                 return NotRecomputable(why=_first_fault(decision.verdict) or "it was not judged by bundles in force")
-            judgement = await self._again(decision, request)
+            again = await evidence.judged(self.engine, RecordedRelations(dict(decision.relations)))
         except (StorageError, BundleRefused, NotCanonical) as problem:
             return Different(where=str(problem))
         except EngineBusy as problem:
             return NotRecomputable(why=str(problem))
-        return _compared(decision, judgement)
-
-    async def _again(self, decision: Decision, request: AdmissionRequest) -> Judgement:
-        generation = await self.storage.generation_numbered(decision.generation)
-        if generation is None:
-            raise StorageError(f"generation {decision.generation} is not kept: what was enforced then cannot be told")
-        chosen = dict(generation.enforcement)
-        bundles = [enforced(await self._bundle(id), chosen) for id in decision.bundles if not is_own(id)]
-        own = recalled([(id, await self._files(id)) for id in decision.bundles if is_own(id)], request)
-        bench = Bench(engine=self.engine, relations=RecordedRelations(dict(decision.relations)))
-        if own is None:
-            return await decide(request, bundles, bench)
-        return await decide_with_own(request, bundles, own, OwnPolicies(engine=self.engine), bench)
-
-    async def _files(self, id: BundleId) -> Mapping[str, bytes]:
-        """What a repository brought itself, whether or not it loads."""
-        files = await self.storage.bundle_files(id.digest)
-        if files is None or bundle_digest(files) != id.digest:
-            raise StorageError(f"the files of '{id.name}', {id.digest}, are not there as they were recorded")
-        return files
-
-    async def _bundle(self, id: BundleId) -> Bundle:
-        try:
-            return await self.in_force.bundle(id)
-        except StorageError as problem:
-            raise StorageError(f"bundle '{id.name}', revision {id.revision}: {problem}") from problem
-
-
-def _request(facts: bytes) -> AdmissionRequest | None:
-    """The request these facts were; None where the facts could not be had. Raises StorageError if they are no facts at all."""
-    try:
-        document: dict[str, Any] = json.loads(facts)
-        if "fault" in document:
-            return None
-        thing = ChangeFacts(document=document["change"]) if "change" in document else WorkflowFacts(document=document["workflow"])
-        request = AdmissionRequest(subject=document["subject"], thing=thing, time=datetime.fromisoformat(document["time"]))
-    except (ValueError, KeyError, TypeError) as problem:
-        raise StorageError(f"the recorded facts cannot be read: {problem!r}") from problem
-    if canonical(request.document()) != facts:
-        raise StorageError("the recorded facts say more than a request does")
-    return request
+        return _compared(decision, again)
 
 
 def _compared(decision: Decision, again: Judgement) -> Replayed:

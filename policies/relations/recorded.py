@@ -7,6 +7,7 @@ from datetime import datetime
 
 from policies.errors import RelationsRefused
 from policies.model import Question
+from policies.relations.port import Relations
 
 
 class RecordedRelations:
@@ -22,6 +23,21 @@ class RecordedRelations:
                     f"whether {question.user} is {question.relation} of {question.object} is asked, but no answer to it was recorded"
                 )
         return {question: self._recorded[question] for question in questions}
+
+    async def close(self) -> None:
+        return None
+
+
+class KnownFirst:
+    """`Relations` that are answered as they were where that is known, and by somebody else where it is not."""
+
+    def __init__(self, known: Mapping[Question, bool], otherwise: Relations) -> None:
+        self._known, self._otherwise = known, otherwise
+
+    async def answers(self, questions: Sequence[Question], *, at: datetime) -> Mapping[Question, bool]:
+        unknown = [question for question in questions if question not in self._known]
+        asked = await self._otherwise.answers(unknown, at=at) if unknown else {}
+        return {**asked, **{question: self._known[question] for question in questions if question in self._known}}
 
     async def close(self) -> None:
         return None
