@@ -226,6 +226,15 @@ def test_tuples_the_model_no_longer_allows_do_not_count():
         "type repository\n relations\n  define owner: [team#member]", "repository:1#owner@user:ana", "repository:1#gone@user:ana"
     )
     assert ready.proof("user:ana", "owner", "repository:1") is None
+    stale = [
+        a_tuple("team:1#member@user:ana", "gone", x=1),
+        a_tuple("team:2#member@team:1#member", "gone"),
+        a_tuple("team:3#member@team:1"),
+    ]
+    old = Evaluator(parse_model(HEAD), stale)
+    assert all(old.proof("user:ana", "member", f"team:{n}") is None for n in (1, 2, 3))
+    assert old.objects("user:ana", "member", "team").names == ()
+    assert old.users("team:1", "member", "user").names == ()
 
 
 def test_a_circle_of_teams_ends_and_hides_nobody():
