@@ -76,6 +76,30 @@ def test_everybody_is_listed_as_such_beside_the_named():
     assert everybody.objects("user:zoe", "owner", "repository").names == ("repository:1",)
 
 
+PARDON = parse_model("""
+model
+  schema 1.1
+type user
+type page
+  relations
+    define public: [user:*]
+    define blocked: [user] but not pardoned
+    define pardoned: [user]
+    define reader: public but not blocked
+""")
+
+
+def test_who_is_blocked_and_pardoned_is_listed_beside_everybody():
+    """As on the server: everybody, and by name who was taken away and given back; not who stays blocked."""
+    written = [
+        a_tuple("page:1#public@user:*"),
+        a_tuple("page:1#blocked@user:bob"),
+        a_tuple("page:1#blocked@user:cid"),
+        a_tuple("page:1#pardoned@user:bob"),
+    ]
+    assert Evaluator(PARDON, written).users("page:1", "reader", "user").names == ("user:*", "user:bob")
+
+
 def test_a_condition_on_the_way_is_evaluated_or_refuses_the_list():
     """With its parameter it lists or does not; without, there is no list, since it would be missing somebody."""
     for context, names in (({"x": 1}, ("repository:3",)), ({"x": 2}, ())):
