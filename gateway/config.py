@@ -50,13 +50,15 @@ class _Part(BaseModel):
 class Connection(_Part):
     """One forge, served at `/webhooks/<name>`.
 
-    repositories: globs of `owner/name`; what fits none is not judged. webhook_secrets: several while rotating.
+    repositories: globs of `owner/name`; what fits none is not judged. setup_token: an administrator's, for
+    `admit connect` alone; the running gateway does not use it. webhook_secrets: several while rotating.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")
     forge: Literal["gitea", "memory"]
     url: str = ""
     token: Secret | None = None
+    setup_token: Secret | None = None
     webhook_secrets: tuple[Secret, ...] = ()
     repositories: tuple[str, ...] = ("**",)
 
@@ -81,6 +83,20 @@ class RelationsFile(_Part):
     file: Path
 
 
+class TemporalCluster(_Part):
+    """Where workflows run when one machine is not enough. task_queue: names this house among others in the namespace."""
+
+    address: str = Field(pattern=r"^\S+:\d+$")
+    namespace: str = Field(default="default", min_length=1)
+    task_queue: str = Field(default="admittance", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,60}$")
+
+
+class Durable(_Part):
+    """The durable core: embedded in the database where nothing is said."""
+
+    temporal: TemporalCluster | None = None
+
+
 class Settings(_Part):
     """Everything `admit.yaml` can say.
 
@@ -95,6 +111,7 @@ class Settings(_Part):
     connections: tuple[Connection, ...] = ()
     relations: RelationsFile | None = None
     engine: Engine = Engine()
+    durable: Durable = Durable()
     api_tokens: tuple[Secret, ...] = ()
     reconcile_seconds: float = Field(default=30.0, ge=0.1)
 

@@ -10,15 +10,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gateway.errors import ConfigurationWrong
+
 if TYPE_CHECKING:
-    from gateway.config import Connection, RelationsFile, Settings
+    from gateway.config import Connection, Durable, RelationsFile, Settings
     from gateway.config import Engine as EngineSettings
     from gateway.durable import Activity, DurableCore
     from gateway.storage import Database, SealedRecord, Storage
     from policies.bundles import BundleSource
     from policies.engines import PolicyEngine
     from policies.relations import Relations
-    from providers.vcs import Forge
+    from providers.vcs import Forge, ForgeSetup
 
 
 def build_database(settings: Settings) -> Database:
@@ -49,12 +51,31 @@ def build_sealed_record(database: Database) -> SealedRecord:
     return SqlSealedRecord(database)
 
 
-def build_core(database: Database, handlers: Mapping[str, Activity]) -> DurableCore:
-    """The embedded engine."""
-    from gateway.durable.sql import SqlDurableCore
+def build_core(database: Database, handlers: Mapping[str, Activity], settings: Durable) -> DurableCore:
+    """The embedded engine, or Temporal. Raises ConfigurationWrong where Temporal is asked for and not installed."""
     from gateway.workflows import WORKFLOWS
 
-    return SqlDurableCore(database=database, workflows=WORKFLOWS, activities=handlers)
+    if settings.temporal is None:
+        from gateway.durable.sql import SqlDurableCore
+
+        return SqlDurableCore(database=database, workflows=WORKFLOWS, activities=handlers)
+    try:
+        from gateway.durable.temporal import TemporalDurableCore
+    except ImportError as problem:
+        if problem.name is None or problem.name.partition(".")[0] != "temporalio":
+            raise
+        raise ConfigurationWrong(
+            "durable.temporal: Temporal's SDK is not installed", advice="run: pip install 'admittance[temporal]'"
+        ) from problem
+    cluster = settings.temporal
+    return TemporalDurableCore(
+        database=database,
+        workflows=WORKFLOWS,
+        activities=handlers,
+        address=cluster.address,
+        namespace=cluster.namespace,
+        task_queue=cluster.task_queue,
+    )
 
 
 def build_engine(settings: EngineSettings) -> PolicyEngine:
@@ -99,3 +120,18 @@ def build_forge(connection: Connection) -> Forge:
             from providers.vcs.memory import MemoryForge
 
             return MemoryForge(connection=connection.name, webhook_secrets=secrets)
+
+
+def build_forge_setup(connection: Connection, account: str) -> ForgeSetup:
+    """The administrator's side of a connection; account: the gateway's own login there. Raises ConfigurationWrong for a forge in memory."""
+    from gateway.errors import ConfigurationWrong
+
+    match connection.forge:
+        case "gitea":
+            from providers.vcs.gitea import GiteaSetup
+
+            token = connection.setup_token or connection.token
+            assert token is not None
+            return GiteaSetup(connection=connection.name, url=connection.url, token=token.get_secret_value(), account=account)
+        case "memory":
+            raise ConfigurationWrong(f"connection '{connection.name}' is a forge in memory: there is nothing to set up")

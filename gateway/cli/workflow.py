@@ -182,7 +182,7 @@ def _with_core(config: Any, work: Callable[[DurableCore], Awaitable[Any]]) -> An
         database = wiring.build_database(settings)
         try:
             await wiring.build_storage(database).ready()
-            return await work(wiring.build_core(database, {}))
+            return await work(wiring.build_core(database, {}, settings.durable))
         finally:
             await database.close()
 

@@ -245,6 +245,9 @@ class Forge(Protocol):
         Raises Conflict (the head moved, conflicts), PermanentError (closed, draft, refused), TemporaryError.
         """
 
+    async def own_login(self) -> str:
+        """The login of the account these credentials belong to. Raises as any."""
+
     async def probe(self) -> str:
         """Reach the forge with the credentials: its name and version in one line, for `admit doctor`. Raises as any."""
 

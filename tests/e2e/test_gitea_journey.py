@@ -206,3 +206,35 @@ def test_a_forged_status_is_replaced(gitea, ana, gateway):
     project.status(sha, "admit/main", "success", by=mallory)
     turned(project, sha, "failure")
     assert gateway.log_count("foreign status found under our name") == 1
+
+
+def test_connect_sets_up_the_forge_and_finds_ways_round_the_gate(gitea, ana, tmp_path, bundle):
+    """Hook and required status by one command; again it changes nothing; what is loosened by hand is found and named."""
+    project = gitea.fresh_repository(ana)
+    environment = {"GITEA_TOKEN": gitea.admin_token, "HOOK_SECRET": SECRET}
+    settings = {"bundles": [str(bundle)], "connections": [connection(gitea, ana)]}
+    with GatewayProcess(tmp_path, environment=environment, **settings) as gateway:
+        command = ("connect", "work", "--require", "main")
+        before = admit(*command, "--check", cwd=tmp_path, environment=environment)
+        assert before.returncode == 1
+        assert "hook_missing" in before.stdout
+        assert "status_not_required" in before.stdout
+
+        made = admit(*command, "--only-gateway-merges", cwd=tmp_path, environment=environment)
+        assert made.returncode == 0, made.stdout + made.stderr
+        assert "webhook to" in made.stdout
+        assert "created" in made.stdout
+        again = admit(*command, "--only-gateway-merges", cwd=tmp_path, environment=environment)
+        assert "created" not in again.stdout, again.stdout
+        assert admit(*command, "--check", cwd=tmp_path, environment=environment).returncode == 0
+
+        _, sha = open_pull(project)
+        turned(project, sha, "failure")
+        assert gateway.log_count("pull_request.opened") == 1
+
+        project.call("PATCH", "/branch_protections/main", json={"enable_push": True, "block_admin_merge_override": False})
+        drifted = admit(*command, "--check", cwd=tmp_path, environment=environment)
+        assert drifted.returncode == 1
+        assert "pushes_allowed" in drifted.stdout
+        assert "admins_exempt" in drifted.stdout
+        assert admit("connect", "elsewhere", cwd=tmp_path, environment=environment).returncode == 2

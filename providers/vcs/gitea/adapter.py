@@ -182,6 +182,12 @@ class GiteaForge:
     async def merge(self, key: ChangeKey, *, head_sha: str, method: MergeMethod) -> str:
         return await merging.merge(self._client, key, head_sha=head_sha, method=method)
 
+    async def own_login(self) -> str:
+        try:
+            return (await self._client.get("/user")).text("login")
+        except UnexpectedShape as problem:
+            raise Unreachable(str(problem)) from problem
+
     async def probe(self) -> str:
         try:
             version = (await self._client.get("/version")).text("version")

@@ -181,6 +181,10 @@ class MemoryForge(People):
             if context not in statuses or statuses[context].state != "success":
                 raise PermanentError(f"change {change.number}: the required status '{context}' is not successful")
 
+    async def own_login(self) -> str:
+        await self.weather.meet("own_login")
+        return OWN_LOGIN
+
     async def probe(self) -> str:
         await self.weather.meet("probe")
         return f"a forge in memory with {len(self.world.repositories)} repositories"
