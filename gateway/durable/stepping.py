@@ -18,14 +18,14 @@ from policies.model import Json
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """One entry of a run's inbox. `control`: an operator's order rather than a signal. `starts`: type and input of the
-    run to start for this signal if it is left over."""
+    """One entry of a run's inbox. `control`: an operator's order rather than a signal. `starts`: type and input (as JSON
+    text) of the run to start for this signal if it is left over."""
 
     ord: int
     name: str
     payload: Json
     control: bool = False
-    starts: tuple[str, Json] | None = None
+    starts: tuple[str, str] | None = None
 
 
 def step(execution: Execution, inbox: Sequence[Received], at: datetime) -> list[Received]:

@@ -49,7 +49,7 @@ def end(execution: Execution, type: str, left: Sequence[Received], at: datetime)
     if restarting:
         starts = restarting[0].starts
         assert starts is not None
-        successor = _successor(execution, starts[0], encoded(starts[1], "the input"), restarting, at, continues=False)
+        successor = _successor(execution, starts[0], starts[1], restarting, at, continues=False)
     used = [entry.ord for entry in dropped]
     return End(status=status, at=at, result=written, error=error, successor=successor), used
 

@@ -62,6 +62,9 @@ def order(connection: Connection, workflow_id: str, name: str, payload_text: str
     if run_id is not None:
         entry = {"run_id": run_id, "name": name, "payload": payload_text, "control": True, "start_type": None, "start_input": None}
         put_in_inboxes(connection, [entry], now_ms)
+        if name == "cancel":  # also what is still to begin need not wait for that
+            not_begun = update(runs).where(runs.c.run_id == run_id, runs.c.status == WorkflowStatus.READY.value)
+            connection.execute(not_begun.values(wake_at=now_ms))
     return run_id
 
 
@@ -70,7 +73,7 @@ def read_inboxes(connection: Connection, run_ids: Sequence[str]) -> dict[str, tu
     counters = connection.execute(select(runs.c.run_id, runs.c.signals).where(runs.c.run_id.in_(run_ids)))
     found: dict[str, tuple[int, list[Received]]] = {row.run_id: (row.signals, []) for row in counters}
     for row in connection.execute(select(inbox).where(inbox.c.run_id.in_(run_ids)).order_by(inbox.c.ord)):
-        starts = None if row.start_type is None else (row.start_type, decoded(row.start_input))
+        starts = None if row.start_type is None else (row.start_type, row.start_input)
         entry = Received(ord=row.ord, name=row.name, payload=decoded(row.payload), control=row.control, starts=starts)
         if row.run_id in found:
             found[row.run_id][1].append(entry)

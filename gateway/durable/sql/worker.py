@@ -265,4 +265,8 @@ class Worker:
         unregister(connection, self._owner)
 
     async def _read_inbox(self, run_id: str) -> tuple[int, list[Received]]:
-        return (await self._database.read(lambda connection: read_inboxes(connection, [run_id])))[run_id]
+        """Waits for as long as the database does not answer: what the run has under way is not to be lost for that."""
+        while True:
+            with suppress(DatabaseUnavailable):
+                return (await self._database.read(partial(read_inboxes, run_ids=[run_id])))[run_id]
+            await asyncio.sleep(self._poll)

@@ -204,6 +204,19 @@ class RetriesExam:
             await core.cancel("w")
             assert (await core.describe("w")).status == "cancelled"
 
+    async def test_cancel_ends_a_run_that_has_not_begun(self, cores):
+        """Without waiting for it to begin, and nothing of it is done."""
+        calls = Calls()
+
+        async def later(ctx, input):
+            await ctx.activity("note", 1)
+
+        async with cores({"w": later}, {"note": calls.note}) as core:
+            await core.dispatch(a_start("w", "w", delay=3600))
+            await core.cancel("w", by="ana")
+            assert (await ended(core, "w")).error == "cancelled by ana"
+        assert calls.made == []
+
     async def test_cancel_tells_the_running_activity(self, cores):
         """Which may put away what it holds."""
         begun, told = asyncio.Event(), asyncio.Event()
