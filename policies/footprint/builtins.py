@@ -10,10 +10,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from policies.bundles.syntax import Node, Ref
-from policies.footprint.values import DERIVED, OTHER, At, Of, Value, items_of
+from policies.footprint import terms
+from policies.footprint.notes import Site
+from policies.footprint.values import DERIVED, OTHER, At, Env, Of, Value, items_of
 
 if TYPE_CHECKING:
-    from policies.footprint.follower import Env, Follower, Site
+    from policies.footprint.frame import Frame
 
 _SAME_ITEMS = frozenset({"sort", "array.reverse", "array.slice", "array.concat", "or", "and", "minus"})
 _ONE_ITEM = frozenset({"max", "min"})
@@ -26,19 +28,20 @@ _NEW_OBJECTS = frozenset(
 )  # fmt: skip
 
 
-def result(follower: Follower, name: str, terms: Sequence[Node], values: Sequence[Value], env: Env, site: Site) -> Value:
+def result(frame: Frame, name: str, arguments: Sequence[Node], values: Sequence[Value], env: Env) -> Value:
     """What a call of a builtin can be."""
-    if name == "object.get" and len(values) == 3 and (steps := _fixed_steps(terms[1])) is not None:
+    follower, site = frame.follower, frame.site(_ref(name))
+    if name == "object.get" and len(values) == 3 and (steps := _fixed_steps(arguments[1])) is not None:
         follower.read(values[2])
-        return _get(follower, steps, values, site)
+        return _get(frame, steps, values, site)
     for value in values:
         follower.read(value)
     if name == "walk" and len(values) == 2:
-        follower.note_unfollowed(site, "walk visits whatever is there")
-        follower.bind(terms[1], frozenset({Of(DERIVED)}), env)
+        follower.notes.unfollowed(site, "walk visits whatever is there")
+        terms.bind(frame, arguments[1], frozenset({Of(DERIVED)}), env)
         return OTHER
     if name == "object.get":
-        follower.note_unfollowed(site, "the key is only known at evaluation")
+        follower.notes.unfollowed(site, "the key is only known at evaluation")
         return DERIVED
     if name in _SAME_ITEMS:
         return frozenset(each for value in values for each in value if isinstance(each, (At, Of))) or OTHER
@@ -55,10 +58,15 @@ def _fixed_steps(key: Node) -> list[str | int] | None:
     return [term["value"] for term in terms] if all(term["type"] in ("string", "number") for term in terms) else None
 
 
-def _get(follower: Follower, steps: Sequence[str | int], values: Sequence[Value], site: Site) -> Value:
+def _get(frame: Frame, steps: Sequence[str | int], values: Sequence[Value], site: Site) -> Value:
     """`object.get(x, "key", default)` and `object.get(x, ["a", "b"], default)` read like `x.key` and `x.a.b`."""
     found = values[0]
     for number, step in enumerate(steps):
         ref = Ref(root="object", steps=("get", *steps[: number + 1]))
-        found = follower.step(found, step, replace(site, ref=ref, place=site.ref))
+        found = terms.step_of(frame, found, step, replace(site, ref=ref, place=site.ref))
     return found | values[2]
+
+
+def _ref(name: str) -> Ref:
+    root, *steps = name.split(".")
+    return Ref(root=root, steps=tuple(steps))

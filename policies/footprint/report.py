@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from policies.bundles.syntax import Program, RulePath
 from policies.errors import Problem
-from policies.footprint.follower import Follower, Notes, Site, TooMuch
+from policies.footprint.follower import Follower, TooMuch
 from policies.footprint.model import Footprint, Unfollowed, written
+from policies.footprint.notes import Notes, Site
 from policies.footprint.values import Missing, Shapes, shape_of
 from policies.model import JsonObject
 from policies.schema import described, top_shape, types_of
@@ -97,6 +98,6 @@ def _one_of(names: list[str]) -> str:
 
 
 def _unfollowed(notes: Notes, program: Program) -> Iterator[Unfollowed]:
-    for site, why in notes.unfollowed.values():
+    for site, why in notes.not_followed():
         for line in site.lines(program):
             yield Unfollowed(path=site.module.path, line=line, reference=str(site.ref), why=why)

@@ -50,6 +50,9 @@ class Plain(Enum):
 Alternative: TypeAlias = "At | Fields | Of | Plain"
 Value: TypeAlias = "frozenset[Alternative]"
 
+Env: TypeAlias = "dict[str, Value]"
+"""What the variables of a body can be."""
+
 UNKNOWN: Value = frozenset()
 OTHER: Value = frozenset({Plain.OTHER})
 DERIVED: Value = frozenset({Plain.DERIVED})
@@ -156,6 +159,11 @@ def paths_in(value: Value) -> Iterator[Path]:
 def joined(values: Iterable[Value]) -> Value:
     """Any of these."""
     return frozenset().union(*values)
+
+
+def keys_of(value: Value) -> Value:
+    """What the keys of a value are, as far as the policy made them itself."""
+    return joined(alternative.keys for alternative in value if isinstance(alternative, Of))
 
 
 def items_of(value: Value, shapes: Shapes) -> Value:

@@ -102,6 +102,10 @@ READS = {
         ["action", "change.base.sha", "change.head.sha"],
     ),
     "parameters": ("deny contains 1 if input.parameters.minimum > 1", ["parameters.minimum"]),
+    "through variables bound in the opposite order": (
+        "deny contains 1 if {\n\tx14.draft\n" + "".join(f"\tx{n} = x{n - 1}\n" for n in range(14, 0, -1)) + "\tx0 = input.change\n}",
+        ["change"],
+    ),
     "in a template": ('deny contains $"{input.change.title}" if true', ["change.title"]),
     "in an else": ("deny contains x\n\nx := 1 if input.change.draft\nelse := input.change.title", ["change.draft", "change.title"]),
 }  # fmt: skip
@@ -170,6 +174,15 @@ def test_a_program_with_too_many_ways_reads_everything(monkeypatch):
     found = footprint_of(Subject(package=("merge", "x"), rules=("deny",), parameters={}), program)
     assert found.dynamic
     assert found.reads(["change", "title"])
+
+
+def test_a_value_that_could_be_too_many_things_counts_as_read(footprint, monkeypatch):
+    """Giving up following a value does not lose it."""
+    monkeypatch.setattr("policies.footprint.follower._MAX_ALTERNATIVES", 1)
+    found = footprint("deny contains 1 if { x := [input.change.head, input.change.base][_]; y := x; y.sha == 1 }")
+    assert found.reads(["change", "head", "sha"])
+    assert found.reads(["change", "base", "sha"])
+    assert not found.reads(["change", "title"])
 
 
 def leaves(value, path=()):
