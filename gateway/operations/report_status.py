@@ -6,19 +6,19 @@ post. Posted only when it changed: forges keep a limited number of statuses for 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from gateway.domain.clock import Clock
 from gateway.domain.dispatch import Dispatch, id_of
-from gateway.domain.record import ChangeRef
+from gateway.domain.record import ChangeRef, TrackedChange
 from gateway.domain.report import context_for, pending_status, status_for, worst
 from gateway.errors import UnknownThing
 from gateway.storage import PostedReport, Storage
 from policies import Json
-from providers.vcs import Forge, Status
+from providers.vcs import ChangeState, Forge, Status, StatusState
 
 log = structlog.get_logger()
 
@@ -99,11 +99,23 @@ class ReportStatus:
         changes = await self.storage.changes_with_head(key.connection, key.repository_id, key.sha)
         standing = worst(changes, key.target_branch)
         if standing is None:
-            return None
+            return await self._withdrawn(key, changes)
         decision = await self.storage.decision(standing.decision) if standing.decision else None
         if decision is None:
             return pending_status(target_branch=key.target_branch, public_url=self.public_url, why="Waiting to be judged")
         return status_for(decision, target_branch=key.target_branch, public_url=self.public_url)
+
+    async def _withdrawn(self, key: ReportKey, changes: Sequence[TrackedChange]) -> Status | None:
+        """No open change is left: an approval that stands must not greet the next change with the same commit.
+
+        Where one was merged the commit has landed, and what was said of it stays.
+        """
+        onto = [change for change in changes if change.ref.target_branch == key.target_branch]
+        last = await self.storage.posted(key.connection, key.repository_id, key.sha, context_for(key.target_branch))
+        if last is None or last.state != StatusState.SUCCESS or any(change.state == ChangeState.MERGED for change in onto):
+            return None
+        why = f"No open change brings this commit to {key.target_branch}"
+        return pending_status(target_branch=key.target_branch, public_url=self.public_url, why=why)
 
     def _posted(self, key: ReportKey, status: Status) -> PostedReport:
         return PostedReport(

@@ -210,3 +210,27 @@ def test_a_forged_status_is_replaced(tmp_path):
             assert len(await house.decisions(key)) == 1, "it is no new question"
 
     run(story())
+
+
+def test_an_admission_is_withdrawn_when_its_change_is_closed(tmp_path):
+    """Else the next change with that commit would find the branch open until it is judged."""
+
+    async def story():
+        async with a_house(tmp_path) as house:
+            key = house.forge.open_change(REPOSITORY, head="work", files={"a": "1"}, labels=["bug"])
+            await house.deliver()
+            decision = await house.decided(key, lambda d: d.outcome is Outcome.ADMITTED)
+            sha = decision.change.head_sha
+            await house.turned(sha, "success")
+            house.forge.close_change(key)
+            await house.deliver()
+            await house.turned(sha, "pending")
+            house.forge.reopen_change(key)
+            await house.deliver()
+            await house.turned(sha, "success")
+            house.forge.merge_outside(key, by="ana")
+            await house.deliver()
+            await asyncio.sleep(1)
+            assert await house.status(sha) == "success"
+
+    run(story())
