@@ -32,6 +32,7 @@ class Kind(IntEnum):
     EVALUATE = 4  # u32 bundle, u32 query, then the input's bytes → the library's envelope, unparsed
     PARSE = 5  # {path: source} → {path: {"tree": …} or {"problem": message}}
     ASK = 6  # u32 bundle, then {"queries": [text, …], "coverage", "trace"} → [envelope, …]
+    FLUSH = 9  # what comes next may take long: first send the answers you have; no answer
     ANSWER = 7  # worker → parent: u64 nanoseconds it took, then the body
     FAILED = 8  # worker → parent: u64 nanoseconds, then what was wrong with the request itself
 

@@ -133,9 +133,11 @@ def serve(channel: socket.socket, board: mmap.mmap, worker: Worker) -> None:
         size, flushed = 0, time.monotonic_ns()
         for kind, job, body in list(frames(buffer)):
             started = time.monotonic_ns()
-            if size > _FLUSH_AFTER_BYTES or (pending and started - flushed > _FLUSH_AFTER_NS):
+            if pending and (kind is Kind.FLUSH or size > _FLUSH_AFTER_BYTES or started - flushed > _FLUSH_AFTER_NS):
                 channel.sendall(b"".join(pending))
                 pending, size, flushed = [], 0, started
+            if kind is Kind.FLUSH:
+                continue
             BOARD.pack_into(board, 0, job, started)
             answer = _answered(worker, kind, job, body, started)
             if answer is not None:

@@ -12,19 +12,17 @@ import asyncio
 import itertools
 import time
 
+from policies.engines.costs import Costs
 from policies.engines.fair_queue import FairQueue
 from policies.engines.frames import Kind
 from policies.engines.memory import resident
 from policies.engines.worker_process import WorkerProcess
 from policies.engines.worker_seat import Job, Seat, Sentence
 from policies.errors import EngineBusy, EngineCrashed, EngineError, EngineTimedOut, EngineUnavailable
-from policies.model import Digest
 
 _WATCH_EVERY = 0.05
 _START_DEADLINE = 30.0
 _FAILED_STARTS = 3
-_COSTS_HELD = 4096
-_UNKNOWN_COST = 0.004
 
 
 class WorkerPool:
@@ -38,7 +36,7 @@ class WorkerPool:
         self._queue: FairQueue[Job] = FairQueue(queue_limit)
         self._seats: list[Seat] = []
         self._numbers = itertools.count(1)
-        self._costs: dict[tuple[Digest | None, str], float] = {}
+        self._costs = Costs()
         self._watcher: asyncio.Task[None] | None = None
         self._burials: set[asyncio.Task[None]] = set()
         self._busy = asyncio.Event()
@@ -96,7 +94,7 @@ class WorkerPool:
             share, job = self._queue.pop()
             if job.answer.done():  # its caller gave up
                 continue
-            job.estimate = self._costs.get(_cost_key(job), _UNKNOWN_COST)
+            job.estimate = self._costs.of(job)
             self._queue.charge(share, job.estimate)
             min(free, key=lambda seat: seat.hand).give(job)
 
@@ -110,16 +108,10 @@ class WorkerPool:
             if settled is not None:
                 job, seconds = settled
                 self._queue.charge(job.share, seconds - job.estimate)
-                self._remember_cost(job, seconds)
+                self._costs.learn(job, seconds)
             if seat.worn and seat.idle:
                 seat.execute(Sentence.RETIRED)
         self._plan_dispatch()
-
-    def _remember_cost(self, job: Job, seconds: float) -> None:
-        key = _cost_key(job)
-        if len(self._costs) > _COSTS_HELD:
-            self._costs.clear()
-        self._costs[key] = seconds if key not in self._costs else 0.8 * self._costs[key] + 0.2 * seconds
 
     async def _watch(self) -> None:
         """Deadlines, memory and patience, while there is anything to watch."""
@@ -196,9 +188,5 @@ class WorkerPool:
             self._queue.pop()[1].fail(EngineUnavailable(f"OPA's library does not start: {dead.process.complaint()}"))
 
     def _refuse(self, job: Job) -> None:
-        seconds = sum(self._costs.get(_cost_key(each), _UNKNOWN_COST) for each in self._queue) / self._wanted
+        seconds = sum(map(self._costs.of, self._queue)) / self._wanted
         job.fail(EngineBusy(f"{len(self._queue)} evaluations are waiting already", retry_after=min(30.0, max(1.0, seconds))))
-
-
-def _cost_key(job: Job) -> tuple[Digest | None, str]:
-    return (None if job.bundle is None else job.bundle.digest, job.kind.name if job.query is None else job.query)

@@ -24,7 +24,7 @@ from policies.model import Digest
 
 NO_PROBLEMS = b'{"problems": []}'
 
-_AHEAD_SECONDS = 0.004
+AHEAD_SECONDS = 0.004
 """How much work a worker may have in hand: enough to keep it busy, little enough to stay fair."""
 _AHEAD_JOBS = 64
 _BUNDLES_HELD = 32
@@ -55,7 +55,7 @@ class Job:
     implicit: bool = False
     number: int = 0
     queued_at: float = 0.0
-    estimate: float = _AHEAD_SECONDS
+    estimate: float = AHEAD_SECONDS
     answer: asyncio.Future[bytes] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def fail(self, problem: EngineError) -> None:
@@ -108,7 +108,7 @@ class Seat:
         """It may be given another job."""
         if not self.ready or self.sentence is not None or self.worn:
             return False
-        return not self.jobs or (self._hand < _AHEAD_SECONDS and len(self.jobs) < _AHEAD_JOBS)
+        return not self.jobs or (self._hand < AHEAD_SECONDS and len(self.jobs) < _AHEAD_JOBS)
 
     def execute(self, sentence: Sentence) -> None:
         """Kill it. Its death is reported by the process."""
@@ -186,6 +186,8 @@ class Seat:
         return job.number
 
     def _put(self, job: Job, data: bytes) -> None:
+        if self.jobs and job.estimate >= AHEAD_SECONDS:
+            self.process.send(frame(Kind.FLUSH, 0))
         self.jobs[job.number] = job
         self._hand += job.estimate
         self.process.send(data)

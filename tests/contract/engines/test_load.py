@@ -86,6 +86,23 @@ def test_a_caller_that_gives_up_leaves_nothing_behind(engine, run):
     assert run(scene()) == {"p": {"answer": 200000}}
 
 
+def test_a_slow_evaluation_does_not_hold_back_the_answer_before_it(make_engine, run):
+    """The quick one is answered while the slow one is still at it."""
+    engine = make_engine(evaluation_deadline=60.0, compile_deadline=60.0)
+
+    async def scene():
+        for _ in range(3):
+            await engine.evaluate(an_evaluation(BUNDLE, "fine"))
+        quick = [asyncio.ensure_future(engine.evaluate(an_evaluation(BUNDLE, "fine"))) for _ in range(3)]
+        slow = asyncio.ensure_future(engine.evaluate(an_evaluation(BUNDLE, "loops", deadline=1.5)))
+        done, _ = await asyncio.wait(quick, timeout=60)
+        still_at_it = not slow.done()
+        await asyncio.gather(slow, return_exceptions=True)
+        return done == set(quick), still_at_it
+
+    assert run(scene()) == (True, True)
+
+
 def test_patience_ends(make_engine, run):
     """Nobody waits in the queue for ever."""
     engine = make_engine(evaluation_deadline=3.0, compile_deadline=60.0, patience=0.5)
