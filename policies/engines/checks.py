@@ -6,6 +6,7 @@ bundle checks (`policies.bundles`) refuse far more.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
@@ -42,8 +43,18 @@ def refusals(bundle: Bundle, trees: Mapping[str, Json | Problem]) -> tuple[Probl
         problems += _misplaced(path)
         if not isinstance(tree, Problem):
             problems += _reserved(path, package_of(tree)) + _shadowed(path, tree, bundle.data)
+    problems += _unwritable(bundle.data)
     problems += [_of_the_gateway(f"data key '{root}'", None) for root in RESERVED_ROOTS if root in bundle.data]
     return tuple(problems)
+
+
+def _unwritable(data: Mapping[str, Json]) -> list[Problem]:
+    """Dates of YAML, NaN, lone surrogates: nothing an engine could be given."""
+    try:
+        json.dumps(dict(data), ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as problem:
+        return [Problem(message=f"the bundle's data is not JSON: {problem}", advice="put what JSON has no form for in quotes")]
+    return []
 
 
 def _misplaced(path: str) -> list[Problem]:

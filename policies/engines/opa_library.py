@@ -24,6 +24,7 @@ from policies.engines.port import Evaluation, FailureKind, PolicyFailure, Policy
 from policies.engines.quarantine import Quarantine
 from policies.engines.queries import one_pass, reached_by
 from policies.engines.worker_pool import WorkerPool
+from policies.engines.worker_process import library_folder
 from policies.engines.worker_seat import Job
 from policies.errors import BundleRefused, EngineCrashed, EngineTimedOut, Problem
 from policies.model import EngineInfo, Json
@@ -68,7 +69,8 @@ class OpaLibrary:
 
     @property
     def info(self) -> EngineInfo:
-        """`opa-library` and the OPA version inside."""
+        """`opa-library` and the OPA version inside. Raises EngineUnavailable."""
+        library_folder()
         bindings = importlib.metadata.version("opa-golib-python-bindings")
         return EngineInfo(name="opa-library", version=_OPA_VERSION_OF.get(bindings, f"bindings {bindings}"))
 

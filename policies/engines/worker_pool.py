@@ -96,7 +96,10 @@ class WorkerPool:
                 continue
             job.estimate = self._costs.of(job)
             self._queue.charge(share, job.estimate)
-            min(free, key=lambda seat: seat.hand).give(job)
+            try:
+                min(free, key=lambda seat: seat.hand).give(job)
+            except ValueError as problem:  # larger than a frame may be
+                job.fail(EngineCrashed(str(problem)))
 
     def _on_frame(self, process: WorkerProcess, kind: Kind, number: int, body: bytes) -> None:
         seat = next(seat for seat in self._seats if seat.process is process)

@@ -105,12 +105,14 @@ class WorkerProcess:
             self._process.send_signal(signal.SIGKILL)
 
     def complaint(self) -> str:
-        """The first line of what it last wrote to stderr, or how it ended."""
+        """The line of what it wrote to stderr that says most, and how it ended. Go says it first, Python last."""
         self._complaints.seek(0)
         lines = [line for line in self._complaints.read(1 << 16).decode(errors="replace").splitlines() if line.strip()]
         code = self._process.returncode
         ended = f"killed by signal {-code}" if code is not None and code < 0 else f"exit code {code}"
-        return f"{lines[0]} ({ended})" if lines else ended
+        if not lines:
+            return ended
+        return f"{lines[-1] if lines[0].startswith('Traceback') else lines[0]} ({ended})"
 
     async def close(self) -> None:
         """Let it end, or end it."""

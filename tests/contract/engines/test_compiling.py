@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
+
 import pytest
 
 from policies.engines.opa_library import OpaLibrary
@@ -69,6 +72,16 @@ def test_no_modules_have_no_trees(engine, run):
     assert run(engine.parse({})) == {}
 
 
+@pytest.mark.parametrize(
+    "value", [date(2026, 1, 1), float("nan"), "\ud800", {1, 2}], ids=["a date", "not a number", "half a character", "a set"]
+)
+def test_data_that_json_has_no_form_for_is_refused(engine, run, value):
+    """YAML can hold more than an engine can be given."""
+    bundle = replace(a_bundle("package p\n", name="odd"), data={"deep": [value]}, digest=f"sha256:{type(value).__name__}")
+    with pytest.raises(BundleRefused, match="data is not JSON"):
+        run(engine.compile(bundle))
+
+
 def test_compiling_has_a_deadline_of_its_own(make_engine, run):
     """A bundle that takes too long to compile is stopped, though evaluating might have been quick."""
     engine = make_engine(compile_deadline=0.001, evaluation_deadline=60.0)
@@ -81,6 +94,8 @@ def test_an_engine_that_is_not_installed_says_how_to_get_it(run, monkeypatch, tm
     """The advice is a command to type."""
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     library = OpaLibrary()
+    with pytest.raises(EngineUnavailable):
+        _ = library.info
     with pytest.raises(EngineUnavailable) as missing:
         run(library.parse({"a.rego": "package a\n"}))
     run(library.close())
