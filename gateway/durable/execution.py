@@ -13,81 +13,31 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import UUID, uuid5
 
 from gateway.durable.commands import Branch, Command, ContinuedAsNew, RunActivity, schedule_from_document
 from gateway.durable.context import Context
-from gateway.durable.payloads import attributes_text, decoded, encoded
-from gateway.durable.port import ActivityFailed, HistoryEvent, NonDeterministic, RetrySchedule, Signal, Workflow
+from gateway.durable.ending import (
+    Cancelled,
+    Completed,
+    Continued,
+    Ending,
+    Failed,
+    activity_failed,
+    ending_event,
+    ending_of,
+    first_of,
+)
+from gateway.durable.kinds import COMPARED, ENDINGS, INTENTS, KNOWN, NOTES, OUTCOMES, shown
+from gateway.durable.payloads import attributes_text, decoded
+from gateway.durable.port import HistoryEvent, NonDeterministic, Signal, Workflow
 from gateway.durable.revival import effective
+from gateway.durable.strands import Pending, Strand
 from policies.model import Json
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Completed:
-    result: Json
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failed:
-    """commands: the activities whose failure ended the run; empty if the workflow failed by itself."""
-
-    kind: str
-    message: str
-    commands: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Continued:
-    input: Json
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cancelled:
-    by: str
-
-
-Ending: TypeAlias = Completed | Failed | Continued | Cancelled
-
-
-@dataclass(slots=True, eq=False)
-class _Strand:
-    """A coroutine being driven: the workflow itself, or one branch of a gather. `path` names it for good."""
-
-    coroutine: Coroutine[Any, Any, Json]
-    path: str
-    parent: Pending | None = None
-    place: int = 0
-    issued: int = 0
-    uuids: int = 0
-
-
-@dataclass(slots=True, eq=False)
-class Pending:
-    """A command without an outcome.
-
-    due: when a timer fires, a wait ends, the next attempt may start. underway: an attempt has been started and nothing
-    is known of it yet. since: when the command was recorded.
-    """
-
-    id: str
-    command: Command
-    strand: _Strand
-    due: datetime | None = None
-    since: datetime | None = None
-    underway: bool = False
-    failures: int = 0
-    lost: int = 0
-    schedule: RetrySchedule | None = None
-    branches: list[Any] | None = None
-    open: int = 0
-    errors: list[Exception] | None = None
-
-    def __str__(self) -> str:
-        return f"command {self.id}: {self.command.intent} {attributes_text(self.command.identity())}"
+__all__ = ["Cancelled", "Completed", "Continued", "Ending", "Execution", "Failed", "Pending"]
 
 
 class Execution:
@@ -105,12 +55,12 @@ class Execution:
         self.workflow_id = str(events[0].attributes["workflow_id"])
         self.run_id = str(events[0].attributes["run_id"])
         self._workflow = workflow
-        self._strands: dict[str, _Strand] = {}
-        self._queue: deque[tuple[_Strand, Any, Exception | None]] = deque()
+        self._strands: dict[str, Strand] = {}
+        self._queue: deque[tuple[Strand, Any, Exception | None]] = deque()
         self._versions: dict[str, int] = {}
         self._marked = {str(e.attributes["marker"]): _whole(e.attributes["version"]) for e in events if e.kind == "VersionMarked"}
         self._new_marks: list[tuple[str, int]] = []
-        self._current: _Strand | None = None
+        self._current: Strand | None = None
         self._over = False
         self._ahead = 0
         try:
@@ -148,7 +98,7 @@ class Execution:
             self._confirm(self.events[-1])
         if self.ending is not None and not self._over:
             self._over = True
-            self._append(*_ending_event(self.ending), at)
+            self._append(*ending_event(self.ending), at)
 
     def committed(self) -> None:
         """What was new has been written."""
@@ -191,15 +141,15 @@ class Execution:
 
     def _apply(self, event: HistoryEvent) -> None:
         attributes: Mapping[str, Any] = event.attributes
-        if event.kind not in _KNOWN:
+        if event.kind not in KNOWN:
             raise NonDeterministic(f"history: event {event.sequence} is '{event.kind}', which this code does not know; code: older than it")
-        if event.kind in _INTENTS:
+        if event.kind in INTENTS:
             self._confirm(event)
             return
-        if event.kind in _ENDINGS:
+        if event.kind in ENDINGS:
             self._check_ending(event)
             return
-        if event.kind not in _NOTES:
+        if event.kind not in NOTES:
             self._check_all_recorded(event)
             self.now = event.at
         match event.kind:
@@ -208,7 +158,7 @@ class Execution:
             case "ActivityCompleted":
                 self._resolve(event, value=_own(attributes["result"]))
             case "ActivityFailed":
-                self._resolve(event, error=_activity_failed(attributes))
+                self._resolve(event, error=activity_failed(attributes))
             case "AttemptFailed":
                 pending = self._waiting(event)
                 pending.underway = False
@@ -264,7 +214,7 @@ class Execution:
         if self.ending is not None:
             self._unrecorded.clear()
 
-    def _issue(self, strand: _Strand, command: Any) -> None:
+    def _issue(self, strand: Strand, command: Any) -> None:
         if not isinstance(command, Command):
             misuse = TypeError(f"a workflow may await only what its context offers, found {type(command).__name__}")
             self._queue.appendleft((strand, None, misuse))
@@ -281,14 +231,14 @@ class Execution:
             self._join_if_done(pending)
 
     def _begin(self, coroutine: Coroutine[Any, Any, Json], path: str, parent: Pending | None, place: int) -> None:
-        strand = _Strand(coroutine=coroutine, path=path, parent=parent, place=place)
+        strand = Strand(coroutine=coroutine, path=path, parent=parent, place=place)
         self._strands[path] = strand
         self._queue.append((strand, None, None))
 
-    def _strand_ended(self, strand: _Strand, value: Json, error: Exception | None) -> None:
+    def _strand_ended(self, strand: Strand, value: Json, error: Exception | None) -> None:
         del self._strands[strand.path]
         if strand.parent is None:
-            self.ending = _own_ending(value, error)
+            self.ending = ending_of(value, error)
             return
         gather = strand.parent
         assert gather.branches is not None
@@ -306,7 +256,7 @@ class Execution:
         del self.pending[gather.id]
         self._unrecorded.pop(gather.id, None)  # joined before it was written down: no event needs to say so
         if gather.errors:
-            self._queue.append((gather.strand, None, _first_of(gather.errors)))
+            self._queue.append((gather.strand, None, first_of(gather.errors)))
         else:
             self._queue.append((gather.strand, gather.branches, None))
 
@@ -315,7 +265,7 @@ class Execution:
     def _waiting(self, event: HistoryEvent) -> Pending:
         pending = self.pending.get(str(event.attributes["command"]))
         if pending is None:
-            raise NonDeterministic(f"history: {_shown(event)}; code: {self._asked()}")
+            raise NonDeterministic(f"history: {shown(event)}; code: {self._asked()}")
         return pending
 
     def _try_anew(self, command: str, at: datetime) -> None:
@@ -326,8 +276,8 @@ class Execution:
 
     def _resolve(self, event: HistoryEvent, *, value: Any = None, error: Exception | None = None) -> None:
         pending = self._waiting(event)
-        if event.kind not in _OUTCOMES[pending.command.intent]:
-            raise NonDeterministic(f"history: {_shown(event)}; code: {pending}")
+        if event.kind not in OUTCOMES[pending.command.intent]:
+            raise NonDeterministic(f"history: {shown(event)}; code: {pending}")
         del self.pending[pending.id]
         self._queue.append((pending.strand, value, error))
 
@@ -335,7 +285,7 @@ class Execution:
         pending = self._waiting(event)
         identity = pending.command.identity()
         if event.kind != pending.command.intent or any(event.attributes.get(key) != value for key, value in identity.items()):
-            raise NonDeterministic(f"history: {_shown(event)}; code: {pending}")
+            raise NonDeterministic(f"history: {shown(event)}; code: {pending}")
         self._unrecorded.pop(pending.id, None)
         pending.since = event.at
         pending.due = pending.command.due(event.at)
@@ -343,93 +293,23 @@ class Execution:
 
     def _check_all_recorded(self, event: HistoryEvent) -> None:
         for pending in self._unrecorded.values():
-            raise NonDeterministic(f"history: {_shown(event)}; code: {pending}")
+            raise NonDeterministic(f"history: {shown(event)}; code: {pending}")
 
     def _check_ending(self, event: HistoryEvent) -> None:
         self._check_all_recorded(event)
         if self.ending is None:
-            raise NonDeterministic(f"history: {_shown(event)}; code: {self._asked()}")
-        kind, attributes = _ending_event(self.ending)
-        compared = _COMPARED[event.kind] if event.kind == kind else ()
+            raise NonDeterministic(f"history: {shown(event)}; code: {self._asked()}")
+        kind, attributes = ending_event(self.ending)
+        compared = COMPARED[event.kind] if event.kind == kind else ()
         if event.kind != kind or any(event.attributes[key] != decoded(attributes_text({key: attributes[key]}))[key] for key in compared):  # type: ignore[call-overload, index]
-            raise NonDeterministic(f"history: {_shown(event)}; code: {kind} {attributes_text(attributes)}")
+            raise NonDeterministic(f"history: {shown(event)}; code: {kind} {attributes_text(attributes)}")
         self._over = True
 
     def _asked(self) -> str:
         if self.ending is not None:
-            kind, attributes = _ending_event(self.ending)
+            kind, attributes = ending_event(self.ending)
             return f"{kind} {attributes_text(attributes)}"
         return "; ".join(str(pending) for pending in self.pending.values()) or "nothing"
-
-
-_MOVES = frozenset(
-    {"WorkflowStarted", "ActivityCompleted", "ActivityFailed", "AttemptStarted", "AttemptFailed", "AttemptLost", "HandedOver"}
-    | {"RetryRequested", "ScheduleChanged", "TimerFired", "WaitTimedOut", "SignalConsumed", "CancelRequested", "LimitReached"}
-)
-_INTENTS = frozenset({"ActivityScheduled", "TimerStarted", "SignalAwaited", "Branched"})
-_OUTCOMES = {
-    "ActivityScheduled": frozenset({"ActivityCompleted", "ActivityFailed"}),
-    "TimerStarted": frozenset({"TimerFired"}),
-    "SignalAwaited": frozenset({"SignalConsumed", "WaitTimedOut"}),
-    "Branched": frozenset[str](),
-}
-_ENDINGS = frozenset({"WorkflowCompleted", "WorkflowFailed", "WorkflowCancelled", "ContinuedAsNew"})
-_COMPARED = {"WorkflowCompleted": ("result",), "WorkflowFailed": ("kind",), "WorkflowCancelled": (), "ContinuedAsNew": ("input",)}
-_NOTES = frozenset({"VersionMarked", "SignalDropped", "Revived", "Discarded"})
-"""Kinds that may stand between a command and its intent, and that no code is resumed by."""
-_KNOWN = _MOVES | _INTENTS | _ENDINGS | _NOTES
-_HOW = {"ActivityScheduled": {"schedule", "timeout", "heartbeat"}, "TimerStarted": {"fire_at"}, "SignalAwaited": {"until"}}
-"""Attributes that say how, not what; a difference is easier to read without them."""
-
-
-def _own_ending(value: Json, error: Exception | None) -> Ending:
-    if error is not None:
-        commands = _commands_behind(error)
-        return Failed(kind=type(error).__name__, message=str(error), commands=commands)
-    try:
-        encoded(value, "the workflow's result")
-    except Exception as problem:
-        return Failed(kind=type(problem).__name__, message=str(problem), commands=())
-    return Completed(result=value)
-
-
-def _ending_event(ending: Ending) -> tuple[str, dict[str, Json]]:
-    match ending:
-        case Completed(result=result):
-            return "WorkflowCompleted", {"result": result}
-        case Failed(kind=kind, message=message, commands=commands):
-            return "WorkflowFailed", {"kind": kind, "message": message, "commands": list(commands)}
-        case Continued(input=input):
-            return "ContinuedAsNew", {"input": input}
-        case Cancelled(by=by):
-            return "WorkflowCancelled", {"by": by}
-
-
-def _activity_failed(attributes: Mapping[str, Any]) -> ActivityFailed:
-    failure = ActivityFailed(attributes["activity"], attributes["kind"], attributes["message"], permanent=attributes["permanent"])
-    failure.commands = (attributes["command"],)
-    return failure
-
-
-def _first_of(errors: list[Exception]) -> Exception:
-    """The failure a gather raises: the first to happen, which knows of the others."""
-    first = errors[0]
-    if isinstance(first, ActivityFailed):
-        first.commands = tuple(command for error in errors for command in _commands_behind(error))
-    return first
-
-
-def _commands_behind(error: BaseException | None) -> tuple[str, ...]:
-    while error is not None:
-        if isinstance(error, ActivityFailed):
-            return error.commands
-        error = error.__cause__ or error.__context__
-    return ()
-
-
-def _shown(event: HistoryEvent) -> str:
-    what = {key: value for key, value in event.attributes.items() if key not in _HOW.get(event.kind, ())}
-    return f"event {event.sequence}: {event.kind} {attributes_text(what)}"
 
 
 def _own(payload: Json) -> Json:

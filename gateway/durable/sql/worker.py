@@ -18,13 +18,11 @@ from sqlalchemy import Connection
 from gateway.durable.port import Activity, DurableError, Workflow
 from gateway.durable.sql.claims import backlog, claim, counters, load, next_wake, release
 from gateway.durable.sql.clock import Clock, elapsed
-from gateway.durable.sql.identity import new_owner
 from gateway.durable.sql.inbox import read_inboxes
 from gateway.durable.sql.intake import Taken, take
 from gateway.durable.sql.journal import Journal
 from gateway.durable.sql.keeping import retire
-from gateway.durable.sql.liveness import Watch
-from gateway.durable.sql.owners import beat, beats, bury, gone, orphaned, register, unregister
+from gateway.durable.sql.presence import Presence
 from gateway.durable.sql.resident import Resident, Surroundings
 from gateway.durable.stepping import Received
 from gateway.errors import DatabaseUnavailable
@@ -63,7 +61,6 @@ class Worker:
         self._workflows = workflows
         self._activities = activities
         self._clock = clock
-        self._name = name
         self._poll = poll
         self._lease = lease
         self._concurrency = concurrency
@@ -72,12 +69,11 @@ class Worker:
         self._next_retiring = elapsed()
         self._full = False
         self._on_end = on_end
-        self._owner = ""
         self._residents: dict[str, Resident] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
         self._awake = asyncio.Event()
-        self._watch = Watch(lease)
+        self._presence = Presence(database, clock, name=name, lease=lease)
         self._stopping = False
 
     # --- from outside ----------------------------------------------------------------------
@@ -87,7 +83,7 @@ class Worker:
         await self._database.read(require_current)
         self._stopping = False
         await self._become_known()
-        await self._take_over()
+        await self._presence.take_over()
         self._loops = [asyncio.create_task(self._look_for_work()), asyncio.create_task(self._keep_alive())]
 
     async def stop(self, grace: float) -> None:
@@ -106,7 +102,7 @@ class Worker:
         await asyncio.gather(*self._loops, *self._tasks, return_exceptions=True)
         self._loops = []
         with suppress(DatabaseUnavailable):  # then others notice by our silence
-            await self._database.write(self._depart)
+            await self._presence.end()
 
     def require_alive(self) -> None:
         """Raises DurableError unless both loops run."""
@@ -164,14 +160,16 @@ class Worker:
         if not waiting and not due:
             until_next = self._poll if next_at is None or room <= 0 else (next_at - now) / 1000
             return min(self._poll, max(until_next, 0.001))
-        taken, claimed = await self._database.write(lambda connection: (take(connection, now), claim(connection, self._owner, now, room)))
+        taken, claimed = await self._database.write(
+            lambda connection: (take(connection, now), claim(connection, self._presence.owner, now, room))
+        )
         self.signalled(taken.signalled)
         for each in await self._database.read(lambda connection: load(connection, claimed)) if claimed else []:
             self._admit(Resident(each, self._around), each.workflow_id)
         return 0
 
     def _survey(self, connection: Connection) -> tuple[bool, int | None, dict[str, int]]:
-        return has_dispatches(connection), next_wake(connection), counters(connection, self._owner)
+        return has_dispatches(connection), next_wake(connection), counters(connection, self._presence.owner)
 
     async def _compare(self, ours: Mapping[str, int]) -> None:
         """Tell our runs what others put into their inboxes; let go of runs that are ours but not here (a fault took them)."""
@@ -181,7 +179,7 @@ class Worker:
         strays = [run_id for run_id in ours if run_id not in self._residents]
         if strays:
             again = self._clock.now_ms() + round(_STRAY * 1000)
-            await self._database.write(partial(release, owner=self._owner, run_ids=strays, now_ms=again))
+            await self._database.write(partial(release, owner=self._presence.owner, run_ids=strays, now_ms=again))
 
     def _admit(self, resident: Resident, workflow_id: str) -> None:
         self._residents[resident.run_id] = resident
@@ -209,9 +207,10 @@ class Worker:
         while True:
             await asyncio.sleep(self._lease / 4)
             try:
-                if not await self._database.write(lambda connection: beat(connection, self._owner, self._clock.now_ms())):
+                if not await self._presence.beat():
                     await self._start_again()
-                await self._take_over()
+                if await self._presence.take_over():
+                    self.wake()
                 await self._retire()
             except DatabaseUnavailable as problem:
                 log.warning("no sign of life could be given", problem=str(problem))
@@ -219,38 +218,22 @@ class Worker:
                 log.exception("no sign of life could be given")
 
     async def _become_known(self) -> None:
-        self._owner = new_owner(self._name)
-        await self._database.write(lambda connection: register(connection, self._owner, self._clock.now_ms()))
+        owner = await self._presence.begin()
         self._around = Surroundings(
             workflows=self._workflows,
             activities=self._activities,
-            journal=Journal(self._database, self._owner),
+            journal=Journal(self._database, owner),
             clock=self._clock,
             slots=asyncio.Semaphore(self._concurrency),
             read_inbox=self._read_inbox,
         )
 
     async def _start_again(self) -> None:
-        log.warning("others took this process for dead: letting go of its runs", owner=self._owner, runs=len(self._residents))
+        log.warning("others took this process for dead: letting go of its runs", owner=self._presence.owner, runs=len(self._residents))
         for task in list(self._tasks):
             task.cancel()
         await self._gone(self._lease)
         await self._become_known()
-
-    async def _take_over(self) -> None:
-        seen = await self._database.read(beats)
-        now = self._clock.now_ms()
-        dead = self._watch.look(seen, elapsed()) | await self._database.read(gone)
-        for owner, last in dead.items():
-            if owner == self._owner:
-                continue
-            freed = await self._database.write(partial(bury, owner=owner, beat_seen=last, now_ms=now))
-            if freed is not None:
-                log.warning("took over from a dead process", owner=owner, runs=freed)
-                self.wake()
-        for owner in await self._database.read(orphaned):
-            await self._database.write(partial(release, owner=owner, run_ids=None, now_ms=now))
-            self.wake()
 
     async def _retire(self) -> None:
         """Forget what is old enough, a portion at each beat, until nothing is for a while."""
@@ -259,10 +242,6 @@ class Worker:
         before = self._clock.now_ms() - round(self._retention * 1000)
         if await self._database.write(partial(retire, before_ms=before, limit=_PORTION)) < _PORTION:
             self._next_retiring = elapsed() + _RETIRING
-
-    def _depart(self, connection: Connection) -> None:
-        release(connection, self._owner, None, self._clock.now_ms())
-        unregister(connection, self._owner)
 
     async def _read_inbox(self, run_id: str) -> tuple[int, list[Received]]:
         """Waits for as long as the database does not answer: what the run has under way is not to be lost for that."""
