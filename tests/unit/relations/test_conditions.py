@@ -180,6 +180,25 @@ def test_a_duration_is_read_as_go_writes_it(value):
     assert duration(f"{value // timedelta(microseconds=1)}us") == value
 
 
+def test_a_tuples_own_values_go_before_the_questions():
+    """Nobody who asks can overrule what was written with the tuple."""
+    model = parse_model("""
+model
+  schema 1.1
+type user
+type team
+  relations
+    define member: [user with until]
+condition until(now: int, end: int) {
+  now < end
+}
+""")
+    one = RelationshipTuple(object="team:1", relation="member", user="user:1", condition="until", context={"end": 10})
+    evaluator = Evaluator(model, [one])
+    assert evaluator.proof("user:1", "member", "team:1", context={"now": 9, "end": 1})
+    assert evaluator.proof("user:1", "member", "team:1", context={"now": 11, "end": 99}) is None
+
+
 INLINE_MODEL = parse_model("model\n  schema 1.1\ntype user\ntype team\n  relations\n    define member: [user with $expression]")
 
 
