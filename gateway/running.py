@@ -97,6 +97,7 @@ async def running_gateway(
                 reconcile=reconcile,
                 seal_record=SealRecord(sealed_record=sealed_record),
             ),
+            settings.durable,
         )
         tokens = Tokens(storage=storage, clock=clock)
         services = Services(
