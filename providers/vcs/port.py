@@ -248,6 +248,9 @@ class Forge(Protocol):
     async def own_login(self) -> str:
         """The login of the account these credentials belong to. Raises as any."""
 
+    async def missing_rights(self, repository: str) -> Sequence[str]:
+        """What these credentials lack to read, report and merge there, each in words a person can act on; none = nothing."""
+
     async def probe(self) -> str:
         """Reach the forge with the credentials: its name and version in one line, for `admit doctor`. Raises as any."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from providers.errors import AccessRefused, NotFound, PermanentError
-from providers.vcs import ChangeKey, ChangeState, ReviewState
+from providers.vcs import ChangeKey, ChangeState, FileStatus, ReviewState
 from providers.vcs.gitea import GiteaForge
 from tests.servers.gitea import Project, session_gitea
 
@@ -106,6 +106,46 @@ async def test_a_missing_scope_is_named(project: Project, scopes: list[str], lac
     assert refused.value.advice
 
 
+ALL = ["write:repository", "read:issue", "read:user"]
+
+
+@pytest.mark.parametrize(
+    ("login", "scopes", "lacking"),
+    [
+        ("admit", ["read:repository", "read:issue", "read:user"], ["'write:repository'"]),
+        ("admit", ["write:repository"], ["'read:issue'", "'read:user'"]),
+        ("admit", ["read:user"], ["'write:repository'", "'read:issue'"]),
+        ("stranger", ALL, ["may not write"]),
+        ("reader", ALL, ["may not write"]),
+    ],
+)
+async def test_lacking_rights_are_named_beforehand(project: Project, login: str, scopes: list[str], lacking: list[str]) -> None:
+    """Each in words; and nothing is left behind by asking."""
+    project.collaborator(session_gitea().account("reader"), "read")
+    forge = a_forge(scopes, login)
+    found = await forge.missing_rights(project.full_name)
+    await forge.close()
+
+    assert len(found) == len(lacking)
+    assert all(words in said for words, said in zip(lacking, found, strict=True))
+    assert project.statuses(str(project.branch_sha("main"))) == {}
+
+
+async def test_rights_on_what_is_not_there_are_lacking(forge: GiteaForge) -> None:
+    """Not visible and not there are one answer."""
+    (said,) = await forge.missing_rights("ana/nowhere")
+    assert "does not exist" in said
+
+
+async def test_a_wrong_token_is_refused_and_not_only_lacking() -> None:
+    """It may do nothing anywhere."""
+    forge = GiteaForge(connection="work", url=session_gitea().url, token="wrong", timeout=60)
+    for call in (forge.missing_rights, forge.open_changes):
+        with pytest.raises(AccessRefused):
+            await call("ana/anything")
+    await forge.close()
+
+
 async def test_a_private_repository_is_not_there_for_strangers() -> None:
     """Not visible and not there are one answer."""
     gitea = session_gitea()
@@ -133,6 +173,103 @@ async def test_a_deleted_head_branch_closes_the_change_and_keeps_its_facts(proje
         await asyncio.sleep(0.1)
 
     assert (change.state, change.head.sha, [file.path for file in change.files]) == (ChangeState.CLOSED, sha, ["a.txt"])
+
+
+NAMES = [
+    "x b/x",
+    "a b/a b/a",
+    'quo"te',
+    "back\\slash",
+    "tab\there",
+    "new\nline",
+    "ünï",
+    " lead",
+    "trail ",
+    "x => y",
+    "{a => b}/c",
+    "--- a/x",
+    "+++ b/y",
+    "b x/b y b/b x/b y",
+    "a?b#c%41&d",
+]
+"""Names that could be taken for others in the text of a diff, which Gitea reads its list from."""
+
+
+def clone(project: Project, folder: Path, branch: str) -> None:
+    project.git("clone", "--quiet", project.clone_url(), ".", folder=folder)
+    project.git("checkout", "--quiet", "-b", branch, folder=folder)
+
+
+def push(project: Project, folder: Path, branch: str) -> None:
+    project.git("add", "--all", ".", folder=folder)
+    project.git("commit", "--quiet", "--message", "change", folder=folder)
+    project.git("push", "--quiet", "origin", branch, folder=folder)
+
+
+@pytest.mark.parametrize("content", ["", "text\n", "\0"], ids=["empty", "text", "binary"])
+async def test_no_name_of_a_file_is_taken_for_another(project: Project, forge: GiteaForge, content: str) -> None:
+    """A protected path cannot be had by a file that is listed under another name."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        clone(project, folder, "feature")
+        for file in NAMES:
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            (folder / file).write_text(content)
+        push(project, folder, "feature")
+    pull = project.open_pull("feature")
+
+    change = await forge.read_change(ChangeKey(repository=project.full_name, number=pull.number))
+
+    assert sorted(file.path for file in change.files) == sorted(NAMES)
+
+
+async def test_what_changes_without_a_line_is_modified(project: Project, forge: GiteaForge) -> None:
+    """A binary file, and one that only became executable: Gitea calls both unchanged."""
+    project.write({"picture.bin": b"\0\1", "script.sh": "true\n"})
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        clone(project, folder, "feature")
+        (folder / "picture.bin").write_bytes(b"\0\2")
+        (folder / "script.sh").chmod(0o755)
+        push(project, folder, "feature")
+    pull = project.open_pull("feature")
+
+    change = await forge.read_change(ChangeKey(repository=project.full_name, number=pull.number))
+
+    assert [(file.path, file.status) for file in change.files] == [
+        ("picture.bin", FileStatus.MODIFIED),
+        ("script.sh", FileStatus.MODIFIED),
+    ]
+
+
+@pytest.mark.parametrize("linked", ["a.txt", "z.txt"])
+async def test_a_file_that_becomes_a_link_hides_nothing(project: Project, forge: GiteaForge, linked: str) -> None:
+    """Gitea counts it once and lists it twice, so the last of the list is left out: a fault, not a smaller change."""
+    project.write({linked: "plain\n"})
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        clone(project, folder, "feature")
+        (folder / linked).unlink()
+        (folder / linked).symlink_to("README.md")
+        (folder / "secret.txt").write_text("this one is left out when a.txt is the link\n")
+        push(project, folder, "feature")
+    pull = project.open_pull("feature")
+    listed = [file["filename"] for file in project.call("GET", f"/pulls/{pull.number}/files")]
+    assert len(listed) == project.pull(pull)["changed_files"] == 2
+
+    with pytest.raises(PermanentError, match=linked):
+        await forge.read_change(ChangeKey(repository=project.full_name, number=pull.number))
+
+
+async def test_a_last_file_that_is_really_gone_is_removed(project: Project, forge: GiteaForge) -> None:
+    """The same list, and nothing hidden."""
+    project.write({"z.txt": "plain\n"})
+    project.write({"z.txt": None, "a.txt": "a\n"}, branch="feature")
+    pull = project.open_pull("feature")
+
+    change = await forge.read_change(ChangeKey(repository=project.full_name, number=pull.number))
+
+    assert [(file.path, file.status) for file in change.files] == [("a.txt", FileStatus.ADDED), ("z.txt", FileStatus.REMOVED)]
 
 
 async def test_a_link_in_a_policy_folder_is_refused(project: Project, forge: GiteaForge) -> None:

@@ -10,10 +10,10 @@ import httpx
 
 from providers.errors import NotFound, TornFacts, Unreachable
 from providers.vcs.documents import Document, UnexpectedShape
-from providers.vcs.gitea import deliveries, folders, merging, reading
+from providers.vcs.gitea import deliveries, folders, merging, reading, rights
 from providers.vcs.gitea.client import GiteaClient, path_of
 from providers.vcs.gitea.facts import Facts
-from providers.vcs.model import Change, Repository
+from providers.vcs.model import Actor, Change, Repository
 from providers.vcs.names import fits_one_of, is_literal
 from providers.vcs.port import (
     Capability,
@@ -53,7 +53,7 @@ class GiteaForge:
         self._url = urlsplit(url.rstrip("/"))
         self._secrets = tuple(webhook_secrets)
         self._client = GiteaClient(url=url, token=token, timeout=timeout, client=client)
-        self._own_id: int | None = None
+        self._own: Actor | None = None
 
     @property
     def connection(self) -> str:
@@ -170,30 +170,30 @@ class GiteaForge:
                 target_url=document.text("target_url"),
             ),
             by=creator.text("login") if creator is not None else None,
-            ours=creator is not None and creator.number("id") == await self._own_account(),
+            ours=creator is not None and Facts(self._connection).actor(creator) == await self._own_account(),
         )
 
-    async def _own_account(self) -> int:
-        """The account behind the token; it never changes."""
-        if self._own_id is None:
-            self._own_id = (await self._client.get("/user")).number("id")
-        return self._own_id
+    async def _own_account(self) -> Actor:
+        if self._own is None:  # the account behind a token never changes
+            try:
+                self._own = Facts(self._connection).actor(await self._client.get("/user"))
+            except UnexpectedShape as problem:
+                raise Unreachable(str(problem)) from problem
+        return self._own
+
+    async def missing_rights(self, repository: str) -> Sequence[str]:
+        return await rights.missing(self._client, repository)
 
     async def merge(self, key: ChangeKey, *, head_sha: str, method: MergeMethod) -> str:
         return await merging.merge(self._client, key, head_sha=head_sha, method=method)
 
     async def own_login(self) -> str:
-        try:
-            return (await self._client.get("/user")).text("login")
-        except UnexpectedShape as problem:
-            raise Unreachable(str(problem)) from problem
+        return (await self._own_account()).login
 
     async def probe(self) -> str:
         try:
             version = (await self._client.get("/version")).text("version")
-            user = await self._client.get("/user")
-            self._own_id = user.number("id")
-            return f"Gitea {version} at {self._url.geturl()} as {user.text('login')}"
+            return f"Gitea {version} at {self._url.geturl()} as {(await self._own_account()).login}"
         except UnexpectedShape as problem:
             raise Unreachable(str(problem)) from problem
 

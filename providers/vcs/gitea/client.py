@@ -146,7 +146,7 @@ class GiteaClient:
         wait = _retry_after(response)
         match response.status_code:
             case 401:
-                return AccessRefused(message, advice="the token is wrong, expired or revoked: make a new one and configure it")
+                return TokenRefused(message, advice="the token is wrong, expired or revoked: make a new one and configure it")
             case 403 if wait is not None:
                 return RateLimited(message, retry_after=wait)
             case 403:
@@ -176,6 +176,10 @@ class GiteaClient:
 
     def _clean(self, text: str) -> str:
         return " ".join(text.replace(self._token, "***").split())[:300]
+
+
+class TokenRefused(AccessRefused):
+    """The token itself is not accepted, for anything."""
 
 
 class Refused(PermanentError):

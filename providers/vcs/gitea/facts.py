@@ -7,11 +7,12 @@ stay apart until the next push, so files nobody judged would be admitted under t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from providers.errors import TornFacts
+from providers.errors import PermanentError, TornFacts
 from providers.vcs.documents import Document, UnexpectedShape
 from providers.vcs.model import (
     Actor,
@@ -41,6 +42,7 @@ _FILE_STATUS = {
     "deleted": FileStatus.REMOVED,
     "changed": FileStatus.MODIFIED,
     "modified": FileStatus.MODIFIED,
+    "unchanged": FileStatus.MODIFIED,  # said of what changed without a line: a binary file, a mode
     "renamed": FileStatus.RENAMED,
     "copied": FileStatus.COPIED,
 }
@@ -99,11 +101,23 @@ def _check_files(pull: Document, files: Sequence[Document], head: str) -> None:
         raise TornFacts(f"{pull.where}: the forge does not say how many files are changed, so the head is not in the repository yet")
     if counted is not None and counted != len(files):
         raise TornFacts(f"{pull.where}: {counted} files are changed, but {len(files)} are listed")
-    if len({file.text("filename") for file in files}) != len(files):
+    twice = [name for name, times in Counter(file.text("filename") for file in files).items() if times > 1]
+    for name in twice:
+        if {file.text("status") for file in files if file.text("filename") == name} == {"deleted", "added"}:
+            raise kind_changed(pull, name)
         raise TornFacts(f"{pull.where}: the same file is listed twice, so a page moved while it was read")
     for file in files:
         if not file.text("contents_url").endswith(f"?ref={head}"):
             raise TornFacts(f"{pull.where}: files of another commit than the head {head[:12]} are listed")
+
+
+def kind_changed(pull: Document, name: str) -> PermanentError:
+    """A file that became a link or submodule, or was one, takes two places in Gitea's list, which stays as long as if it
+    took one: whatever is last falls off it."""
+    return PermanentError(
+        f"{pull.where}: '{name}' changed its kind (to or from a link or submodule), and Gitea then leaves files out of its list",
+        advice="remove it in one change and add it in another",
+    )
 
 
 def _without_branch(pull: Document) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from providers.errors import TornFacts, Unreachable
+from providers.errors import NotFound, TornFacts, Unreachable
 from providers.vcs.documents import Document, UnexpectedShape
 from providers.vcs.gitea.client import GiteaClient, path_of
-from providers.vcs.gitea.facts import Facts, check_not_before, check_same_moment, moment, threads
+from providers.vcs.gitea.facts import Facts, check_not_before, check_same_moment, kind_changed, moment, threads
 from providers.vcs.model import Base, Change, Head
 from providers.vcs.port import ChangeEvent, ChangeKey
 
@@ -40,6 +40,7 @@ async def _read_once(client: GiteaClient, facts: Facts, key: ChangeKey, not_befo
         client.everything(f"{path}/commits", files="false", stat="false"),
     )
     check_same_moment(pull, commits, files)
+    await _check_last_is_gone(client, repository, pull, files)
     reviews, comments, statuses, protected, dependencies = await asyncio.gather(
         client.everything(f"{path}/reviews", hidden=True),
         client.everything(f"{repository}/issues/{key.number}/comments"),
@@ -93,6 +94,18 @@ def _head(pull: Document) -> Head:
         repository=repository.text("full_name") if repository is not None else None,
         fork=head.number("repo_id") != pull.document("base").number("repo_id"),
     )
+
+
+async def _check_last_is_gone(client: GiteaClient, repository: str, pull: Document, files: Sequence[Document]) -> None:
+    """A file at the end of the list that is `deleted` may only have changed its kind: its second place fell off the list."""
+    if not files or files[-1].text("status") != "deleted":
+        return
+    name = files[-1].text("filename")
+    try:
+        await client.get(f"{repository}/contents" + path_of(name), ref=pull.document("head").text("sha"))
+    except NotFound:
+        return
+    raise kind_changed(pull, name)
 
 
 async def _protected(client: GiteaClient, repository: str, pull: Document) -> bool | None:

@@ -185,6 +185,11 @@ class MemoryForge(People):
         await self.weather.meet("own_login")
         return OWN_LOGIN
 
+    async def missing_rights(self, repository: str) -> Sequence[str]:
+        await self.weather.meet("missing_rights")
+        self.world.repository(repository)
+        return []
+
     async def probe(self) -> str:
         await self.weather.meet("probe")
         return f"a forge in memory with {len(self.world.repositories)} repositories"

@@ -173,3 +173,13 @@ async def test_a_probe_names_the_forge(stage: Stage, forge: Forge) -> None:
     said = await forge.probe()
     assert said
     assert "\n" not in said
+
+
+async def test_the_own_account_is_known(forge: Forge) -> None:
+    """What it reports is ours."""
+    assert await forge.own_login() == "admit"
+
+
+async def test_whoever_may_do_it_all_lacks_nothing(stage: Stage, forge: Forge) -> None:
+    """The stage gives the account what it needs, and no more."""
+    assert await forge.missing_rights(stage.repository()) == []

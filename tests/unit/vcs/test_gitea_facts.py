@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from providers.errors import TornFacts
+from providers.errors import PermanentError, TornFacts
 from providers.vcs import ActorKind, ChangeEvent, ChangeKey
 from providers.vcs.documents import Document, UnexpectedShape
 from providers.vcs.gitea.facts import Facts, check_not_before, check_same_moment, moment, threads
@@ -43,7 +43,8 @@ def commits(*shas: str) -> list[Document]:
 
 
 def files(*names: str, of: str = HEAD) -> list[Document]:
-    return [Document({"filename": name, "contents_url": f"http://gitea/contents/{name}?ref={of}"}, "GET /files") for name in names]
+    url = "http://gitea/contents/x?ref=" + of
+    return [Document({"filename": name, "status": "added", "contents_url": url}, "GET /files") for name in names]
 
 
 def an_event(**fields: Any) -> ChangeEvent:
@@ -55,6 +56,13 @@ def test_files_and_commits_of_the_head_are_one_moment() -> None:
     check_same_moment(a_pull(), commits(HEAD, OLD), files("a"))
     check_same_moment(a_pull(changed_files=0, head={"sha": BASE}), commits(), files())
     check_same_moment(a_pull(state="closed", changed_files=None), commits(HEAD), files("a"))
+
+
+def test_a_file_listed_as_deleted_and_added_changed_its_kind() -> None:
+    """Reading again will not help: Gitea's list is too short for as long as the change is as it is."""
+    gone = Document({**files("a")[0].fields, "status": "deleted"}, "GET /files")
+    with pytest.raises(PermanentError, match="'a' changed its kind"):
+        check_same_moment(a_pull(changed_files=2), commits(HEAD), [gone, *files("a")])
 
 
 AGIT = {"ref": "refs/pull/5/head", "label": "", "sha": HEAD, "repo_id": 1}
