@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from policies.bundles.syntax import Node, RulePath, ref_of, static
-from policies.footprint import builtins, terms
+from policies.footprint import builtins, comparisons, terms
 from policies.footprint.values import OTHER, UNKNOWN, Env, Value
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ def call(frame: Frame, operator: Node, arguments: Sequence[Node], env: Env) -> V
     values = [terms.term(frame, argument, env) for argument in arguments]
     if target.root == "data":
         return _function(frame, static(target), arguments, values, env)
+    comparisons.check(frame, str(name.dotted), arguments, values)
     return builtins.result(frame, str(name.dotted), arguments, values, env)
 
 
@@ -30,6 +31,7 @@ def _unify(frame: Frame, left: Node, right: Node, env: Env, *, is_comparison: bo
     terms.bind(frame, left, of_right, env)
     if is_comparison:
         terms.bind(frame, right, of_left, env)
+        comparisons.check(frame, "eq", (left, right), (of_left, of_right))
         frame.follower.read(of_left)
         frame.follower.read(of_right)
     return OTHER

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from policies.errors import Problem
 from policies.footprint.follower import Follower, TooMuch
 from policies.footprint.model import Footprint, Unfollowed, written
 from policies.footprint.notes import Notes, Site
-from policies.footprint.values import Missing, Shapes, shape_of
+from policies.footprint.values import Missing, Never, Shapes, shape_of
 from policies.model import JsonObject
 from policies.schema import described, top_shape, types_of
 
@@ -74,7 +75,9 @@ def _lost(follower: Follower, paths: Iterable[RulePath], subject: Subject | None
             yield Problem(path=site.module.path, line=line, message=message, advice=advice)
 
 
-def _words(site: Site, missing: Missing, subject: Subject | None) -> tuple[str, str | None]:
+def _words(site: Site, missing: Missing | Never, subject: Subject | None) -> tuple[str, str | None]:
+    if isinstance(missing, Never):
+        return _never(missing)
     place = written(missing.path) if missing.path == () else f"input.{written(missing.path)}"
     names = list(missing.shape.get("properties", {}))
     if missing.path == ("parameters",) and subject is not None:
@@ -85,6 +88,14 @@ def _words(site: Site, missing: Missing, subject: Subject | None) -> tuple[str, 
     if "array" in types_of(missing.shape):
         return f"{site.ref}: {place} is a list, found the name {missing.step!r} where an item belongs", "write: some item in …"
     return f"{site.ref}: {place} is {described(missing.shape)}, with nothing inside", None
+
+
+def _never(never: Never) -> tuple[str, str | None]:
+    told = f"input.{written(never.path)} is never {json.dumps(never.literal, ensure_ascii=False)}"
+    if "enum" in never.shape:
+        words = [str(word) for word in never.shape["enum"] if word is not None]
+        return told, _nearest(str(never.literal), words) or _one_of(words)
+    return f"{told}: it is {described(never.shape)}", None
 
 
 def _nearest(step: str | int | None, names: list[str]) -> str | None:

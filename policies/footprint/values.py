@@ -68,6 +68,15 @@ class Missing:
     shape: Shape
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Never:
+    """A constant that the value at `path` never is."""
+
+    path: Path
+    literal: str | int | float | bool
+    shape: Shape
+
+
 class Shapes:
     """The input's schema by path, with the parameters of one policy in their place."""
 

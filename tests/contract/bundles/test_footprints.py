@@ -57,10 +57,10 @@ def footprint(loop, engine):
 READS = {
     "a fact": ("deny contains 1 if input.change.title", ["change.title"]),
     "nothing": ("deny contains 1 if 1 > 2", []),
-    "items": ("deny contains 1 if { some f in input.change.files; f.path == 1 }", ["change.files[]", "change.files[].path"]),
+    "items": ("deny contains 1 if { some f in input.change.files; f.path == \"x\" }", ["change.files[]", "change.files[].path"]),
     "which there are": ("deny contains 1 if { some _ in input.change.files }", ["change.files[]"]),
     "how many": ("deny contains 1 if count(input.change.files) > 3", ["change.files"]),
-    "through a variable": ("deny contains 1 if { h := input.change.head; h.sha == 1 }", ["change.head.sha"]),
+    "through a variable": ("deny contains 1 if { h := input.change.head; h.sha == \"x\" }", ["change.head.sha"]),
     "no more than is used": ("deny contains 1 if { x := input; y := x.change; y.draft }", ["change.draft"]),
     "in the message": ("deny contains input.change.title if true", ["change.title"]),
     "in an object of the message": ('deny contains {"msg": input.change.title} if true', ["change.title"]),

@@ -474,3 +474,84 @@ def test_problems_without_end_are_told_up_to_a_hundred(check):
     found = refusal(check, reads("".join(f"w{n} if input.change.titel == {n}\n\n" for n in range(120))))
     assert len(found) == 101
     assert found[-1] == "and 20 problems more"
+
+
+NEVER = {
+    "a word a fact never is": (
+        'warn contains 1 if input.change.checks[_].conclusion == "failed"',
+        ['x.rego:3: input.change.checks[].conclusion is never "failed"; did you mean failure?'],
+    ),
+    "a word through a variable": (
+        'warn contains 1 if {\n\tsome r in input.change.reviews\n\tstate := r.state\n\t"aproved" == state\n}',
+        ['x.rego:6: input.change.reviews[].state is never "aproved"; did you mean approved?'],
+    ),
+    "a word in a function": (
+        'warn contains 1 if bad(input.change.checks[_])\n\nbad(c) if c.state == "done"',
+        ['x.rego:5: input.change.checks[].state is never "done"; expected one of pending, completed'],
+    ),
+    "one of several words": (
+        'warn contains 1 if {\n\tsome c in input.change.checks\n\tnot c.conclusion in {"success", "skiped"}\n}',
+        ['x.rego:5: input.change.checks[].conclusion is never "skiped"; did you mean skipped?'],
+    ),
+    "a word it is not to be": (
+        'warn contains 1 if input.change.checks[_].conclusion != "sucess"',
+        ['x.rego:3: input.change.checks[].conclusion is never "sucess"; did you mean success?'],
+    ),
+    "another action": (
+        'warn contains 1 if input.action == "push"',
+        ['x.rego:3: input.action is never "push"; expected one of merge, submit'],
+    ),
+    "a text for a number": (
+        'warn contains 1 if input.change.number == "7"',
+        ['x.rego:3: input.change.number is never "7": it is a whole number'],
+    ),
+    "a number for a text": (
+        "warn contains 1 if 7 in input.change.labels",
+        ["x.rego:3: input.change.labels[] is never 7: it is a string"],
+    ),
+    "a text for a flag": (
+        'warn contains 1 if input.change.draft == "true"',
+        ['x.rego:3: input.change.draft is never "true": it is true or false'],
+    ),
+    "another kind of parameter": (
+        'warn contains 1 if input.parameters.maximum == "3"',
+        ['x.rego:3: input.parameters.maximum is never "3": it is a number'],
+    ),
+    "by unification": (
+        'warn contains 1 if input.subject.kind = "person"',
+        ['x.rego:3: input.subject.kind is never "person"; expected one of user, bot, ghost'],
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "messages"), NEVER.values(), ids=NEVER)
+def test_a_comparison_is_refused_for_never_holding(body, messages, check):
+    """`conclusion == "failed"` in a deny admits as silently as a misspelt name."""
+    assert refusal(check, reads(body)) == messages
+
+
+POSSIBLE = {
+    "a word it may be": 'warn contains 1 if input.change.checks[_].conclusion == "failure"',
+    "null where it cannot be": "warn contains 1 if input.change.title == null",
+    "not null where it cannot be": "warn contains 1 if input.change.title != null",
+    "another kind it is not": 'warn contains 1 if input.change.number != ""',
+    "a fact of two kinds": 'warn contains 1 if {\n\tx := [input.change.number, input.change.title][_]\n\tx == "7"\n}',
+    "a function for two kinds of facts": (
+        'warn contains 1 if is(input.change.state, "open")\n\nwarn contains 2 if is(input.change.checks[_].state, "pending")\n\n'
+        "is(fact, word) if fact == word"
+    ),
+    "a branch for each kind": (
+        'warn contains 1 if odd(input.change.checks[_].state)\n\nwarn contains 2 if odd(input.change.state)\n\nodd(s) if s == "pending"\n\n'
+        'odd(s) if s == "closed"'
+    ),
+    "a label": 'warn contains 1 if "urgent" in input.change.labels',
+    "a number that is whole": "warn contains 1 if input.change.number == 7.5",
+    "anything a workflow is given": 'warn contains 1 if input.workflow.input.mode == "fast"',
+    "two facts": "warn contains 1 if input.change.head.sha == input.change.base.sha",
+}
+
+
+@pytest.mark.parametrize("body", POSSIBLE.values(), ids=POSSIBLE)
+def test_a_comparison_that_may_hold_is_taken(body, check):
+    """Only what can never be in any of its uses is refused, and asking for null is being careful."""
+    assert check(a_bundle(reads(body))).name == "acme"

@@ -160,8 +160,8 @@ def lines_found(check, body):
     return []
 
 
-def lines_opa_finds(body, tmp_path):
-    """The lines `opa check` marks as leading nowhere, against our schema with these parameters."""
+def lines_opa_finds(body, tmp_path, what="undefined ref"):
+    """The lines `opa check` complains about, against our schema with these parameters."""
     schema = input_schema()
     schema["properties"]["parameters"] = shape_of(PARAMETERS)
     (tmp_path / "input.schema").write_text(json.dumps(schema))
@@ -177,7 +177,7 @@ def lines_opa_finds(body, tmp_path):
         {
             each["location"]["row"] - FIRST + 1
             for each in errors
-            if each["message"].startswith("undefined ref") and "x.rego" in each["location"]["file"]
+            if each["message"].startswith(what) and "x.rego" in each["location"]["file"]
         }
     )
 
@@ -195,3 +195,21 @@ def test_wrong_names_are_found(body, lines, opa, check, tmp_path):
     assert lines_found(check, body) == lines
     found = lines_opa_finds(body, tmp_path)
     assert found == lines if opa else set(found) < {*lines, 0}
+
+
+MISMATCHES = [
+    'r if input.change.number == "7"',
+    "r if input.change.title == 7",
+    'r if {\n\td := input.change.draft\n\td == "true"\n}',
+    'r if {\n\tsome f in input.change.files\n\tf.additions == "1"\n}',
+    'r if "1" == input.parameters.minimum',
+    "r if input.change.head.sha == true",
+]
+
+
+@pytest.mark.parametrize("body", MISMATCHES)
+def test_constants_of_another_kind_are_found_where_opa_finds_them(body, check, tmp_path):
+    """What OPA calls a match error; it knows nothing of the words a fact can be."""
+    lines = lines_found(check, body)
+    assert len(lines) == 1
+    assert lines_opa_finds(body, tmp_path, "match error") == lines
