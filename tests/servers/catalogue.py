@@ -67,9 +67,9 @@ SERVERS = (
     ),
     Server(
         name="openfga",
-        version="1.22.0",
+        version="1.22.1",
         binary="openfga",
-        build=("env", "GOBIN={folder}", "go", "install", "github.com/openfga/openfga/cmd/openfga@v1.22.0"),
+        build=("env", "GOBIN={folder}", "go", "install", "github.com/openfga/openfga/cmd/openfga@v1.22.1"),
     ),
     Server(name="postgresql", version="system", binary="postgres", packages=("postgresql",), found_in=("/usr/lib/postgresql/*/bin",)),
     Server(name="mariadb", version="system", binary="mariadbd", packages=("mariadb-server",), found_in=("/usr/sbin",)),
