@@ -22,6 +22,7 @@ from gateway.operations.bring_into_force import BringIntoForce
 from gateway.operations.in_force import InForce
 from gateway.operations.judge import Judge
 from gateway.operations.judge_change import JudgeChange
+from gateway.operations.own_policies_moved import OwnPoliciesMoved
 from gateway.operations.publish_bundle import PublishBundle
 from gateway.operations.receive import ReceiveDelivery
 from gateway.operations.reconcile import Reconcile, reconcile_dispatch
@@ -94,6 +95,7 @@ async def running_gateway(
             activities(
                 judge_change=judge_change,
                 report_status=report,
+                own_policies_moved=OwnPoliciesMoved(forges=forges, storage=storage),
                 reconcile=reconcile,
                 seal_record=SealRecord(sealed_record=sealed_record),
             ),

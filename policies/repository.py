@@ -10,7 +10,7 @@ the same verdict.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -86,6 +86,16 @@ def own_files(files: Mapping[str, bytes]) -> dict[str, bytes]:
 def is_own(id: BundleId) -> bool:
     """True for what a repository brought itself."""
     return ":" in id.name
+
+
+def target_digest(bundles: Iterable[BundleId]) -> Digest | None:
+    """Of what a decision names: the repository's own policies at the target's tip, if it had any."""
+    return next((id.digest for id in bundles if is_own(id) and not id.name.endswith(_AT_HEAD)), None)
+
+
+def target_digest_of(files: Mapping[str, bytes]) -> Digest | None:
+    """What `target_digest` would be of a decision by these files. Raises NotCanonical."""
+    return bundle_digest(files) if files else None
 
 
 def recalled(evidence: Sequence[tuple[BundleId, Mapping[str, bytes]]], request: AdmissionRequest) -> OwnFiles | None:

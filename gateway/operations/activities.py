@@ -10,6 +10,7 @@ from typing import Any
 from gateway.durable import Activity
 from gateway.errors import GatewayError
 from gateway.operations.judge_change import JudgeChange
+from gateway.operations.own_policies_moved import OwnPoliciesMoved
 from gateway.operations.reconcile import Reconcile
 from gateway.operations.report_status import ReportKey, ReportStatus
 from gateway.operations.seal_record import SealRecord
@@ -19,7 +20,12 @@ from providers.vcs import ChangeEvent, ChangeKey
 
 
 def activities(
-    *, judge_change: JudgeChange, report_status: ReportStatus, reconcile: Reconcile, seal_record: SealRecord
+    *,
+    judge_change: JudgeChange,
+    report_status: ReportStatus,
+    own_policies_moved: OwnPoliciesMoved,
+    reconcile: Reconcile,
+    seal_record: SealRecord,
 ) -> Mapping[str, Activity]:
     """Every activity by the name workflows call it."""
 
@@ -44,6 +50,11 @@ def activities(
             status = await report_status(ReportKey(**{name: str(value) for name, value in key.items()}), check=bool(check))
         return status.state.value if status else None
 
+    async def _own_policies_moved(place: Json) -> Json:
+        assert isinstance(place, dict)
+        with _refusals_are_permanent():
+            return await own_policies_moved(**{name: str(value) for name, value in place.items()})
+
     async def _watched_repositories(connection: Json) -> Json:
         with _refusals_are_permanent():
             found = await reconcile.repositories(str(connection))
@@ -56,6 +67,7 @@ def activities(
     return {
         "judge_change": _judge_change,
         "report_status": _report_status,
+        "own_policies_moved": _own_policies_moved,
         "watched_repositories": _watched_repositories,
         "reconcile_repository": _reconcile_repository,
         "seal_record": seal_record,

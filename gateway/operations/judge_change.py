@@ -18,9 +18,8 @@ from gateway.domain.clock import Clock
 from gateway.domain.dispatch import Dispatch
 from gateway.domain.record import ChangeRef, Decision, FactsOrigin, TrackedChange
 from gateway.errors import GenerationMoved, UnknownThing
-from gateway.operations.after_merge import concerned_by_merge
 from gateway.operations.judge import Judge
-from gateway.operations.own_policies import read_own_policies
+from gateway.operations.own_policies import own_policies_dispatch, read_own_policies, touches_own_policies
 from gateway.operations.report_status import report_dispatch
 from gateway.operations.seal_record import seal_dispatch
 from gateway.storage import Storage, StoredBundle
@@ -68,7 +67,7 @@ class JudgeChange:
             return await self._undecided(forge, key, problem)
         tracked = _tracked(change)
         if own is None:
-            await self._ended(tracked, await concerned_by_merge(self.storage, change), await self._bypass(change))
+            await self._ended(tracked, _after_merge(change), await self._bypass(change))
             return None
         request = merge_request(change, at=self.clock())
         try:
@@ -149,6 +148,15 @@ class JudgeChange:
         if before is not None:
             places.setdefault((before.ref.head_sha, before.ref.target_branch), before.ref)
         return [report_dispatch(place, cause) for place in places.values()]
+
+
+def _after_merge(change: Change) -> list[Dispatch]:
+    """A merge into `.admit/` may concern every change onto that branch; not every forge's hook tells of the push itself."""
+    if change.state is not ChangeState.MERGED or not touches_own_policies(change):
+        return []
+    repository = change.repository
+    place = {"connection": change.connection, "repository_id": repository.id, "repository": repository.name}
+    return [own_policies_dispatch(**place, branch=change.target_branch, cause=f"merged:{change.url}:{change.head.sha}")]
 
 
 def _tracked(change: Change) -> TrackedChange:

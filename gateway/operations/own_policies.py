@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gateway.domain.admission import change_document
-from policies import ChangeFacts
+from gateway.domain.dispatch import Dispatch, id_of
+from policies import ChangeFacts, Json
 from policies.repository import FOLDER, OwnFiles, own_files, touches
 from providers.vcs import Change, Forge
+
+WORKFLOW = "own_policies"
 
 
 async def read_own_policies(forge: Forge, change: Change) -> OwnFiles:
@@ -27,3 +30,16 @@ async def read_own_policies(forge: Forge, change: Change) -> OwnFiles:
 def touches_own_policies(change: Change) -> bool:
     """Whether a change alters what its repository says for itself."""
     return touches(ChangeFacts(document=change_document(change)))
+
+
+def own_policies_dispatch(*, connection: str, repository_id: str, repository: str, branch: str, cause: str) -> Dispatch:
+    """Look at the branch's own policies again, once for each `cause`."""
+    place: Json = {"connection": connection, "repository_id": repository_id, "repository": repository, "branch": branch}
+    return Dispatch(
+        id=id_of("own-policies", cause, repository_id, branch),
+        workflow_id=id_of("own-policies", connection, repository_id, branch),
+        workflow_type=WORKFLOW,
+        input=place,
+        signal="moved",
+        payload=None,
+    )

@@ -14,6 +14,7 @@ from gateway.domain.dispatch import Dispatch, id_of
 from gateway.domain.record import change_workflow_id
 from gateway.domain.report import CONTEXT_PREFIX
 from gateway.errors import UnknownThing
+from gateway.operations.own_policies import own_policies_dispatch
 from gateway.operations.report_status import report_dispatch
 from gateway.storage import Storage
 from policies import Json, rfc3339
@@ -78,6 +79,9 @@ class ReceiveDelivery:
         match parsed.event:
             case StatusEvent(context=context) as event if context.startswith(CONTEXT_PREFIX):
                 return await self._checks(connection, event, cause)
+            case BranchEvent(sha=str()) as event if fits(self.watched[connection], event.repository, ignore_case=True):
+                place = {"repository_id": event.repository_id, "repository": event.repository, "branch": event.branch}
+                return [own_policies_dispatch(connection=connection, **place, cause=cause)]
             case event:
                 return [judge_dispatch(connection, concerned, cause=cause) for concerned in await self._concerned(connection, event)]
 

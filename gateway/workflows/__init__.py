@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from gateway.durable import Workflow
 from gateway.workflows.judge_change import judge_change
+from gateway.workflows.own_policies import own_policies
 from gateway.workflows.reconcile import reconcile
 from gateway.workflows.report_status import report_status
 from gateway.workflows.seal_record import seal_record
@@ -11,6 +12,7 @@ from gateway.workflows.seal_record import seal_record
 WORKFLOWS: Mapping[str, Workflow] = {
     "judge_change": judge_change,
     "report_status": report_status,
+    "own_policies": own_policies,
     "reconcile": reconcile,
     "seal_record": seal_record,
 }

@@ -59,6 +59,13 @@ async def judged(house, *, head="work", title="A change", labels=("bug",), files
     return await house.decided(key, lambda d: True)
 
 
+async def pushed(house):
+    """Deliver only that branches have moved: what the forge says of the changes themselves is lost."""
+    for delivery in house.forge.outbox():
+        if b"branch" in delivery.body and b"change." not in delivery.body:
+            await house.client.post("/webhooks/work", content=delivery.body, headers=delivery.headers)
+
+
 def replays(folder):
     """Every decision the gateway left behind comes to the same verdict."""
     (folder / "admit.yaml").write_text("database: sqlite:///admit.db\n")
@@ -348,6 +355,35 @@ def test_what_is_merged_into_the_folder_judges_the_open_changes(tmp_path):
             await house.deliver()
             denied = await house.decided(key_of(waiting), lambda d: d.outcome is Outcome.DENIED)
             assert denied.verdict.reason == "no full stop"
+
+    run(story())
+
+
+def test_what_is_pushed_into_the_folder_judges_the_open_changes(tmp_path):
+    """Brought, altered and taken away on main itself: each time those judged otherwise are judged again, and no others."""
+
+    async def story():
+        async with a_house(tmp_path) as house:
+            waiting = key_of(await judged(house, head="waiting", title="A change."))
+            house.forge.push(REPOSITORY, "release", {"a": "1"})
+            elsewhere = house.forge.open_change(REPOSITORY, head="waiting", base="release", title="A change.", labels=["bug"])
+            await house.deliver()
+            await house.decided(elsewhere, lambda d: True)
+            for files, outcome in (
+                (OWN_FILES, Outcome.DENIED),
+                ({".admit/title.rego": OWN.replace('"."', '"!"')}, Outcome.ADMITTED),
+                ({".admit/title.rego": OWN}, Outcome.DENIED),
+                (dict.fromkeys(OWN_FILES), Outcome.ADMITTED),
+            ):
+                house.forge.push(REPOSITORY, "main", files)
+                await pushed(house)
+                await house.decided(waiting, lambda d, outcome=outcome: d.outcome is outcome)
+            before = len(await house.decisions(waiting))
+            house.forge.push(REPOSITORY, "main", {"b": "2"})
+            await pushed(house)
+            await asyncio.sleep(1)
+            assert len(await house.decisions(waiting)) == before
+            assert {decision.outcome for decision in await house.decisions(elsewhere)} == {Outcome.ADMITTED}
 
     run(story())
 
