@@ -33,7 +33,14 @@ def need_temporal() -> Path:
     pytest.skip(message)
 
 
-_FORGETTING = ("history.transferProcessorUpdateAckInterval", "history.visibilityProcessorUpdateAckInterval")
+_QUICKLY = {
+    # a closed run is forgotten only once these have passed; 30 s by default
+    "history.transferProcessorUpdateAckInterval": "500ms",
+    "history.visibilityProcessorUpdateAckInterval": "500ms",
+    # between two runs of one id; 1 s by default
+    "history.continueAsNewMinInterval": "0s",
+    "history.workflowIdReuseMinimalInterval": "0s",
+}
 
 
 @functools.cache
@@ -49,8 +56,7 @@ def running_temporal(*, port: int | None = None, database: Path | None = None) -
     """A server of its own until the block ends: its address. database: a file, to be started again on."""
     command = [str(need_temporal()), "server", "start-dev", "--ip", "127.0.0.1", "--headless", "--log-level", "error"]
     port = port or _free_port()
-    # a closed run is forgotten only once these have passed; 30 s by default
-    command += [part for name in _FORGETTING for part in ("--dynamic-config-value", f'{name}="500ms"')]
+    command += [part for key, value in _QUICKLY.items() for part in ("--dynamic-config-value", f'{key}="{value}"')]
     command += ["--port", str(port)]
     if database is not None:
         command += ["--db-filename", str(database)]

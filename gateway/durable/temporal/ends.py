@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway.durable.execution import Cancelled, Completed, Continued, Execution, Failed
+from gateway.durable.payloads import decoded
 from gateway.durable.stepping import Received
 from gateway.durable.temporal.wire import Document
 
@@ -40,7 +41,7 @@ def left_over(execution: Execution, type: str, left: Sequence[Received], at: dat
         return Left(dropped=dropped)
     next_type, next_input = restarting[0].starts
     inbox = [_entry(entry, keeps_start=False) for entry in restarting]
-    return Left(dropped=dropped, successor={"type": next_type, "input": next_input, "continues": None, "inbox": inbox})
+    return Left(dropped=dropped, successor={"type": next_type, "input": decoded(next_input), "continues": None, "inbox": inbox})
 
 
 def ending_of(execution: Execution) -> Document | None:
@@ -59,5 +60,5 @@ def ending_of(execution: Execution) -> Document | None:
 
 
 def _entry(entry: Received, *, keeps_start: bool) -> dict[str, Any]:
-    starts = list(entry.starts) if keeps_start and entry.starts is not None else None
+    starts = [entry.starts[0], decoded(entry.starts[1])] if keeps_start and entry.starts is not None else None
     return {"name": entry.name, "payload": entry.payload, "control": entry.control, "dispatch": None, "starts": starts, "claimed": True}

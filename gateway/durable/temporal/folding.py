@@ -19,14 +19,14 @@ from temporalio import activity
 
 from gateway.durable.commands import RunActivity
 from gateway.durable.execution import Execution
-from gateway.durable.payloads import attributes_text
+from gateway.durable.payloads import attributes_text, encoded
 from gateway.durable.port import HistoryEvent, NonDeterministic, PayloadTooLarge, UnknownWorkflow, Workflow
 from gateway.durable.revival import effective, undone
 from gateway.durable.sql.attempts import AttemptFailed, Succeeded
 from gateway.durable.sql.outcomes import attempt_number, record_lost, record_outcome
 from gateway.durable.stepping import Received, due_activities, ordered_by, step, underway, wake_at
 from gateway.durable.temporal.ends import Left, ending_of, left_over
-from gateway.durable.temporal.events import event_document, event_from
+from gateway.durable.temporal.events import event_document, event_from, started_event, whole_ms
 from gateway.durable.temporal.wire import STEP, Document
 
 log = structlog.get_logger(__name__)
@@ -169,7 +169,7 @@ def _stuck(wanted: Document, problem: str) -> Document:
         log.error("run is stuck", workflow=wanted["begun"]["workflow_id"], run=wanted["run_id"], problem=problem)
         return {**nothing, "stuck": True, "events": events, "state": {**nothing["state"], "error": problem}}
     by, last = ordered_by(_received(order)), event_from((events or wanted["events"])[-1])
-    at = max(_ms(datetime.fromisoformat(wanted["at"])), last.at)
+    at = max(whole_ms(datetime.fromisoformat(wanted["at"])), last.at)
     events.append(event_document(HistoryEvent(sequence=last.sequence + 1, at=at, kind="WorkflowCancelled", attributes={"by": by})))
     state = {**nothing["state"], "status": "cancelled", "error": f"cancelled by {by}", "ended_at": _iso(at)}
     consumed = [entry["ord"] for entry in wanted["inbox"]]
@@ -177,16 +177,17 @@ def _stuck(wanted: Document, problem: str) -> Document:
 
 
 def _started(wanted: Document) -> HistoryEvent:
-    begun = wanted["begun"]
-    names = {"workflow_id": begun["workflow_id"], "run_id": wanted["run_id"], "type": wanted["type"], "continues": begun["continues"]}
-    at = _ms(datetime.fromisoformat(wanted["started_at"]))
-    return HistoryEvent(sequence=1, at=at, kind="WorkflowStarted", attributes={**names, "input": begun["input"]})
+    begun, at = wanted["begun"], datetime.fromisoformat(wanted["started_at"])
+    continues: str | None = begun["continues"]
+    return started_event(
+        workflow_id=begun["workflow_id"], run_id=wanted["run_id"], type=wanted["type"], continues=continues, input=begun["input"], at=at
+    )
 
 
 def _revived(events: list[HistoryEvent], by: str, at: datetime) -> list[HistoryEvent]:
     failure: Any = next(event for event in reversed(events) if event.kind == "WorkflowFailed")
     attributes: dict[str, Any] = {"commands": list(failure.attributes["commands"]), "by": by}
-    return [*events, HistoryEvent(sequence=len(events) + 1, at=max(_ms(at), events[-1].at), kind="Revived", attributes=attributes)]
+    return [*events, HistoryEvent(sequence=len(events) + 1, at=max(whole_ms(at), events[-1].at), kind="Revived", attributes=attributes)]
 
 
 def _require_small(events: list[Document]) -> None:
@@ -243,7 +244,7 @@ def _received(entry: Document, started: str | None = None) -> Received:
     starts = entry["starts"]
     if started is not None and entry["dispatch"] == started:
         starts = None  # this run was started for it
-    pair = None if starts is None else (starts[0], starts[1])
+    pair = None if starts is None else (starts[0], encoded(starts[1], "the input"))
     return Received(ord=entry["ord"], name=entry["name"], payload=entry["payload"], control=entry["control"], starts=pair)
 
 
@@ -263,7 +264,7 @@ _ENDED = frozenset({"WorkflowCompleted", "WorkflowFailed", "WorkflowCancelled", 
 
 def _nothing(wanted: Document, *, missing: bool = False) -> Document:
     """A step that changes nothing."""
-    started_at = _iso(_ms(datetime.fromisoformat(wanted["started_at"])))
+    started_at = _iso(whole_ms(datetime.fromisoformat(wanted["started_at"])))
     state = {"run_id": wanted["run_id"], "status": "parked", "started_at": started_at}
     state |= {"ended_at": None, "wake_at": None, "result": None, "error": None}
     return {
@@ -285,13 +286,9 @@ def _nothing(wanted: Document, *, missing: bool = False) -> Document:
 def _void(wanted: Document) -> Document:
     """Started a second time for the same dispatch: there is no such run."""
     nothing = _nothing(wanted)
-    at = _iso(_ms(datetime.fromisoformat(wanted["at"])))
+    at = _iso(whole_ms(datetime.fromisoformat(wanted["at"])))
     state = {**nothing["state"], "status": "void", "ended_at": at}
     return {**nothing, "state": state, "ending": {"kind": "void"}, "consumed": [entry["ord"] for entry in wanted["inbox"]]}
-
-
-def _ms(moment: datetime) -> datetime:
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def _iso(moment: datetime | None) -> str | None:

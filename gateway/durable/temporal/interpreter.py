@@ -12,7 +12,7 @@ Each attempt of an activity is one Temporal activity with one attempt of Tempora
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -120,11 +120,19 @@ class Run:
             self._events = await _copied(revives["source"])
             return {"by": revives["by"]}
         if self._begun["delay"]:
-            try:
-                await workflow.sleep(timedelta(seconds=self._begun["delay"]))
-            except asyncio.CancelledError:
-                self._put(_CANCELLED_IN_TEMPORAL)
+            await self._until(self._is_cancelled, self._begun["delay"])
         return None
+
+    def _is_cancelled(self) -> bool:
+        return any(entry["control"] and entry["name"] == "cancel" for entry in self._inbox)
+
+    async def _until(self, condition: Callable[[], bool], seconds: float | None) -> None:
+        try:
+            await workflow.wait_condition(condition, timeout=seconds)
+        except asyncio.TimeoutError:  # noqa: UP041 - Temporal's loop raises this one
+            return
+        except asyncio.CancelledError:
+            self._put(_CANCELLED_IN_TEMPORAL)
 
     async def _step(self, revive: Document | None) -> Document:
         self._news = False
@@ -133,7 +141,7 @@ class Run:
             "execution": workflow.info().run_id,
             "run_id": self._run_id,
             "type": workflow.info().workflow_type,
-            "started_at": workflow.info().start_time.isoformat(),
+            "started_at": workflow.info().workflow_start_time.isoformat(),
             "at": workflow.now().isoformat(),
             "begun": self._begun,
             "token": self._token,
@@ -143,9 +151,13 @@ class Run:
             "running": list(self._attempts),
             "revive": revive,
         }
-        step = await _locally(STEP, wanted)
-        if step["missing"]:  # another process folded so far
-            step = await _locally(STEP, {**wanted, "events": self._events})
+        try:
+            step = await _locally(STEP, wanted)
+            if step["missing"]:  # another process folded so far
+                step = await _locally(STEP, {**wanted, "events": self._events})
+        except asyncio.CancelledError:  # with Temporal's own tools, in the middle of a step: it is made again
+            self._outcomes = outcomes + self._outcomes
+            raise
         self._apply(step, {entry["ord"] for entry in wanted["inbox"]}, outcomes)
         return step
 
@@ -172,10 +184,7 @@ class Run:
             seconds = _STUCK
         elif step["wake_at"] is not None:
             seconds = max(0.001, (datetime.fromisoformat(step["wake_at"]) - workflow.now()).total_seconds())
-        try:
-            await workflow.wait_condition(lambda: self._news, timeout=seconds)
-        except asyncio.TimeoutError:  # noqa: UP041 - Temporal's loop raises this one
-            return
+        await self._until(lambda: self._news, seconds)
 
     async def _attempt(self, wanted: Document) -> None:
         command: str = wanted["command"]

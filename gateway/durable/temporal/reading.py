@@ -11,11 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from temporalio.api.history.v1 import HistoryEvent as TemporalEvent
 from temporalio.client import WorkflowExecution, WorkflowExecutionStatus, WorkflowHistory
 
 from gateway.durable.port import DurableError, HistoryEvent, UnknownWorkflow, WorkflowRun, WorkflowStatus
-from gateway.durable.temporal.events import events_in
+from gateway.durable.temporal.events import beginning_in, events_in, whole_ms
 from gateway.durable.temporal.server import CONVERTER, Server
 from gateway.durable.temporal.wire import DEAD_LETTER, STATE, Document, execution_id, letter_id
 
@@ -89,12 +88,19 @@ class Reading:
         fetched = await self._server.history(located.id, located.execution)
         if fetched is None:
             raise UnknownWorkflow(f"the history of workflow '{located.run.workflow_id}' is not kept any more")
-        events = await events_in(list[TemporalEvent](fetched.events), CONVERTER)
+        events = await events_in(fetched.events, CONVERTER) or await self._before_its_first_step(fetched)
         if located.discarded is not None:
             at = max(datetime.fromisoformat(located.discarded["at"]), events[-1].at)
             attributes = {"by": located.discarded["by"]}
             events.append(HistoryEvent(sequence=len(events) + 1, at=at, kind="Discarded", attributes=attributes))
         return events, fetched
+
+    async def _before_its_first_step(self, fetched: WorkflowHistory) -> list[HistoryEvent]:
+        beginning = await beginning_in(fetched.events[0], CONVERTER)
+        if isinstance(beginning, HistoryEvent):
+            return [beginning]
+        revived = await self._server.history(*beginning)
+        return [] if revived is None else await events_in(revived.events, CONVERTER)
 
     async def list(self, *, type: str | None, open_only: bool = False) -> list[WorkflowRun]:
         """Newest first, as far as the index knows."""
@@ -136,7 +142,7 @@ async def state_of(found: WorkflowExecution) -> Document | None:
 def run_from(found: WorkflowExecution, state: Document | None, workflow_id: str) -> WorkflowRun:
     """As it stands; Temporal's own word where it was ended with Temporal's own tools."""
     if state is None:
-        started = _ms(found.start_time).isoformat()
+        started = whole_ms(found.start_time).isoformat()
         state = {"run_id": found.run_id, "status": "ready", "started_at": started}
     run = _run(workflow_id, found.workflow_type, state)
     if found.status in {None, WorkflowExecutionStatus.RUNNING} or run.status.ended:
@@ -144,7 +150,7 @@ def run_from(found: WorkflowExecution, state: Document | None, workflow_id: str)
     if found.close_time is None:
         raise DurableError(f"Temporal says that workflow '{workflow_id}' is {found.status}, and not since when")
     how = found.status.name.lower().replace("_", " ") if found.status is not None else "ended"
-    return replace(run, status=WorkflowStatus.CANCELLED, ended_at=_ms(found.close_time), wake_at=None, error=f"{how} in Temporal")
+    return replace(run, status=WorkflowStatus.CANCELLED, ended_at=whole_ms(found.close_time), wake_at=None, error=f"{how} in Temporal")
 
 
 def _run(workflow_id: str, type: str, state: Document) -> WorkflowRun:
@@ -168,7 +174,3 @@ def quoted(text: str) -> str:
 
 def _moment(text: Any) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
-
-
-def _ms(moment: datetime) -> datetime:
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
-from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 
-from gateway.durable.temporal import TemporalDurableCore
 from gateway.storage import Database
 from gateway.storage.migrations import migrate
 from tests.contract.durable.exam import DurableExam
-from tests.servers.temporal import need_temporal, session_temporal
-
-_queues = itertools.count(1)
+from tests.contract.durable.temporal_cores import a_temporal_core, fresh_queue
 
 
 @pytest.fixture
@@ -28,26 +24,7 @@ async def outbox(tmp_path):
 @pytest.fixture
 def cores(outbox):
     """Cores on one database and one task queue."""
-    need_temporal()
-    address, queue = session_temporal(), f"q{next(_queues)}"
-
-    @asynccontextmanager
-    async def running(workflows, activities=None, **options):
-        core = TemporalDurableCore(
-            database=outbox,
-            workflows=workflows,
-            activities=activities or {},
-            address=address,
-            task_queue=queue,
-            **{"poll": 0.1, "lease": 5.0, **options},
-        )
-        await core.start()
-        try:
-            yield core
-        finally:
-            await core.stop()
-
-    return running
+    return partial(a_temporal_core, outbox, queue=fresh_queue())
 
 
 class TestTemporalDurableCore(DurableExam):

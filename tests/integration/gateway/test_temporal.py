@@ -1,0 +1,104 @@
+"""A whole gateway with `durable: temporal`: from a webhook to a posted status, and steered by the same API."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+import sys
+
+import pytest
+
+from gateway.config import Durable, TemporalCluster, load_settings
+from gateway.errors import ConfigurationWrong
+from policies import Outcome
+from tests.contract.durable.builders import until
+from tests.e2e.process import PATIENCE
+from tests.integration.gateway.house import REPOSITORY, a_house
+from tests.servers.temporal import need_temporal, session_temporal
+
+
+def a_house_on_temporal(folder, queue):
+    """A gateway whose workflows a real Temporal server keeps."""
+    need_temporal()
+    return a_house(folder, durable=Durable(temporal=TemporalCluster(address=session_temporal(), task_queue=queue)))
+
+
+def test_change_is_judged_and_its_status_posted(tmp_path):
+    """The same line as with the embedded engine; API, page and metrics show what Temporal keeps."""
+
+    async def story():
+        async with a_house_on_temporal(tmp_path, "house-judged") as house:
+            key = house.forge.open_change(REPOSITORY, head="work", files={"a": "1"})
+            assert {answer.status_code for answer in await house.deliver()} == {202}
+            decision = await house.decided(key, lambda d: d.outcome is Outcome.DENIED)
+            await house.turned(decision.change.head_sha, "failure")
+            house.forge.label(key, "bug")
+            await house.deliver()
+            await house.turned(decision.change.head_sha, "success")
+            id = decision.change.workflow_id
+            run = await house.gateway.core.result(id, timeout=PATIENCE)
+            assert run.status.value == "completed"
+            history = (await house.client.get(f"/v1/workflows/{id}/history")).json()
+            kinds = [event["kind"] for event in history["events"]]
+            assert kinds[0] == "WorkflowStarted"
+            assert kinds[-1] == "WorkflowCompleted"
+            assert re.findall(r"<b>(\w+)</b>", (await house.client.get(f"/workflows/{id}")).text) == kinds
+            assert (await house.client.get("/readyz")).status_code == 200
+
+    asyncio.run(story())
+
+
+def test_refused_report_is_a_dead_letter_and_can_be_revived(tmp_path):
+    """By the same API: seen with its attempts, revived once the cause is gone, and then the status comes."""
+
+    async def story():
+        async with a_house_on_temporal(tmp_path, "house-letters") as house:
+            key = house.forge.open_change(REPOSITORY, head="work", files={"a": "1"}, labels=["bug"])
+            house.forge.weather.refusing("report")
+            await house.deliver()
+            decision = await house.decided(key, lambda d: True)
+            letters = await until(lambda: _letters(house))
+            assert letters[0]["activity"] == "report_status"
+            assert letters[0]["attempts"]
+            house.forge.weather.clear()
+            for letter in letters:
+                revived = await house.client.post(f"/v1/dead-letters/{letter['workflow_id']}/revive")
+                assert revived.status_code == 200, revived.text
+            await house.turned(decision.change.head_sha, "success")
+
+    asyncio.run(story())
+
+
+async def _letters(house):
+    return (await house.client.get("/v1/dead-letters")).json()["dead_letters"]
+
+
+def test_configuration_names_the_cluster(tmp_path):
+    """Address, namespace and task queue; a wrong key is named."""
+    file = tmp_path / "admit.yaml"
+    file.write_text("durable: {temporal: {address: 'temporal.acme.internal:7233', namespace: gates, task_queue: house-1}}\n")
+    cluster = load_settings(file).durable.temporal
+    assert (cluster.address, cluster.namespace, cluster.task_queue) == ("temporal.acme.internal:7233", "gates", "house-1")
+    file.write_text("durable: {temporal: {address: somewhere}}\n")
+    with pytest.raises(ConfigurationWrong, match=r"durable\.temporal\.address"):
+        load_settings(file)
+
+
+def test_installation_without_the_extra_says_what_to_install(tmp_path):
+    """In a process that cannot import Temporal's SDK; the embedded engine is built there all the same."""
+    program = f"""
+import sys
+sys.modules["temporalio"] = None
+from gateway.config import Durable, Settings, TemporalCluster
+from gateway.errors import ConfigurationWrong
+from gateway.wiring import build_core, build_database
+database = build_database(Settings(database="sqlite:///{tmp_path}/admit.db"))
+build_core(database, dict(), Durable())
+try:
+    build_core(database, dict(), Durable(temporal=TemporalCluster(address="127.0.0.1:1")))
+except ConfigurationWrong as problem:
+    print(problem, "|", problem.advice)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.strip() == "durable.temporal: Temporal's SDK is not installed | run: pip install 'admittance[temporal]'"
