@@ -1,18 +1,11 @@
-"""Gitea's JSON → the model, and the checks that tell facts of one moment from torn ones. Pure.
-
-The skew that the checks are for: `head.sha` of a pull request comes from the head *branch*, while its files and commits
-come from `refs/pull/N/head`, which is not moved by a push to the head of a *closed* pull request. After a reopen the two
-stay apart until the next push, so files nobody judged would be admitted under the new sha.
-"""
+"""Gitea's JSON → the model. Pure. A word Gitea has not used so far is a fault, never a guess."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from providers.errors import PermanentError, TornFacts
 from providers.vcs.documents import Document, UnexpectedShape
 from providers.vcs.model import (
     Actor,
@@ -30,7 +23,6 @@ from providers.vcs.model import (
     Signature,
     Thread,
 )
-from providers.vcs.port import ChangeEvent
 
 T = TypeVar("T")
 
@@ -53,94 +45,6 @@ _REVIEW_STATE = {
 }
 _NOT_REVIEWS = frozenset({"REQUEST_REVIEW", "PENDING"})
 _CONCLUSIONS = frozenset({"success", "failure", "error", "warning", "skipped"})
-
-
-# --- is it one moment? --------------------------------------------------------------------
-
-
-def moment(pull: Document) -> tuple[object, ...]:
-    """What must not differ between the first and the last reading of a pull request."""
-    head, base = pull.document("head"), pull.document("base")
-    return (
-        (head.text("ref"), head.text("sha"), head.number("repo_id")),
-        (base.text("ref"), base.fields.get("sha"), pull.text("merge_base")),
-        (pull.text("state"), pull.flag("merged"), pull.flag("draft"), pull.text("title"), pull.text("body")),
-        (pull.text("updated_at"), pull.number_or_none("changed_files")),
-        tuple(label.text("name") for label in pull.documents("labels")),
-    )
-
-
-def check_same_moment(pull: Document, commits: Sequence[Document], files: Sequence[Document]) -> None:
-    """Raises TornFacts unless the files and commits are those of the head the pull request names."""
-    head = pull.document("head").text("sha")
-    _check_commits(pull, commits, head)
-    _check_files(pull, files, head)
-
-
-def _check_commits(pull: Document, commits: Sequence[Document], head: str) -> None:
-    """The head comes first, and every other commit is the parent of one before it, or a page is of another head."""
-    newest = commits[0].text("sha") if commits else pull.text("merge_base")
-    if newest != head:
-        raise TornFacts(
-            f"{pull.where}: the head is {head[:12]}, but the commits listed end with {newest[:12]}: push to the head branch once more",
-            advice="push to the head branch once more: Gitea lists files and commits of an older head until then",
-        )
-    if len({commit.text("sha") for commit in commits}) != len(commits):
-        raise TornFacts(f"{pull.where}: the same commit is listed twice, so a page moved while it was read")
-    known = {head}
-    for commit in commits:
-        if commit.text("sha") not in known:
-            raise TornFacts(f"{pull.where}: the commit {commit.text('sha')[:12]} is listed, but does not belong to the head {head[:12]}")
-        known.update(parent.text("sha") for parent in commit.documents("parents"))
-
-
-def _check_files(pull: Document, files: Sequence[Document], head: str) -> None:
-    """As many as are changed, each once, and each listed for the head: its address at the forge carries the commit."""
-    counted = pull.number_or_none("changed_files")
-    if counted is None and pull.text("state") == "open" and not _without_branch(pull):
-        raise TornFacts(f"{pull.where}: the forge does not say how many files are changed, so the head is not in the repository yet")
-    if counted is not None and counted != len(files):
-        raise TornFacts(f"{pull.where}: {counted} files are changed, but {len(files)} are listed")
-    twice = [name for name, times in Counter(file.text("filename") for file in files).items() if times > 1]
-    for name in twice:
-        if {file.text("status") for file in files if file.text("filename") == name} == {"deleted", "added"}:
-            raise kind_changed(pull, name)
-        raise TornFacts(f"{pull.where}: the same file is listed twice, so a page moved while it was read")
-    for file in files:
-        if not file.text("contents_url").endswith(f"?ref={head}"):
-            raise TornFacts(f"{pull.where}: files of another commit than the head {head[:12]} are listed")
-
-
-def kind_changed(pull: Document, name: str) -> PermanentError:
-    """A file that became a link or submodule, or was one, takes two places in Gitea's list, which stays as long as if it
-    took one: whatever is last falls off it."""
-    return PermanentError(
-        f"{pull.where}: '{name}' changed its kind (to or from a link or submodule), and Gitea then leaves files out of its list",
-        advice="remove it in one change and add it in another",
-    )
-
-
-def _without_branch(pull: Document) -> bool:
-    """Pushed to `refs/for/…` (AGit): head, files and commits all come from one ref, and Gitea counts no files."""
-    head = pull.document("head")
-    own_ref = head.text("ref") == f"refs/pull/{pull.number('number')}/head"
-    return own_ref and not head.text("label") and head.number("repo_id") == pull.document("base").number("repo_id")
-
-
-def check_not_before(pull: Document, commits: Sequence[Document], event: ChangeEvent | None) -> None:
-    """Raises TornFacts if the facts are older than the event that asked for them."""
-    if event is None:
-        return
-    updated = pull.time("updated_at")
-    if event.updated_at is not None and updated < event.updated_at:
-        raise TornFacts(f"{pull.where}: updated at {updated.isoformat()}, but an event tells of {event.updated_at.isoformat()}")
-    known = {pull.document("head").text("sha"), *(commit.text("sha") for commit in commits)}
-    newer = event.updated_at is not None and updated > event.updated_at
-    if event.head_sha is not None and event.head_sha not in known and not newer:
-        raise TornFacts(f"{pull.where}: an event tells of the head {event.head_sha[:12]}, which is not there yet")
-
-
-# --- Gitea's words → ours -------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

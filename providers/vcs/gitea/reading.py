@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from providers.errors import NotFound, TornFacts, Unreachable
 from providers.vcs.documents import Document, UnexpectedShape
 from providers.vcs.gitea.client import GiteaClient, path_of
-from providers.vcs.gitea.facts import Facts, check_not_before, check_same_moment, kind_changed, moment, threads
+from providers.vcs.gitea.facts import Facts, threads
+from providers.vcs.gitea.moment import check_not_before, check_same_moment, kind_changed, moment
 from providers.vcs.model import Base, Change, Head
 from providers.vcs.port import ChangeEvent, ChangeKey
 

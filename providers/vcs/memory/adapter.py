@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from providers.errors import Conflict, NotFound, PermanentError, TornFacts
 from providers.vcs.memory.deliveries import parse_delivery
+from providers.vcs.memory.facts import facts
 from providers.vcs.memory.merging import land
 from providers.vcs.memory.people import People
 from providers.vcs.memory.state import OWN_LOGIN, StoredChange, StoredRepository, StoredRule, StoredStatus
@@ -85,7 +86,7 @@ class MemoryForge(People):
 
     def _seen(self, key: ChangeKey, met: frozenset[str]) -> Change:
         before = self.world.change(key).before
-        return before if "stale" in met and before is not None else self.world.facts(key)
+        return before if "stale" in met and before is not None else facts(self.world, key)
 
     async def summary(self, key: ChangeKey) -> ChangeSummary:
         await self.weather.meet("summary")

@@ -1,4 +1,4 @@
-"""What the memory forge keeps: accounts, repositories, changes; and how a change looks from outside at this moment."""
+"""What the memory forge keeps: accounts, repositories, changes."""
 
 from __future__ import annotations
 
@@ -7,21 +7,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from providers.errors import NotFound
-from providers.vcs.memory.git import Objects, changed_files
+from providers.vcs.memory.git import Objects
 from providers.vcs.model import (
     Actor,
     ActorKind,
-    Base,
     Change,
     ChangeState,
-    Check,
-    CheckState,
     Comment,
-    Commit,
-    Head,
     Repository,
     Review,
-    Signature,
     Thread,
 )
 from providers.vcs.port import ChangeKey
@@ -146,93 +140,3 @@ class World:
 
     def url_of(self, repository: StoredRepository, number: int) -> str:
         return f"{self.url}/{repository.name}/changes/{number}"
-
-    # --- a change from outside ------------------------------------------------------------
-
-    def facts(self, key: ChangeKey) -> Change:
-        """The change as it stands now."""
-        repository, change = self.repository(key.repository), self.change(key)
-        base_sha = change.landed_on or repository.branches.get(change.base_ref, "")
-        return Change(
-            connection=self.connection,
-            forge="memory",
-            repository=self.value(repository),
-            number=change.number,
-            url=self.url_of(repository, change.number),
-            title=change.title,
-            body=change.body,
-            author=self.shown(change.author),
-            labels=tuple(sorted(change.labels)),
-            draft=change.draft,
-            state=change.state,
-            head=Head(ref=change.head_ref, sha=change.head_sha, repository=change.head_repository, fork=change.fork),
-            base=Base(ref=change.base_ref, sha=repository.branches.get(change.base_ref, ""), protected=change.base_ref in repository.rules),
-            stack=None,
-            mergeable=self._mergeable(change, base_sha),
-            files=changed_files(self.objects.tree(self.objects.merge_base(base_sha, change.head_sha)), self.objects.tree(change.head_sha))
-            if base_sha
-            else (),
-            commits=self._commits(base_sha, change.head_sha) if base_sha else (),
-            reviews=tuple(
-                Review(
-                    user=self.shown(review.user),
-                    state=review.state,
-                    commit_sha=review.commit_sha,
-                    submitted_at=review.submitted_at,
-                    dismissed=review.dismissed,
-                )
-                for review in change.reviews
-            ),
-            requested_reviewers=tuple(self.shown(actor) for actor in change.requested),
-            checks=self._checks(repository, change.head_sha),
-            comments=tuple(
-                Comment(user=self.shown(comment.user), body=comment.body, created_at=comment.created_at, edited=comment.edited)
-                for comment in change.comments
-            ),
-            threads=tuple(change.threads),
-            dependencies=self._dependencies(change),
-            created_at=change.created_at,
-            updated_at=change.updated_at,
-            merged_sha=change.merged_sha,
-            merged_by=self.shown(change.merged_by) if change.merged_by is not None else None,
-        )
-
-    def _dependencies(self, change: StoredChange) -> tuple[str, ...]:
-        waited_for = (key for key in change.dependencies if self.change(key).state is ChangeState.OPEN)
-        return tuple(sorted(self.url_of(self.repository(key.repository), key.number) for key in waited_for))
-
-    def _mergeable(self, change: StoredChange, base_sha: str) -> bool:
-        return change.state is ChangeState.OPEN and bool(base_sha) and self.objects.merged(base_sha, change.head_sha) is not None
-
-    def _commits(self, base_sha: str, head_sha: str) -> tuple[Commit, ...]:
-        found = []
-        for stored in self.objects.ahead(base_sha, head_sha):
-            actor = self.shown(stored.author)
-            signature = Signature(name=stored.author.login, email=f"{stored.author.login}@memory.invalid", actor=actor)
-            found.append(
-                Commit(
-                    sha=stored.sha,
-                    message=stored.message,
-                    author=signature,
-                    committer=signature,
-                    verified=stored.verified,
-                    parents=stored.parents,
-                    via_web=False,
-                    first_seen_at=stored.at,
-                )
-            )
-        return tuple(found)
-
-    def _checks(self, repository: StoredRepository, sha: str) -> tuple[Check, ...]:
-        others = [s for s in repository.statuses.get(sha, {}).values() if not s.context.startswith(OWN_CONTEXTS)]
-        return tuple(
-            Check(
-                name=status.context,
-                state=CheckState.PENDING if status.state == "pending" else CheckState.COMPLETED,
-                conclusion=None if status.state == "pending" else status.state,
-                source=status.by,
-                sha=sha,
-                url=status.target_url or None,
-            )
-            for status in sorted(others, key=lambda status: status.context)
-        )

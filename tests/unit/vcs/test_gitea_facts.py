@@ -10,7 +10,8 @@ import pytest
 from providers.errors import PermanentError, TornFacts
 from providers.vcs import ActorKind, ChangeEvent, ChangeKey
 from providers.vcs.documents import Document, UnexpectedShape
-from providers.vcs.gitea.facts import Facts, check_not_before, check_same_moment, moment, threads
+from providers.vcs.gitea.facts import Facts, threads
+from providers.vcs.gitea.moment import check_not_before, check_same_moment, moment
 from providers.vcs.gitea.rules import is_dropped, required_changes
 
 HEAD, OLD, BASE = "a" * 40, "b" * 40, "c" * 40
