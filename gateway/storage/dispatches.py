@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence as Ordered
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Boolean, Column, Connection, Index, Table, delete, select, update
+from sqlalchemy import BigInteger, Boolean, Column, Connection, Index, Table, delete, false, select, true, update
 
 from gateway.domain.dispatch import Dispatch
 from gateway.storage.columns import ExactName, LongText, Milliseconds, Sequence, metadata
@@ -61,7 +61,7 @@ def take_dispatches(connection: Connection, *, limit: int) -> list[WrittenDispat
 
     The rows are locked as they are read, so a second process waits here and then finds them taken.
     """
-    waiting = select(dispatches).where(dispatches.c.taken.is_(False)).order_by(dispatches.c.ord).limit(limit).with_for_update()
+    waiting = select(dispatches).where(dispatches.c.taken == false()).order_by(dispatches.c.ord).limit(limit).with_for_update()
     rows = connection.execute(waiting).all()
     if rows:
         connection.execute(update(dispatches).where(dispatches.c.ord.in_([row.ord for row in rows])).values(taken=True))
@@ -81,12 +81,12 @@ def take_dispatches(connection: Connection, *, limit: int) -> list[WrittenDispat
 
 def has_dispatches(connection: Connection) -> bool:
     """Whether any waits to be taken."""
-    return connection.scalar(select(dispatches.c.ord).where(dispatches.c.taken.is_(False)).limit(1)) is not None
+    return connection.scalar(select(dispatches.c.ord).where(dispatches.c.taken == false()).limit(1)) is not None
 
 
 def forget_dispatches(connection: Connection, *, before_ms: int, limit: int) -> int:
     """Drop the tombstones of those written before; how many. An id dropped here would be new if written again."""
-    old = select(dispatches.c.ord).where(dispatches.c.taken.is_(True), dispatches.c.created_at < before_ms).limit(limit)
+    old = select(dispatches.c.ord).where(dispatches.c.taken == true(), dispatches.c.created_at < before_ms).limit(limit)
     ords = list(connection.scalars(old))
     if ords:
         connection.execute(delete(dispatches).where(dispatches.c.ord.in_(ords)))

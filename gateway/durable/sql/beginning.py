@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, update
 
-from gateway.durable.payloads import attributes_text
-from gateway.durable.port import WorkflowStatus
+from gateway.durable.payloads import attributes_text, decoded
+from gateway.durable.port import HistoryEvent, WorkflowStatus
 from gateway.durable.sql.tables import events, inbox, runs
+from gateway.storage.columns import from_ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,15 @@ def _run_row(new: NewRun) -> dict[str, object]:
 
 
 def _started_row(new: NewRun) -> dict[str, object]:
+    return {"run_id": new.run_id, "sequence": 1, "at": new.at_ms, "kind": "WorkflowStarted", "attributes": _started_text(new)}
+
+
+def started_event(new: NewRun) -> HistoryEvent:
+    """The first event, as it is read back."""
+    attributes: Any = decoded(_started_text(new))
+    return HistoryEvent(sequence=1, at=from_ms(new.at_ms), kind="WorkflowStarted", attributes=attributes)
+
+
+def _started_text(new: NewRun) -> str:
     names = {"workflow_id": new.workflow_id, "run_id": new.run_id, "type": new.type, "continues": new.continues}
-    text = attributes_text(names)[:-1] + ',"input":' + new.input_text + "}"
-    return {"run_id": new.run_id, "sequence": 1, "at": new.at_ms, "kind": "WorkflowStarted", "attributes": text}
+    return attributes_text(names)[:-1] + ',"input":' + new.input_text + "}"

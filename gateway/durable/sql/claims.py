@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, and_, bindparam, func, select, update
 
@@ -24,6 +24,10 @@ _WAITING = (WorkflowStatus.READY.value, WorkflowStatus.PARKED.value)
 _DUE = and_(runs.c.status.in_(_WAITING), runs.c.wake_at <= bindparam("now"))
 
 
+Key: TypeAlias = tuple[str, str, str]
+"""A run's id, its workflow's, and its type."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
     """A run that is ours, with all it needs to go on."""
@@ -36,8 +40,8 @@ class Claimed:
     inbox: tuple[Received, ...]
 
 
-def claim(connection: Connection, owner: str, now_ms: int, limit: int) -> list[tuple[str, str, str]]:
-    """The unit of work: take up to `limit` due runs; (run, workflow, type) of each."""
+def claim(connection: Connection, owner: str, now_ms: int, limit: int) -> list[Key]:
+    """Take up to `limit` due runs."""
     due = select(runs.c.run_id).where(_DUE).order_by(runs.c.wake_at, runs.c.ord).limit(limit)
     wanted = list(connection.scalars(due, {"now": now_ms}))
     if not wanted:
@@ -51,7 +55,7 @@ def claim(connection: Connection, owner: str, now_ms: int, limit: int) -> list[t
     return [(row.run_id, row.workflow_id, row.type) for row in rows]
 
 
-def load(connection: Connection, claimed: Sequence[tuple[str, str, str]]) -> list[Claimed]:
+def load(connection: Connection, claimed: Sequence[Key]) -> list[Claimed]:
     """Read what the claimed runs need; nobody else can write their histories."""
     ids = [run_id for run_id, _, _ in claimed]
     inboxes = read_inboxes(connection, ids)

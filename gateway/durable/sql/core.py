@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from functools import partial
 
 from gateway.domain.dispatch import Dispatch
 from gateway.durable.commands import schedule_document
@@ -29,7 +28,6 @@ from gateway.durable.sql.batching import Batches
 from gateway.durable.sql.clock import Clock
 from gateway.durable.sql.dead_letters import discard, find_letter, list_letters, revive
 from gateway.durable.sql.inbox import order
-from gateway.durable.sql.intake import write_and_take
 from gateway.durable.sql.keeping import queue_state, retire
 from gateway.durable.sql.reading import find_history, find_run, list_runs
 from gateway.durable.sql.worker import Worker
@@ -65,7 +63,7 @@ class SqlDurableCore:
         self._clock = Clock()
         self._poll = poll
         self._written: Batches[Dispatch, None] = Batches(self._write)
-        self._ended: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._waiting: dict[str, list[asyncio.Future[WorkflowRun]]] = defaultdict(list)
         self._worker = Worker(
             database=database,
             workflows=workflows,
@@ -102,36 +100,40 @@ class SqlDurableCore:
         await self._written.submit(dispatch)
 
     async def _write(self, batch: Sequence[Dispatch]) -> Sequence[None]:
-        taken = await self._database.write(partial(write_and_take, batch=batch, now_ms=self._clock.now_ms()))
-        self._worker.taken(taken)
+        await self._worker.accept(batch)
         return [None] * len(batch)
 
     async def result(self, workflow_id: str, *, timeout: float) -> WorkflowRun:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
-        while True:
-            ended = self._ended[workflow_id]
-            run = await self._found(workflow_id, last_try=loop.time() >= deadline)
-            if run is not None and (run.status.ended or loop.time() >= deadline):
-                self._ended.pop(workflow_id, None)
-                return run
-            with suppress(TimeoutError):
-                async with asyncio.timeout(min(self._poll, max(0.0, deadline - loop.time()))):
-                    await ended.wait()
-
-    async def _found(self, workflow_id: str, *, last_try: bool) -> WorkflowRun | None:
+        ended: asyncio.Future[WorkflowRun] = loop.create_future()
+        self._waiting[workflow_id].append(ended)
         try:
-            return await self.describe(workflow_id)
-        except UnknownWorkflow:
-            if last_try:
-                self._ended.pop(workflow_id, None)
-                raise
-            return None
+            while True:
+                left = deadline - loop.time()
+                if left <= 0:
+                    return await self.describe(workflow_id)
+                if not self._worker.holds(workflow_id):  # else its end is told here, and nobody need look
+                    run = await self._found(workflow_id)
+                    if run is not None and run.status.ended:
+                        return run
+                await asyncio.wait([ended], timeout=min(self._poll, left))
+                if ended.done():
+                    return ended.result()
+        finally:
+            self._waiting[workflow_id].remove(ended)
+            if not self._waiting[workflow_id]:
+                del self._waiting[workflow_id]
 
-    def _tell(self, workflow_id: str) -> None:
-        waiting = self._ended.pop(workflow_id, None)
-        if waiting is not None:
-            waiting.set()
+    async def _found(self, workflow_id: str) -> WorkflowRun | None:
+        with suppress(UnknownWorkflow):  # it may come yet
+            return await self.describe(workflow_id)
+        return None
+
+    def _tell(self, run: WorkflowRun) -> None:
+        for waiting in self._waiting.get(run.workflow_id, ()):
+            if not waiting.done():
+                waiting.set_result(run)
 
     async def describe(self, workflow_id: str, run_id: str | None = None) -> WorkflowRun:
         return await self._database.read(lambda connection: find_run(connection, workflow_id, run_id))
@@ -172,6 +174,7 @@ class SqlDurableCore:
             await self.describe(workflow_id)  # raises where nothing is known; an ended run stays as it ended
         else:
             self._worker.signalled({run_id})
+            self._worker.wake()
 
     async def dead_letters(self, *, type: str | None = None, limit: int = 100) -> Sequence[DeadLetter]:
         return await self._database.read(lambda connection: list_letters(connection, type, limit))

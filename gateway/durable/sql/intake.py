@@ -12,22 +12,28 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, select
 
-from gateway.domain.dispatch import Dispatch
 from gateway.durable.sql.beginning import NewRun, begin_runs
 from gateway.durable.sql.identity import new_run_id
 from gateway.durable.sql.inbox import lock_live, put_in_inboxes
 from gateway.durable.sql.tables import runs
-from gateway.storage.dispatches import WrittenDispatch, take_dispatches, write_dispatches
+from gateway.storage.dispatches import WrittenDispatch, take_dispatches
 
 _BATCH = 256
 
 
 @dataclass(slots=True)
 class Taken:
-    """What one round came to. signalled: runs whose inbox grew."""
+    """What dispatches came to. started: runs that began, by id. signalled: runs whose inbox grew."""
 
     count: int = 0
+    started: dict[str, NewRun] = field(default_factory=dict)
     signalled: set[str] = field(default_factory=set)
+
+    def add(self, more: Taken) -> None:
+        """The next batch."""
+        self.count = more.count
+        self.started |= more.started
+        self.signalled |= more.signalled
 
     @property
     def full(self) -> bool:
@@ -42,16 +48,6 @@ def take(connection: Connection, now_ms: int) -> Taken:
     taken.count = len(batch)
     if batch:
         _Round(connection, now_ms, taken).carry_out(batch)
-    return taken
-
-
-def write_and_take(connection: Connection, batch: Sequence[Dispatch], now_ms: int) -> Taken:
-    """The unit of work for dispatches that nothing else is to be committed with: on return they have been carried out."""
-    write_dispatches(connection, batch, now_ms=now_ms)
-    taken = take(connection, now_ms)
-    while taken.full:
-        more = take(connection, now_ms)
-        taken.count, taken.signalled = more.count, taken.signalled | more.signalled
     return taken
 
 
@@ -71,6 +67,7 @@ class _Round:
             self._decide(dispatch)
         begin_runs(self.connection, list(self.starts.values()))
         put_in_inboxes(self.connection, self.signals, self.now_ms)
+        self.taken.started = {new.run_id: new for new in self.starts.values()}
         self.taken.signalled = {str(row["run_id"]) for row in self.signals}
 
     def _look_up(self, batch: Sequence[WrittenDispatch]) -> None:

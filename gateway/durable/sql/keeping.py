@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, false, func, select
 
 from gateway.durable.port import QueueState, WorkflowStatus
 from gateway.durable.sql.tables import events, inbox, runs
@@ -30,7 +30,7 @@ def queue_state(connection: Connection, now_ms: int) -> QueueState:
 def _overdue(connection: Connection, now_ms: int) -> tuple[int, int | None]:
     idle = (WorkflowStatus.READY.value, WorkflowStatus.PARKED.value)
     due = select(func.count(), func.min(runs.c.wake_at)).where(runs.c.status.in_(idle), runs.c.wake_at <= now_ms)
-    written = select(func.count(), func.min(dispatches.c.created_at)).where(dispatches.c.taken.is_(False))
+    written = select(func.count(), func.min(dispatches.c.created_at)).where(dispatches.c.taken == false())
     counts = [connection.execute(query).one() for query in (due, written)]
     return sum(count for count, _ in counts), min((oldest for _, oldest in counts if oldest is not None), default=None)
 

@@ -17,7 +17,17 @@ import structlog
 
 from gateway.durable.commands import RunActivity
 from gateway.durable.execution import Execution, Pending
-from gateway.durable.port import Activity, DurableError, HistoryEvent, NonDeterministic, UnknownWorkflow, Workflow, WorkflowStatus
+from gateway.durable.payloads import decoded
+from gateway.durable.port import (
+    Activity,
+    DurableError,
+    HistoryEvent,
+    NonDeterministic,
+    UnknownWorkflow,
+    Workflow,
+    WorkflowRun,
+    WorkflowStatus,
+)
 from gateway.durable.sql.appending import Append, End, Park, Settlement, Verdict
 from gateway.durable.sql.attempts import AttemptOutcome, attempt
 from gateway.durable.sql.claims import Claimed
@@ -56,7 +66,7 @@ class Resident:
     def __init__(self, claimed: Claimed, around: Surroundings) -> None:
         self.claimed = claimed
         self.run_id = claimed.run_id
-        self.ended = False
+        self.ended_as: WorkflowRun | None = None
         self._around = around
         self._inbox = list(claimed.inbox)
         self._seen = claimed.seen
@@ -123,7 +133,8 @@ class Resident:
                     if isinstance(settlement, End):
                         self._take_back()
                 case Verdict.WRITTEN:
-                    self.ended = isinstance(settlement, End)
+                    if isinstance(settlement, End) and settlement.successor is None:
+                        self.ended_as = self._as_seen(settlement)
                     self._start_attempts()
                     return settlement is None
 
@@ -228,7 +239,19 @@ class Resident:
         if await self._around.journal.append(append) is Verdict.MOVED:
             self._seen, self._inbox = await self._around.read_inbox(self.run_id)
             await self._rest(problem)
-        self.ended = isinstance(settlement, End)
+
+    def _as_seen(self, end: End) -> WorkflowRun:
+        return WorkflowRun(
+            workflow_id=self.claimed.workflow_id,
+            run_id=self.run_id,
+            type=self.claimed.type,
+            status=end.status,
+            started_at=self.claimed.events[0].at,
+            ended_at=end.at,
+            wake_at=None,
+            result=None if end.result is None else decoded(end.result),
+            error=end.error,
+        )
 
     def _now(self) -> datetime:
         return self._around.clock.now()

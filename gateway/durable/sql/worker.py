@@ -8,22 +8,23 @@ again under a new name: everything held under the old one is fenced off already.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
 import structlog
 from sqlalchemy import Connection
 
-from gateway.durable.port import Activity, DurableError, Workflow
-from gateway.durable.sql.claims import backlog, claim, counters, load, next_wake, release
+from gateway.domain.dispatch import Dispatch
+from gateway.durable.port import Activity, DurableError, Workflow, WorkflowRun
+from gateway.durable.sql.claims import backlog, counters, load, next_wake, release
 from gateway.durable.sql.clock import Clock, elapsed
 from gateway.durable.sql.inbox import read_inboxes
-from gateway.durable.sql.intake import Taken, take
 from gateway.durable.sql.journal import Journal
 from gateway.durable.sql.keeping import retire
 from gateway.durable.sql.presence import Presence
 from gateway.durable.sql.resident import Resident, Surroundings
+from gateway.durable.sql.rounds import work_round
 from gateway.durable.stepping import Received
 from gateway.errors import DatabaseUnavailable
 from gateway.storage.database import Database
@@ -40,7 +41,7 @@ _STRAY = 5.0
 
 
 class Worker:
-    """One process's share of the work. `on_end` is told the id of every workflow whose run ends here."""
+    """One process's share of the work. `on_end` is told every run that ends here and has no successor."""
 
     def __init__(
         self,
@@ -55,7 +56,7 @@ class Worker:
         concurrency: int,
         backlog: int,
         retention: float | None,
-        on_end: Callable[[str], None],
+        on_end: Callable[[WorkflowRun], None],
     ) -> None:
         self._database = database
         self._workflows = workflows
@@ -74,6 +75,8 @@ class Worker:
         self._loops: list[asyncio.Task[None]] = []
         self._awake = asyncio.Event()
         self._presence = Presence(database, clock, name=name, lease=lease)
+        self._claiming = asyncio.Lock()
+        self._more_waits = False
         self._stopping = False
 
     # --- from outside ----------------------------------------------------------------------
@@ -120,24 +123,28 @@ class Worker:
         """More waits than may: starts should come back later."""
         return self._full
 
-    def taken(self, taken: Taken) -> None:
-        """Dispatches were taken outside the loop."""
-        self.signalled(taken.signalled)
-        self.wake()
+    def holds(self, workflow_id: str) -> bool:
+        """True if a run of it is in memory here."""
+        return any(resident.claimed.workflow_id == workflow_id for resident in self._residents.values())
+
+    async def accept(self, batch: Sequence[Dispatch]) -> None:
+        """Commit these dispatches, carry them out, and begin at once with what there is room for."""
+        async with self._claiming:
+            await self._work(batch)
 
     def signalled(self, run_ids: Collection[str]) -> None:
         """These runs' inboxes grew."""
         for run_id in run_ids:
             if run_id in self._residents:
                 self._residents[run_id].signalled()
-        self.wake()
 
     # --- looking for work --------------------------------------------------------------------
 
     async def _look_for_work(self) -> None:
         while not self._stopping:
             try:
-                seconds = await self._round()
+                async with self._claiming:
+                    seconds = await self._round()
             except DatabaseUnavailable as problem:
                 log.warning("the durable core waits for the database", problem=str(problem))
                 seconds = self._poll
@@ -151,22 +158,35 @@ class Worker:
             self._awake.clear()
 
     async def _round(self) -> float:
-        """Take and claim what there is; seconds until the next look."""
+        """Look for what there is and take it; seconds until the next look."""
         waiting, next_at, ours = await self._database.read(self._survey)
         await self._compare(ours)
-        now, room = self._clock.now_ms(), self._concurrency - len(self._residents)
+        now, room = self._clock.now_ms(), self._room
         self._full = room <= 0 and await self._database.read(partial(backlog, now_ms=now, limit=self._backlog)) >= self._backlog
-        due = next_at is not None and next_at <= now and room > 0
-        if not waiting and not due:
-            until_next = self._poll if next_at is None or room <= 0 else (next_at - now) / 1000
-            return min(self._poll, max(until_next, 0.001))
-        taken, claimed = await self._database.write(
-            lambda connection: (take(connection, now), claim(connection, self._presence.owner, now, room))
-        )
-        self.signalled(taken.signalled)
-        for each in await self._database.read(lambda connection: load(connection, claimed)) if claimed else []:
-            self._admit(Resident(each, self._around), each.workflow_id)
-        return 0
+        if waiting or (next_at is not None and next_at <= now and room > 0):
+            await self._work([])
+            return 0
+        until_next = self._poll if next_at is None or room <= 0 else (next_at - now) / 1000
+        return min(self._poll, max(until_next, 0.001))
+
+    @property
+    def _room(self) -> int:
+        """How many runs more fit into memory; none while we are not at work."""
+        return 0 if self._stopping or not self._loops else self._concurrency - len(self._residents)
+
+    async def _work(self, batch: Sequence[Dispatch]) -> None:
+        """One round of taking work. Only ever one at a time: what is claimed and not yet here would look like a stray."""
+        room, owner = self._room, self._presence.owner
+        work = partial(work_round, batch=batch, owner=owner, now_ms=self._clock.now_ms(), room=room)
+        done = await self._database.write(work)
+        self._more_waits = done.claimed >= room
+        self.signalled(done.taken.signalled)
+        for each in done.fresh:
+            self._admit(Resident(each, self._around))
+        for each in await self._database.read(partial(load, claimed=done.known)) if done.known else []:
+            self._admit(Resident(each, self._around))
+        if (done.taken.signalled | done.taken.started.keys()) - self._residents.keys():
+            self.wake()  # what is not here falls due at some time
 
     def _survey(self, connection: Connection) -> tuple[bool, int | None, dict[str, int]]:
         return has_dispatches(connection), next_wake(connection), counters(connection, self._presence.owner)
@@ -181,21 +201,23 @@ class Worker:
             again = self._clock.now_ms() + round(_STRAY * 1000)
             await self._database.write(partial(release, owner=self._presence.owner, run_ids=strays, now_ms=again))
 
-    def _admit(self, resident: Resident, workflow_id: str) -> None:
+    def _admit(self, resident: Resident) -> None:
         self._residents[resident.run_id] = resident
-        task = asyncio.create_task(resident.run(), name=f"workflow {workflow_id}")
+        task = asyncio.create_task(resident.run(), name=f"workflow {resident.claimed.workflow_id}")
         self._tasks.add(task)
-        task.add_done_callback(lambda task: self._left(task, resident, workflow_id))
+        task.add_done_callback(partial(self._left, resident=resident))
 
-    def _left(self, task: asyncio.Task[None], resident: Resident, workflow_id: str) -> None:
+    def _left(self, task: asyncio.Task[None], resident: Resident) -> None:
+        workflow_id = resident.claimed.workflow_id
         self._tasks.discard(task)
         if self._residents.get(resident.run_id) is resident:
             del self._residents[resident.run_id]
         if not task.cancelled() and task.exception() is not None:
             log.error("run left memory by a fault of the engine", workflow=workflow_id, run=resident.run_id, exc_info=task.exception())
-        if resident.ended:
-            self._on_end(workflow_id)
-        self.wake()
+        if resident.ended_as is not None:
+            self._on_end(resident.ended_as)
+        if self._more_waits or resident.ended_as is None:
+            self.wake()
 
     async def _gone(self, seconds: float) -> None:
         if self._tasks:
