@@ -136,6 +136,30 @@ async def test_the_table_names_every_request(proxy: FaultyProxy, forge: GiteaFor
     assert (len(change.comments or ()), len(change.threads or ()), len(change.dependencies or ())) == (1, 1, 1)
 
 
+async def test_a_typical_change_costs_nine_requests(proxy: FaultyProxy, forge: GiteaForge) -> None:
+    """20 files, 3 reviews, 5 checks, 10 comments; one more request reports, and one lists a repository's open changes."""
+    gitea = session_gitea()
+    ana, bob = gitea.account("ana"), gitea.account("bob")
+    project = gitea.fresh_repository(ana)
+    project.collaborator(bob)
+    sha = project.write({f"{number}.txt": "x\n" for number in range(20)}, branch="feature")
+    pull = project.open_pull("feature")
+    for number in range(10):
+        project.comment(pull, f"comment {number}", by=bob)
+        if number < 5:
+            project.status(sha, f"ci/{number}", "success", by=bob)
+        if number < 3:
+            project.review(pull, by=bob)
+
+    change = await forge.read_change(ChangeKey(repository=project.full_name, number=pull.number))
+    read = len(proxy.requests)
+    await forge.report(project.full_name, sha, Status(context="admit/main", state=StatusState.PENDING, description="", target_url=""))
+    await forge.open_changes(project.full_name)
+
+    assert (len(change.files), len(change.reviews), len(change.checks), len(change.comments or ())) == (20, 3, 5, 10)
+    assert (read, len(proxy.requests)) == (9, 11)
+
+
 @pytest.mark.parametrize("fault", [fault for fault in EXPECTED if fault not in (Fault.SILENCE, Fault.DRIPPING)])
 async def test_each_request_spoiled_in_each_way(
     proxy: FaultyProxy, forge: GiteaForge, big_change: tuple[Project, Pull], fault: Fault, caplog: pytest.LogCaptureFixture

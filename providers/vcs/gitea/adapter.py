@@ -29,6 +29,7 @@ from providers.vcs.port import (
     StatusState,
 )
 
+_NAME = re.compile(r"(?!\.{1,2}/)[\w.-]+/(?!\.{1,2}$)[\w.-]+", re.ASCII)
 _PULL_PATH = re.compile(r"/([^/]+)/([^/]+)/pulls/([1-9][0-9]{0,9})(?:/[a-z0-9/.-]*)?", re.IGNORECASE)
 
 
@@ -79,7 +80,8 @@ class GiteaForge:
         if match is None:
             return None
         owner, name, number = match.groups()
-        return ChangeKey(repository=f"{unquote(owner)}/{unquote(name)}", number=int(number))
+        repository = f"{unquote(owner)}/{unquote(name)}"
+        return ChangeKey(repository=repository, number=int(number)) if _NAME.fullmatch(repository) else None
 
     async def read_change(self, key: ChangeKey, *, not_before: ChangeEvent | None = None) -> Change:
         return await reading.read_change(self._client, self._connection, key, not_before)

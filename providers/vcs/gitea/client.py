@@ -192,7 +192,13 @@ class Refused(PermanentError):
 
 
 def path_of(*parts: str | int) -> str:
-    """`/repos/…` from parts, each percent-encoded; a `/` within a part stays (`owner/name`, branches)."""
+    """`/repos/…` from parts, each percent-encoded; a `/` within a part stays (`owner/name`, branches).
+
+    Raises NotFound for a part that would leave its place (`..`): nothing on a Gitea has such a name.
+    """
+    for part in parts:
+        if {".", "..", ""} & set(str(part).split("/")):
+            raise NotFound(f"no repository, branch or file is named '{part}'")
     return "/" + "/".join(quote(str(part), safe="/") for part in parts)
 
 

@@ -102,8 +102,9 @@ async def _check_last_is_gone(client: GiteaClient, repository: str, pull: Docume
     if not files or files[-1].text("status") != "deleted":
         return
     name = files[-1].text("filename")
+    path = f"{repository}/contents" + path_of(name)
     try:
-        await client.get(f"{repository}/contents" + path_of(name), ref=pull.document("head").text("sha"))
+        await client.get(path, ref=pull.document("head").text("sha"))
     except NotFound:
         return
     raise kind_changed(pull, name)
