@@ -23,6 +23,8 @@ from policies.footprint import footprints
 router = APIRouter(prefix="/v1", tags=["bundles"])
 
 _GZIP = ("application/gzip", "application/x-gzip")
+_ARCHIVE = {"required": True, "content": {_GZIP[0]: {"schema": {"type": "string", "format": "binary"}}}}
+"""For /docs: what cannot be told from the function's parameters."""
 
 
 class RevisionChosen(BaseModel):
@@ -60,7 +62,7 @@ async def one_bundle(name: str, asked: Asked, download: bool = False) -> Respons
     return JSONResponse(await _document(asked, generation, bundle))
 
 
-@router.put("/bundles/{name}")
+@router.put("/bundles/{name}", openapi_extra={"requestBody": _ARCHIVE})
 async def publish(name: str, request: Request, asked: Asked) -> JSONResponse:
     """Bring a bundle (a tar.gz, `application/gzip`) into force: checked, tested, then a new generation. 201: of a new name.
 

@@ -152,6 +152,17 @@ def enforce(name: Name, package: str, enforcement: EnforcementName, url: Url = N
 
 
 @bundle.command()
+def remove(name: Name, url: Url = None, config: ConfigFile = None) -> None:
+    """Take a bundle out of force. Its revisions stay, and can be activated again.
+
+    Example: `admit bundle remove acme`
+    """
+    with _refusals():
+        answer = _ask("DELETE", url, config, f"/v1/bundles/{quote(name)}")
+        typer.echo(f"{name}: not in force since generation {answer['generation']['number']}")
+
+
+@bundle.command()
 def impact(
     folders: Annotated[
         list[Path] | None, typer.Argument(metavar="DIR…", help="Bundles; by default those of admit.yaml.", show_default=False)

@@ -134,7 +134,16 @@ class BringIntoForce:
             log.warning("what was in force cannot be read: every open change is judged again", problem=str(problem))
             return lambda change: _judged_again(change, after)
         matches = list(_altered(old, new))
-        return lambda change: _judged_again(change, after) if any(_fits(match, change) for match in matches) else None
+        known: dict[tuple[str, str, str], bool] = {}
+
+        def concerned(change: TrackedChange) -> Dispatch | None:
+            """Asked of every open change inside a transaction: each place is matched once."""
+            place = (change.ref.connection, change.ref.repository, change.ref.target_branch)
+            if place not in known:
+                known[place] = any(_fits(match, change) for match in matches)
+            return _judged_again(change, after) if known[place] else None
+
+        return concerned
 
 
 def _altered(old: Mapping[str, Bundle], new: Mapping[str, Bundle]) -> Iterator[Match]:

@@ -50,7 +50,7 @@ async def run(bundle: Bundle, trees: Mapping[str, Json | Problem], ask: Ask, *, 
         started = time.perf_counter()
         envelope = await _answer(bundle, test.query(now, walls), ask, coverage=coverage)
         case = _case(test, envelope, time.perf_counter() - started)
-        if not case.passed and not envelope.get("error"):
+        if not envelope.get("error") and not envelope.get("result"):
             case = replace(case, found=await _found(test, test.query(now, walls), bundle, ask))
         cases.append(case)
         reports.append(envelope.get("coverage"))

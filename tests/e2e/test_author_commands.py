@@ -231,6 +231,10 @@ def test_publishing_and_steering_a_running_gateway(tmp_path):
         listed = json.loads(bundle("list", "--json").stdout)
         assert [(each["name"], each["revision"]) for each in listed["bundles"]] == [("acme", "r2")]
 
+        assert "acme: not in force since generation" in bundle("remove", "acme").stdout
+        assert json.loads(bundle("list", "--json").stdout)["bundles"] == []
+        assert bundle("remove", "acme").returncode == 1
+
         refused = bundle("push", a_bundle(tmp_path, policy=POLICY.replace("labels", "lables")))
         assert refused.returncode == 1
         assert "label.rego:3" in refused.stderr
