@@ -11,7 +11,7 @@ import pytest
 
 from providers.vcs import BranchEvent, Change, ChangeEvent, ChangeKey, DeliveryRefused, IgnoredEvent, Refusal, StatusEvent
 from providers.vcs.gitea import GiteaForge
-from tests.servers.gitea import Gitea, Project, Pull, User, session_gitea
+from tests.servers.gitea import Gitea, Project, Pull, User, running_gitea, session_gitea
 from tests.servers.receiver import Received, Receiver, receiving
 
 SECRET = "hook-secret"
@@ -275,6 +275,21 @@ def test_only_configured_secrets_are_trusted(scene: Scene) -> None:
     assert refusal_of(request.headers, request.body, ("other",)) is Refusal.SIGNATURE_WRONG
     for nothing in ((), ("",)):
         assert refusal_of(request.headers, request.body, nothing) is Refusal.SIGNATURE_MISSING
+
+
+def test_deliveries_come_from_a_server_as_it_is_installed() -> None:
+    """With Gitea's own queue, which sleeps while idle, they come later, and are the same."""
+    with running_gitea(queue="level") as gitea, receiving() as receiver:
+        project = gitea.repository(gitea.user("ana"), "web")
+        project.hook(receiver.url, secret=SECRET)
+        project.write({"a.txt": "a\n"}, branch="feature")
+        pull = project.open_pull("feature")
+        request = receiver.wait(lambda r: r.headers["x-gitea-event-type"] == "pull_request")
+
+    event = a_forge().parse_delivery(request.headers, request.body).event
+
+    assert isinstance(event, ChangeEvent)
+    assert (event.key, event.what) == (ChangeKey(repository="ana/web", number=pull.number), "pull_request.opened")
 
 
 def refusal_of(headers: dict[str, str], body: bytes, secrets: tuple[str, ...] = (SECRET,)) -> Refusal:

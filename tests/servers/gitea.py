@@ -197,7 +197,7 @@ def session_gitea() -> Gitea:
 
 @contextmanager
 def running_gitea(*, queue: str = "channel", extra: str = "") -> Iterator[Gitea]:
-    """A Gitea of its own until the block ends. `queue`: `channel` (fast) or `persistable-channel` (its default).
+    """A Gitea of its own until the block ends. `queue`: `channel` (fast, lost when it ends) or `level` (its default).
 
     extra: more lines of its ini file.
     """
