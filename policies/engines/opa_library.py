@@ -16,7 +16,7 @@ from functools import partial
 from policies.bundles.model import Bundle
 from policies.engines import rego_tests
 from policies.engines.checks import refusals
-from policies.engines.frames import Kind
+from policies.engines.frames import GIVEN, Kind
 from policies.engines.messages import problems_in
 from policies.engines.once import Once
 from policies.engines.passes import evaluated
@@ -131,19 +131,19 @@ class OpaLibrary:
     async def _pass(
         self, pinned: frozenset[str], evaluation: Evaluation, queries: tuple[PolicyQuery, ...]
     ) -> Mapping[str, PolicyValues] | PolicyFailure:
-        asked = one_pass(queries, evaluation.input, evaluation.time, pinned)
+        asked = one_pass(queries, evaluation.input, evaluation.time, pinned, f"{GIVEN}()")
         job = Job(
             kind=Kind.EVALUATE,
             bundle=evaluation.bundle,
             query=asked.text,
-            body=asked.document,
+            body=asked.given,
             deadline=self._deadline(evaluation),
             share=evaluation.fair_share,
         )
         envelope = json.loads(await self._pool.run(job))
         if envelope.get("error"):
             return PolicyFailure(kind=FailureKind.FAILED, message=envelope["error"]["message"])
-        return asked.values(envelope["result"][0]["bindings"])
+        return asked.values(envelope["result"][0]["bindings"]["answer"])
 
     def _deadline(self, evaluation: Evaluation) -> float:
         return evaluation.deadline if evaluation.deadline is not None else self._evaluation_deadline

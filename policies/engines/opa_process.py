@@ -106,19 +106,19 @@ class OpaProcess:
         except TimeoutError:
             raise EngineTimedOut(f"bundle '{bundle}': compiling took longer than {deadline:g} s and was stopped") from None
 
-    async def ask(self, query: str, bound: int, document: bytes, *, deadline: float) -> Mapping[str, Json] | str:
-        """The bindings `p0` … of a query, or OPA's words why it failed.
+    async def ask(self, query: str, given: bytes, *, deadline: float) -> list[Json] | str:
+        """The value of `answer` in this query, or OPA's words why there is none.
 
         Raises EngineTimedOut, EngineCrashed, Interrupted.
         """
-        refused = await self._enter(query, bound)
+        refused = await self._enter(query)
         if refused is not None:
             return refused
         path = f"/v1/data/admit/{self._entries[query]}/answer"
-        answer = await self._request("POST", path, b'{"input":%b}' % document, deadline, asks=True)
+        answer = await self._request("POST", path, b'{"input":%b}' % given, deadline, asks=True)
         body = answer.json()
         if answer.is_success:
-            result: dict[str, Json] = body["result"]
+            result: list[Json] = body["result"]
             return result
         return _words(body)
 
@@ -166,7 +166,7 @@ class OpaProcess:
             raise BundleRefused(bundle, problems_in(said.partition("initialization error: ")[2] or said))
         raise EngineUnavailable(f"`opa run` ended with {self._process.returncode}: {said}")
 
-    async def _enter(self, query: str, bound: int) -> str | None:
+    async def _enter(self, query: str) -> str | None:
         """Put the query in as a module, once. OPA's words where it cannot be compiled."""
         async with self._entered:
             if query in self._entries:
@@ -174,8 +174,7 @@ class OpaProcess:
                 return None
             self._numbers += 1
             name = f"entry_{self._numbers}"
-            head = "{" + ", ".join(f'"p{number}": p{number}' for number in range(bound)) + "}"
-            module = f"package admit.{name}\n\nanswer := {head} if {{\n{query}\n}}\n"
+            module = f"package admit.{name}\n\n{query}\n"
             answer = await self._request("PUT", f"/v1/policies/admit/{name}.rego", module.encode(), 30.0)
             if not answer.is_success:
                 return _words(answer.json())

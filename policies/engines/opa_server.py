@@ -159,7 +159,7 @@ class OpaServer:
             for _ in range(_ATTEMPTS):
                 server = await self._started(evaluation.bundle)
                 try:
-                    answer = await server.ask(asked.text, len(queries), asked.document, deadline=self._deadline(evaluation))
+                    answer = await server.ask(asked.text, asked.given, deadline=self._deadline(evaluation))
                 except Interrupted:  # it was killed for somebody else's evaluation: evaluating is pure, so do it again
                     continue
                 return PolicyFailure(kind=FailureKind.FAILED, message=answer) if isinstance(answer, str) else asked.values(answer)

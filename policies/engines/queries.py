@@ -2,12 +2,16 @@
 
 Both adapters build on these, so that they cannot differ in what is pinned. A text depends only
 on packages, rule names and the bundle: the library keeps every distinct text it ever saw, so
-whatever varies from one evaluation to the next travels in the input. Found by comparing with
-`opa eval` and by measuring, and kept by the exam:
+whatever varies from one evaluation to the next is read at run time, from `input` or from a
+function the worker supplies:
 
-- `with input as input.document` belongs on the outermost expression. Inside a comprehension
-  OPA evaluates the value in the wrong input (an empty set instead of the denials), or
-  refuses with "illegal value".
+    {"document": …, "now": nanoseconds, "parameters": [of the first policy, …] where they differ}
+
+Found by comparing with `opa eval` and by measuring, and kept by the exam:
+
+- What `with` puts in place has to be a variable of its own: `with input as input.document` in a
+  comprehension is evaluated in the wrong input (an empty set instead of the denials), or
+  refused with "illegal value".
 - A bare `r := data.p.deny` makes the whole query undefined when that rule is; a comprehension
   around each rule is never undefined: `[]` says "undefined", `[value]` says "this value".
 - `with input.parameters as …` copies the whole input (400 kB: 7 ms). `object.union` copies one
@@ -20,13 +24,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from policies.engines.port import PolicyQuery, PolicyValues
 from policies.engines.reserved import BLOCKED_BUILTINS, blocker
+from policies.errors import EngineCrashed
 from policies.model import Json
 
 Asked = tuple[tuple[str, tuple[str, ...]], ...]
@@ -44,20 +49,29 @@ _COMPONENT = re.compile(rf'({_IDENTIFIER})|\["((?:[^"\\]|\\.)*)"\]')
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pass:
-    """Queries made into one: its text, and the input that goes with it."""
+    """Queries made into one: `answer := …`, as a query and as a rule, and what is given to it."""
 
     wanted: Asked
     text: str
-    document: bytes
+    given: bytes
 
-    def values(self, bindings: Mapping[str, Json]) -> dict[str, PolicyValues]:
-        """OPA's answer by package: rule → value, undefined rules absent."""
-        found: dict[str, PolicyValues] = {}
-        for number, (package, _) in enumerate(self.wanted):
-            rules = bindings[f"p{number}"]
-            assert isinstance(rules, dict)
-            found[package] = {rule: value[0] for rule, value in rules.items() if isinstance(value, list) and value}
-        return found
+    def values(self, answer: Json) -> dict[str, PolicyValues]:
+        """OPA's answer by package: rule → value, undefined rules absent. Raises EngineCrashed for what can be no answer."""
+        match answer:
+            case [list(policies)] if len(policies) == len(self.wanted):
+                return {package: _defined(names, rules) for (package, names), rules in zip(self.wanted, policies, strict=True)}
+            case _:
+                raise _no_answer(answer)
+
+
+def _defined(names: Iterable[str], rules: Json) -> PolicyValues:
+    if not isinstance(rules, dict) or rules.keys() != set(names):
+        raise _no_answer(rules)
+    return {rule: value[0] for rule, value in rules.items() if isinstance(value, list) and value}
+
+
+def _no_answer(found: Json) -> EngineCrashed:
+    return EngineCrashed(f"expected the values of every rule asked for, found {str(found)[:100]}")
 
 
 def reached_by(trees: Iterable[object]) -> frozenset[str]:
@@ -68,33 +82,37 @@ def reached_by(trees: Iterable[object]) -> frozenset[str]:
     return frozenset(builtin for builtin in _PINNED if builtin.rpartition(".")[2] in names)
 
 
-def one_pass(queries: Sequence[PolicyQuery], document: bytes, now: datetime, pinned: frozenset[str]) -> Pass:
-    """The pass over these queries. Raises ValueError where a package is named twice: its values would have one key."""
+def one_pass(queries: Sequence[PolicyQuery], document: bytes, now: datetime, pinned: frozenset[str], source: str = "input") -> Pass:
+    """The pass over these queries; `source`: the expression that gives the evaluation what varies.
+
+    Raises ValueError where a package is named twice: its values would have one key.
+    """
     wanted = tuple((query.package, query.rules) for query in queries)
     if len({package for package, _ in wanted}) < len(wanted):
         raise ValueError(f"expected each package once in an evaluation, found {[package for package, _ in wanted]}")
     parameters = [json.dumps(dict(query.parameters), ensure_ascii=False) for query in queries]
     own = len(set(parameters)) > 1
-    text = query_text(wanted, own, pinned)
     whole = _with_parameters(document, b"null" if own else parameters[0].encode())
-    if own or _CLOCK in pinned:
-        whole = b'{"document":%b,"now":%d,"parameters":[%b]}' % (whole, nanoseconds(now), ",".join(parameters).encode() if own else b"")
-    return Pass(wanted=wanted, text=text, document=whole)
+    given = b'{"document":%b,"now":%d,"parameters":[%b]}' % (whole, nanoseconds(now), ",".join(parameters).encode() if own else b"")
+    return Pass(wanted=wanted, text=pass_text(wanted, own, pinned, source), given=given)
 
 
 @lru_cache(maxsize=4096)
-def query_text(wanted: Asked, own_parameters: bool, pinned: frozenset[str]) -> str:
-    """Binds `p0`, `p1`, … to `{rule: [value] or []}` of each policy."""
-    walls = f" {walled(pinned)}" if pinned else ""
-    lines = []
+def pass_text(wanted: Asked, own_parameters: bool, pinned: frozenset[str], source: str) -> str:
+    """Binds `answer` to `[[{rule: [value] or []} of each policy]]`."""
+    lines = [f"given := {source}", "document := given.document"]
+    clock = ""
+    if _CLOCK in pinned:
+        lines.append("now := given.now")
+        clock = f" with {_CLOCK} as now"
     for number, (package, rules) in enumerate(wanted):
+        place = "document"
         if own_parameters:
-            place = f' with input as object.union(input.document, {{"parameters": input.parameters[{number}]}})'
-        else:
-            place = " with input as input.document" if _CLOCK in pinned else ""
-        clock = f" with {_CLOCK} as input.now" if _CLOCK in pinned else ""
-        lines.append(f"p{number} := {_rules_of(package, rules)}{place}{clock}{walls}")
-    return ";\n".join(lines)
+            place = f"document{number}"
+            lines.append(f'{place} := object.union(document, {{"parameters": given.parameters[{number}]}})')
+        lines.append(f"p{number} := {_rules_of(package, rules)} with input as {place}{clock} {walled(pinned)}".rstrip())
+    answers = ", ".join(f"p{number}" for number in range(len(wanted)))
+    return f"answer := [[{answers}] |\n\t" + "\n\t".join(lines) + "\n]"
 
 
 @lru_cache(maxsize=64)

@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING or __name__ != "__main__":
-    from policies.engines.frames import BOARD, Kind, frame, frames
+    from policies.engines.frames import BOARD, GIVEN, Kind, frame, frames
 else:  # run by path: only `frames` beside it is wanted, not the package and all it imports
     sys.path.append(str(Path(__file__).resolve().parent))
-    from frames import BOARD, Kind, frame, frames
+    from frames import BOARD, GIVEN, Kind, frame, frames
 
 _PAIR = struct.Struct("=II")
 _ONE = struct.Struct("=I")
@@ -46,6 +46,9 @@ class Worker:
         self._bundles: dict[int, Any] = {}
         self._queries: dict[int, bytes] = {}
         self._parser = bindings.OpaEngine()
+        self._given = b""
+        self._libc = bindings.engine._get_libc()
+        self._give = bindings._native.CALLBACK(self._hand_over)
         self._answers: dict[Kind, Callable[[bytes], bytes | None]] = {
             Kind.LOAD: self._load,
             Kind.FORGET: self._forget,
@@ -62,7 +65,7 @@ class Worker:
 
     def _load(self, body: bytes) -> bytes:
         request = json.loads(body)
-        engine = self._bindings.OpaEngine()
+        engine = self._engine()
         problems: list[tuple[str, str]] = []
         for path, source in request["modules"].items():
             try:
@@ -91,7 +94,10 @@ class Worker:
 
     def _evaluate(self, body: bytes) -> bytes:
         bundle, query = _PAIR.unpack_from(body)
-        return self._envelope(self._bundles[bundle], self._queries[query], body[_PAIR.size :])
+        self._given = b"".join((b'{"result":', memoryview(body)[_PAIR.size :], b"}"))
+        if b"\0" in self._given:
+            raise ValueError("expected JSON, found a raw NUL byte")
+        return self._envelope(self._bundles[bundle], self._queries[query], b"")
 
     def _parse(self, body: bytes) -> bytes:
         query = b"tree := rego.parse_module(input.path, input.source)"
@@ -106,6 +112,21 @@ class Worker:
         engine, request = self._bundles[bundle], json.loads(body[_ONE.size :])
         coverage, trace = int(request["coverage"]), int(request["trace"])
         return b"[" + b",".join(self._envelope(engine, text.encode(), b"", coverage, trace) for text in request["queries"]) + b"]"
+
+    def _engine(self) -> Any:
+        """A new OPA engine that knows the function GIVEN."""
+        engine = self._bindings.OpaEngine()
+        pointer = self._library.OpaRegisterBuiltin(engine._handle, GIVEN.encode(), 0, self._give)
+        self._library.OpaFreeString(pointer)
+        return engine
+
+    def _hand_over(self, _engine: int, _name: bytes, _arguments: bytes) -> int | None:
+        """What GIVEN answers, past the library's Python half, in memory that the library frees. Called from Go: it must not raise."""
+        size = len(self._given) + 1
+        copy: int | None = self._libc.malloc(size)
+        if copy:
+            ctypes.memmove(copy, self._given, size)
+        return copy
 
     def _envelope(self, engine: Any, query: bytes, document: bytes, coverage: int = 0, trace: int = 0) -> bytes:
         """The library's own JSON answer, past its Python half, which would parse it here and have it written again.
