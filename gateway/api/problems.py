@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from gateway.durable import DurableError, EngineFull, NotDead, PayloadTooLarge, UnknownWorkflow
 from gateway.errors import Ambiguous, GatewayError, ManagedByFile, StorageError, UnknownThing
-from policies.errors import BundleRefused, EngineBusy, NotCanonical, PolicyError, RequestRefused
+from policies.errors import BundleRefused, EngineBusy, EngineError, NotCanonical, PolicyError, RequestRefused
 from providers.errors import NotFound, PermanentError, ProviderError, TemporaryError
 from providers.vcs import DeliveryRefused, Refusal
 
@@ -45,6 +45,7 @@ def install(app: FastAPI) -> None:
         ManagedByFile: _simple(409),
         DeliveryRefused: _delivery_refused,
         EngineBusy: _try_again,
+        EngineError: _try_again,
         EngineFull: _try_again,
         TemporaryError: _try_again,
         NotFound: _simple(404),
@@ -79,8 +80,8 @@ async def _bundle_refused(request: Request, error: BundleRefused) -> JSONRespons
     return problem(422, str(error), problems=found)
 
 
-async def _try_again(request: Request, error: EngineBusy | EngineFull | TemporaryError) -> JSONResponse:
-    seconds = max(1, round(error.retry_after or _RETRY_AFTER))
+async def _try_again(request: Request, error: EngineError | EngineFull | TemporaryError) -> JSONResponse:
+    seconds = max(1, round(getattr(error, "retry_after", None) or _RETRY_AFTER))
     return problem(503, str(error), advice=f"try again in {seconds} s", headers={"Retry-After": str(seconds)})
 
 

@@ -24,7 +24,7 @@ from gateway.storage.keys import repository_key
 from policies import BundleId, Enforcement, Json, PolicyId
 from policies.bundles import Bundle, Match
 from policies.bundles.matching import matches_merge
-from policies.errors import BundleRefused
+from policies.errors import BundleRefused, EngineError
 from providers.vcs import ChangeEvent, ChangeKey
 
 log = structlog.get_logger()
@@ -130,7 +130,7 @@ class BringIntoForce:
         try:
             old = {} if before is None else {bundle.name: bundle for bundle in await self.in_force.of(before)}
             new = {bundle.name: bundle for bundle in await self.in_force.of(after)}
-        except (BundleRefused, StorageError) as problem:
+        except (BundleRefused, EngineError, StorageError) as problem:
             log.warning("what was in force cannot be read: every open change is judged again", problem=str(problem))
             return lambda change: _judged_again(change, after)
         matches = list(_altered(old, new))

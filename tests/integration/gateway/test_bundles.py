@@ -377,3 +377,20 @@ def test_the_audit_says_when(tmp_path):
             assert event["details"]["generation"] == 2
 
     run(story())
+
+
+def test_without_an_engine_nothing_is_published(tmp_path):
+    """503 and when to try again: what could not be checked is not in force."""
+
+    async def story():
+        async with a_house(tmp_path) as house:
+            await put(house, an_archive(revision="r1"))
+            await house.gateway.engine.close()
+            for answer in (await put(house, an_archive(STRICT)), await put(house, an_archive(name="other"), "other")):
+                assert answer.status_code == 503
+                assert answer.headers["retry-after"]
+            assert len(await events(house)) == 2
+            shown = await house.client.get("/v1/bundles/team")
+            assert (shown.status_code, shown.json()["policies"][0]["footprint"]) == (200, None)
+
+    run(story())
