@@ -37,6 +37,8 @@ _QUICKLY = {
     # a closed run is forgotten only once these have passed; 30 s by default
     "history.transferProcessorUpdateAckInterval": "500ms",
     "history.visibilityProcessorUpdateAckInterval": "500ms",
+    # a timer may be so late; 1 s by default
+    "history.timerProcessorMaxTimeShift": "10ms",
     # between two runs of one id; 1 s by default
     "history.continueAsNewMinInterval": "0s",
     "history.workflowIdReuseMinimalInterval": "0s",
