@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gateway.domain.record import Decision, Generation
+from gateway.domain.record import Decision, Generation, TrackedChange
 from gateway.storage.keys import is_name
 from gateway.storage.port import StoredBundle, StoredToken
 from policies.canonical import digest, is_digest
+from policies.model import Outcome
 
 
 def storable(decision: Decision, facts: bytes) -> None:
@@ -53,3 +54,8 @@ def in_order(generation: Generation) -> None:
 def digest_like(text: str) -> bool:
     """False for what cannot be the digest of anything kept."""
     return is_digest(text)
+
+
+def admitted_first(changes: Sequence[TrackedChange]) -> list[TrackedChange]:
+    """The order in which changes are judged again: what may be merged right now cannot wait behind what may not."""
+    return sorted(changes, key=lambda change: change.outcome is not Outcome.ADMITTED)

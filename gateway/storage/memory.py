@@ -111,9 +111,8 @@ class MemoryStorage:
         if number + 1 != generation.number:
             raise GenerationMoved(f"generation {generation.number} was to follow, but {number} is in force: look again")
         canonical([generation_document(generation), event_document(event), *(dict.fromkeys(bundle.files) for bundle in keep)])
-        dispatches = [
-            dispatch for change in self._changes.values() if change.state == "open" and (dispatch := concerned(change)) is not None
-        ]
+        still_open = checks.admitted_first([change for change in self._changes.values() if change.state == "open"])
+        dispatches = [dispatch for change in still_open if (dispatch := concerned(change)) is not None]
         for bundle in keep:
             await self.keep_bundle(bundle)
         self._generations.append(generation)

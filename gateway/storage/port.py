@@ -115,7 +115,7 @@ class Storage(Protocol):
 
         Its number is one more than what is in force, else GenerationMoved and nothing changes. Its bundles are ordered by
         name; keep: those that may not be kept yet. concerned: asked of every open change in that transaction, so that
-        none that was judged meanwhile is missed; it is pure, and may be asked more than once.
+        none that was judged meanwhile is missed, those now admitted first; it is pure, and may be asked more than once.
         """
 
     async def generation(self) -> Generation | None:

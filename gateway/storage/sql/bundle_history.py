@@ -11,6 +11,7 @@ from gateway.domain.audit import AuditEvent
 from gateway.domain.chain import EntryKind
 from gateway.domain.record import Generation
 from gateway.errors import GenerationMoved
+from gateway.storage.checks import admitted_first
 from gateway.storage.columns import to_ms
 from gateway.storage.dispatches import write_dispatches
 from gateway.storage.documents import (
@@ -99,6 +100,7 @@ def _remember_revisions(connection: Connection, generation: Generation) -> None:
 
 def _dispatch(connection: Connection, concerned: Concerned, now_ms: int) -> None:
     documents = connection.scalars(select(changes.c.document).where(changes.c.state == "open").order_by(changes.c.key)).all()
-    found = [dispatch for document in documents if (dispatch := concerned(change_from_document(json.loads(document)))) is not None]
+    known = [change_from_document(json.loads(document)) for document in documents]
+    found = [dispatch for change in admitted_first(known) if (dispatch := concerned(change)) is not None]
     for start in range(0, len(found), _AT_ONCE):
         write_dispatches(connection, found[start : start + _AT_ONCE], now_ms=now_ms)

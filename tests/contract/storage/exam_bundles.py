@@ -9,8 +9,8 @@ import pytest
 from gateway.domain.audit import AuditEvent
 from gateway.domain.record import Generation
 from gateway.errors import GenerationMoved
-from policies.model import Enforcement, PolicyId
-from tests.contract.storage.builders import NOON, a_bundle, a_dispatch, a_ref, a_tracked, minutes, recorded, some_facts
+from policies.model import Enforcement, Outcome, PolicyId
+from tests.contract.storage.builders import NOON, a_bundle, a_dispatch, a_ref, a_tracked, a_verdict, minutes, recorded, some_facts
 
 
 def a_generation(number, *bundles, by="ana", **fields):
@@ -93,6 +93,21 @@ class BundlesExam:
         await storage.put_in_force(a_generation(1), keep=[], event=an_event(), concerned=concerned)
         assert sorted(set(asked)) == [1, 2]
         assert [id for id in await outbox() if str(id).startswith("judge-")] == ["judge-1"]
+
+    async def test_what_may_be_merged_now_is_set_going_first(self, storage, outbox):
+        """An admitted change that a new rule denies does not wait behind a thousand denied ones."""
+        outcomes = [Outcome.DENIED, Outcome.ADMITTED, Outcome.UNDECIDED, Outcome.ADMITTED, Outcome.HELD]
+        for number, outcome in enumerate(outcomes, start=1):
+            await recorded(storage, facts=some_facts(number=number), change=a_ref(number=number), verdict=a_verdict(outcome))
+        await storage.track_change(a_tracked(ref=a_ref(number=6)))
+
+        def concerned(change):
+            return a_dispatch(id=f"again-{change.ref.number}")
+
+        await storage.put_in_force(a_generation(1), keep=[], event=an_event(), concerned=concerned)
+        going = [id for id in await outbox() if str(id).startswith("again-")]
+        assert sorted(going[:2]) == ["again-2", "again-4"]
+        assert sorted(going) == [f"again-{number}" for number in range(1, 7)]
 
     async def test_decision_by_the_generation_before_cannot_slip_past(self, storage, outbox):
         """Either it is recorded first and its change is asked about, or it is refused: never neither."""
