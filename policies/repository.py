@@ -46,6 +46,10 @@ _AT_HEAD = "@head"
 _LOADS = "admit.loads"
 """What the check of a changed `.admit/` is called among policies; no bundle may have a package of that name."""
 _REMEMBERED = 256
+MOST_FILES = 200
+MOST_BYTES = 1_000_000
+"""Of one repository: any contributor may propose them."""
+_TOO_LARGE = "<too large>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +81,19 @@ class OwnFiles:
 
 
 def own_files(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The bundle in a folder of a repository: as of any folder, without what begins with a dot, but for OPA's manifest."""
-    return {
-        path: content for path, content in files.items() if not any(part.startswith(".") for part in path.split("/")) or path == ".manifest"
-    }
+    """The bundle in a folder of a repository: as of any folder, without what begins with a dot, but for OPA's manifest.
+
+    Of more than a stranger may ask us to compile and to keep, only how much it is.
+    """
+    found = {path: content for path, content in files.items() if path == ".manifest" or not _hidden(path)}
+    size = sum(map(len, found.values()))
+    if len(found) <= MOST_FILES and size <= MOST_BYTES:
+        return found
+    return {_TOO_LARGE: f"{len(found):,} files with {size:,} bytes".encode()}
+
+
+def _hidden(path: str) -> bool:
+    return any(part.startswith(".") for part in path.split("/"))
 
 
 def is_own(id: BundleId) -> bool:
@@ -130,6 +143,9 @@ class OwnPolicies:
 
         Raises EngineError.
         """
+        if _TOO_LARGE in files:
+            expected = f"expected at most {MOST_FILES} files with {MOST_BYTES:,} bytes, found {files[_TOO_LARGE].decode(errors='replace')}"
+            return BundleRefused(name, [Problem(message=expected, advice="an organisation's bundle may be larger")])
         digest = bundle_digest(files)
         known = self.known.pop(digest, None)
         if known is None:
@@ -262,7 +278,8 @@ def _renamed(bundle: Bundle, name: str) -> Bundle:
 
 def _first(refused: BundleRefused) -> str:
     more = f" (and {len(refused.problems) - 1} more)" if len(refused.problems) > 1 else ""
-    return f"{FOLDER}/{refused.problems[0]}{more}"
+    first = refused.problems[0]
+    return (f"{FOLDER}/{first}" if first.path else str(first)) + more
 
 
 def _repository(change: ChangeFacts) -> str:

@@ -316,6 +316,20 @@ def test_a_change_must_leave_the_folder_so_that_it_loads(tmp_path):
     assert replays(tmp_path)
 
 
+def test_a_head_that_is_too_large_is_denied_without_keeping_it(tmp_path):
+    """A contributor cannot fill the database, nor keep the engine busy; the denial replays all the same."""
+
+    async def story():
+        async with a_house(tmp_path, forge=a_forge(OWN_FILES)) as house:
+            denied = await judged(house, head="large", files={".admit/more.rego": "# " + "x" * 2_000_000})
+            assert denied.outcome is Outcome.DENIED
+            assert "expected at most 200 files with 1,000,000 bytes, found 3 files with 2,0" in denied.verdict.reason
+
+    run(story())
+    assert (tmp_path / "admit.db").stat().st_size < 2_000_000
+    assert replays(tmp_path)
+
+
 def test_the_first_own_policies_are_checked_before_they_are_there(tmp_path):
     """A change that brings a folder which would not load is denied, though the target has none yet."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from policies.model import ChangeFacts
-from policies.repository import OwnFiles, is_own, own_files, recalled, touches, touches_nothing_else
+from policies.repository import MOST_BYTES, MOST_FILES, OwnFiles, is_own, own_files, recalled, touches, touches_nothing_else
 from tests.builders import a_bundle, a_change_document, a_request
 
 
@@ -43,6 +43,21 @@ def test_files_count_as_those_of_a_folder_do():
     """Editors' and tools' own files are no part of a bundle; OPA's manifest is."""
     files = {".manifest": b"{}", ".regal/config.yaml": b"", "a/.git": b"", "deep/.manifest": b"", "bundle.yaml": b"", "a/x.rego": b""}
     assert sorted(own_files(files)) == [".manifest", "a/x.rego", "bundle.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({f"{n}.md": b"" for n in range(MOST_FILES + 1)}, b"201 files with 0 bytes"),
+        ({"a": b"x" * MOST_BYTES, "b": b"y"}, b"2 files with 1,000,001 bytes"),
+    ],
+    ids=["many", "large"],
+)
+def test_of_too_much_only_how_much_it_is_counts(files, said):
+    """What any contributor may propose is neither compiled nor kept beyond a limit; at the limit it is."""
+    assert list(own_files(files).values()) == [said]
+    fewer = dict(list(files.items())[:-1])
+    assert own_files(fewer) == fewer
 
 
 @pytest.mark.parametrize(
