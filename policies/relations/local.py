@@ -12,18 +12,17 @@ from datetime import datetime
 from pathlib import Path
 
 from policies.errors import RelationsRefused, RelationsUnavailable
-from policies.model import Json, Question, rfc3339
+from policies.model import Json, Question
+from policies.relations.asking import context_at, require_few, unanswerable
 from policies.relations.check import Check
 from policies.relations.evaluator import Evaluator
 from policies.relations.listing import Listing
 from policies.relations.model import AuthorizationModel
 from policies.relations.proof import Proof, sentences
-from policies.relations.refusals import QuestionRefused
 from policies.relations.sound_model import SoundModel
 from policies.relations.store_file import read_store_file
 from policies.relations.tuples import RelationshipTuple, TupleReader
 
-MOST_QUESTIONS = 500  # in one batch: what policies may ask for one judgement
 AT_ONCE = 50  # questions answered before others on the event loop get their turn
 TRIES = 3
 
@@ -42,8 +41,7 @@ class LocalRelations:
 
     async def answers(self, questions: Sequence[Question], *, at: datetime) -> Mapping[Question, bool]:
         """Every question → related or not, from one state of the tuples; conditions see `at` as `current_time`."""
-        if len(questions) > MOST_QUESTIONS:
-            raise QuestionRefused(f"at most {MOST_QUESTIONS} questions are answered at once, found {len(questions)}")
+        require_few(questions)
         for _ in range(TRIES):
             version = self.evaluator.tuples.version
             answers = await self._answered(questions, at)
@@ -68,9 +66,7 @@ class LocalRelations:
                 check = checks[question.user] = self.evaluator.check(question.user, context=context)
             return check.proof(question.relation, question.object)
         except RelationsRefused as problem:
-            refusal = QuestionRefused(f"{_asked(question)} cannot be answered: {problem}")
-            refusal.advice = problem.advice
-            raise refusal from problem
+            raise unanswerable(question, str(problem), advice=problem.advice) from problem
 
     def reasons(self, question: Question, *, at: datetime) -> tuple[str, ...]:
         """Why the answer is yes, in sentences from the object to the user; empty where it is no. Raises RelationsRefused."""
@@ -83,12 +79,3 @@ class LocalRelations:
 
     async def close(self) -> None:
         return None
-
-
-def context_at(at: datetime) -> dict[str, Json]:
-    """What conditions know of a judgement: `current_time`, the parameter OpenFGA's own examples use."""
-    return {"current_time": rfc3339(at)}
-
-
-def _asked(question: Question) -> str:
-    return f"whether {question.user[:100]!a} is {question.relation[:60]!a} of {question.object[:100]!a}"

@@ -12,13 +12,15 @@ import pytest
 
 from policies.errors import RelationsRefused
 from policies.model import Question
+from policies.relations.asking import MOST_QUESTIONS
 from policies.relations.dsl import parse_model
-from policies.relations.local import MOST_QUESTIONS, LocalRelations
+from policies.relations.local import LocalRelations
+from tests.contract.relations.on_a_server import served
 from tests.unit.relations.test_tuples import a_tuple
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
-ADAPTERS = {"local": lambda model, tuples: LocalRelations(parse_model(model), tuples)}
+ADAPTERS = {"local": lambda model, tuples: LocalRelations(parse_model(model), tuples), "openfga": served}
 
 MODEL = """
 model

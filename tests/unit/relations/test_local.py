@@ -10,8 +10,9 @@ import pytest
 from policies.errors import RelationsRefused, RelationsUnavailable
 from policies.model import Question
 from policies.relations.absent import NoRelations
+from policies.relations.asking import MOST_QUESTIONS
 from policies.relations.dsl import parse_model
-from policies.relations.local import MOST_QUESTIONS, LocalRelations
+from policies.relations.local import LocalRelations
 from policies.relations.tuples import RelationshipTuple, TupleIndex
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)

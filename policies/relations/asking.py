@@ -1,0 +1,30 @@
+"""What every adapter does with questions alike: how many there may be, what conditions are told, how a question is named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from policies.model import Json, Question, rfc3339
+from policies.relations.refusals import QuestionRefused
+
+MOST_QUESTIONS = 500  # in one batch: what policies may ask for one judgement
+
+
+def require_few(questions: Sequence[Question]) -> None:
+    """Raises QuestionRefused for more questions than one judgement may ask."""
+    if len(questions) > MOST_QUESTIONS:
+        raise QuestionRefused(f"at most {MOST_QUESTIONS} questions are answered at once, found {len(questions)}")
+
+
+def context_at(at: datetime) -> dict[str, Json]:
+    """What conditions know of a judgement: `current_time`, the parameter OpenFGA's own examples use."""
+    return {"current_time": rfc3339(at)}
+
+
+def unanswerable(question: Question, why: str, *, advice: str | None = None) -> QuestionRefused:
+    """The refusal that names the question, however long its names are."""
+    asked = f"whether {question.user[:100]!a} is {question.relation[:60]!a} of {question.object[:100]!a}"
+    refusal = QuestionRefused(f"{asked} cannot be answered: {why}")
+    refusal.advice = advice
+    return refusal
