@@ -15,8 +15,10 @@ from typing import TypeVar
 
 from sqlalchemy import Column, Connection, Table, delete, insert, select, update
 
+from gateway.durable.sql.keeping import retire
+from gateway.durable.sql.tables import runs
 from gateway.storage.columns import ExactName, Milliseconds, metadata
-from gateway.storage.dispatches import dispatches, forget_dispatches
+from gateway.storage.dispatches import dispatches
 
 claims = Table(
     "temporal_claim",
@@ -93,11 +95,20 @@ def claim(connection: Connection, dispatch_ids: Sequence[str], run_id: str, work
 
 
 def reserve(connection: Connection, dispatch: Waiting, now_ms: int) -> bool:
-    """True if the start key is this dispatch's."""
+    """True if the start key is this dispatch's. Keys the embedded engine's runs have stay theirs."""
+    if connection.scalar(select(runs.c.run_id).where(runs.c.start_key == dispatch.start_key)) is not None:
+        return False
     holder = connection.scalar(select(claims.c.dispatch_id).where(claims.c.start_key == dispatch.start_key).with_for_update())
     if holder is None:
         connection.execute(insert(claims).values(dispatch_id=dispatch.id, start_key=dispatch.start_key, at=now_ms))
     return holder in {None, dispatch.id}
+
+
+def keep_key(connection: Connection, start_key: str, run_id: str, workflow_id: str, now_ms: int) -> None:
+    """A run that was not started by a dispatch of ours keeps its start key."""
+    connection.execute(
+        insert(claims).values(dispatch_id=f"carried over:{run_id}", run_id=run_id, workflow_id=workflow_id, start_key=start_key, at=now_ms)
+    )
 
 
 def release(connection: Connection, dispatch: Waiting) -> None:
@@ -127,7 +138,7 @@ def forget(connection: Connection, *, before_ms: int, limit: int, keys: Collecti
     old = select(claims.c.dispatch_id).where(claims.c.start_key.is_(None), claims.c.at < before_ms).limit(limit)
     for batch in _chunks(sorted(connection.scalars(old))):
         connection.execute(delete(claims).where(claims.c.dispatch_id.in_(batch)))
-    forget_dispatches(connection, before_ms=before_ms, limit=limit)
+    retire(connection, before_ms, limit)  # what the embedded engine left, and the tombstones of dispatches
 
 
 def _chunks(items: Sequence[T]) -> list[Sequence[T]]:

@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
-from sqlalchemy import Connection, func, select
 from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
@@ -37,16 +36,15 @@ from gateway.durable.port import (
     WorkflowRun,
     WorkflowStatus,
 )
-from gateway.durable.sql.tables import runs
+from gateway.durable.temporal.adopting import adopt
 from gateway.durable.temporal.claims import claim, overdue
 from gateway.durable.temporal.interpreter import Letter, Run
 from gateway.durable.temporal.keeping import retire
 from gateway.durable.temporal.reading import Located, Reading
 from gateway.durable.temporal.relay import Relay, Relaying
 from gateway.durable.temporal.server import CONVERTER, Server, TemporalUnavailable
-from gateway.durable.temporal.wire import ORDER, an_order, execution_id, letter_id, letter_prefix
+from gateway.durable.temporal.wire import ORDER, an_order, execution_id, letter_id
 from gateway.durable.temporal.worker import Working
-from gateway.errors import ConfigurationWrong
 from gateway.storage.columns import from_ms
 from gateway.storage.database import Database
 from gateway.storage.dispatches import write_dispatches
@@ -81,12 +79,14 @@ class TemporalDurableCore:
     ) -> None:
         self._database = database
         self._workflows = workflows
+        self._lease = lease
         self._server = Server(address=address, namespace=namespace, task_queue=task_queue)
         self._reading = Reading(self._server)
         self._relay = Relay(database=database, server=self._server, now_ms=_now_ms)
         self._relaying = Relaying(self._relay, poll)
         self._working = Working(
             server=self._server,
+            database=database,
             workflows=workflows,
             activities=activities,
             claim=self._claim,
@@ -97,11 +97,7 @@ class TemporalDurableCore:
 
     async def start(self) -> None:
         await self._server.require_namespace()
-        if left := await self._database.read(_unfinished):
-            raise ConfigurationWrong(
-                f"{left} workflow(s) of the embedded engine have not ended; on Temporal nobody would go on with them",
-                advice="start without `durable:` until `admit workflow list` shows none that runs or is parked, or cancel them",
-            )
+        await adopt(self._database, self._server, lease=self._lease, now=datetime.now(UTC))
         await self._working.start()
 
     async def stop(self, *, grace: float = 10.0) -> None:
@@ -228,7 +224,7 @@ class TemporalDurableCore:
             return located
         if run_id is not None:
             return None
-        older = await self._reading.letters(type=None, prefix=letter_prefix(self._server.task_queue, workflow_id))
+        older = await self._reading.letters(type=None, workflow_id=workflow_id)
         return older[0] if older else None
 
     async def _letter(self, located: Located) -> DeadLetter:
@@ -258,10 +254,6 @@ class TemporalDurableCore:
     async def _claim(self, dispatches: Sequence[str], run_id: str, workflow_id: str) -> set[str]:
         unit = partial(claim, dispatch_ids=dispatches, run_id=run_id, workflow_id=workflow_id, now_ms=_now_ms())
         return await self._database.write(unit)
-
-
-def _unfinished(connection: Connection) -> int:
-    return connection.scalar(select(func.count()).where(runs.c.live.is_not(None))) or 0
 
 
 def _now_ms() -> int:

@@ -41,12 +41,12 @@ def whole_ms(moment: datetime) -> datetime:
 
 
 async def beginning_in(started: TemporalEvent, converter: DataConverter) -> HistoryEvent | tuple[str, str]:
-    """The first event of a run that has made no step yet, from Temporal's own; of a revived one, where its history is."""
+    """The first event of a run that has made no step yet, from Temporal's own; of one that goes on, where its history is."""
     attributes = started.workflow_execution_started_event_attributes
     [begun] = await converter.decode(list(attributes.input.payloads), [dict])
-    if begun["revives"] is not None:
-        id, execution = begun["revives"]["source"]
-        return id, execution
+    source = begun["source"] if "source" in begun else (begun["revives"] or {}).get("source")
+    if source is not None:  # it has not copied it yet
+        return source[0], source[1]
     return started_event(
         workflow_id=begun["workflow_id"],
         run_id=attributes.original_execution_run_id,

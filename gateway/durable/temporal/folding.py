@@ -102,13 +102,17 @@ class Folding:
         first = not events
         if first:
             events = [_started(wanted)]
-        if wanted["revive"] is not None:
+        revived = wanted["revive"] is not None and wanted["revive"]["by"] is not None
+        if revived:
             events = _revived(events, wanted["revive"]["by"], datetime.fromisoformat(wanted["at"]))
         execution = Execution(workflow, events)
         if first:
             execution.uncommitted.extend(events)
-        elif wanted["revive"] is not None:
+        elif revived:
             execution.uncommitted.append(events[-1])
+        elif wanted["revive"] is not None:  # left by the embedded engine, perhaps in the middle of an attempt
+            for pending in underway(execution):
+                record_lost(execution, pending, datetime.fromisoformat(wanted["at"]))
         return execution
 
     def _fold(self, execution: Execution, wanted: Document, others: set[str]) -> Document:
@@ -117,7 +121,7 @@ class Folding:
         for command, outcome in wanted["outcomes"]:
             _record(execution, command, outcome, at)
         inbox, doubles = _inbox(wanted, others)
-        again = _taken_back(execution) if wanted["revive"] is not None else []
+        again = _taken_back(execution) if wanted["revive"] is not None and wanted["revive"]["by"] is not None else []
         used = step(execution, inbox, at)
         left = [entry for entry in inbox if entry not in used]
         ends: Left | None = None

@@ -53,14 +53,14 @@ async def _locally(name: str, document: Document) -> Document:
     return result
 
 
-async def _copied(source: Sequence[str]) -> list[Document]:
-    """Another execution's history, which is part of this one's from now on."""
+async def _copied(source: Sequence[str]) -> tuple[list[Document], list[Document]]:
+    """Another execution's history, which is part of this one's from now on, and what lies in its inbox."""
     events: list[Document] = []
     while True:
         part = await _locally(COPY, {"source": list(source), "after": len(events)})
         events += part["events"]
         if part["complete"]:
-            return events
+            return events, part["inbox"]
 
 
 @workflow.defn(dynamic=True, sandboxed=False)
@@ -117,11 +117,13 @@ class Run:
         revives: Document | None = self._begun["revives"]
         if revives is not None:
             self._run_id = revives["run_id"]
-            self._events = await _copied(revives["source"])
-            return {"by": revives["by"]}
+            self._events, inbox = await _copied(revives["source"])
+            waiting, self._inbox = self._inbox, []
+            for message in [*inbox, *waiting]:
+                self._put(message)
         if self._begun["delay"]:
             await self._until(self._is_cancelled, self._begun["delay"])
-        return None
+        return None if revives is None else {"by": revives["by"]}
 
     def _is_cancelled(self) -> bool:
         return any(entry["control"] and entry["name"] == "cancel" for entry in self._inbox)
@@ -280,7 +282,7 @@ class Letter:
     async def run(self, letter: dict[str, Any]) -> None:
         """Until it is revived or put away."""
         self._letter = letter
-        self._events = await _copied(letter["source"])
+        self._events, _ = await _copied(letter["source"])
         await workflow.wait_condition(lambda: self._decided and workflow.all_handlers_finished())
 
     @workflow.update(name="revive")

@@ -9,10 +9,12 @@ from temporalio import activity
 from temporalio.client import WorkflowExecutionStatus
 
 from gateway.durable.payloads import attributes_text
+from gateway.durable.temporal.adopting import embedded_events, embedded_inbox
 from gateway.durable.temporal.events import event_document, events_in
 from gateway.durable.temporal.reading import state_of
 from gateway.durable.temporal.server import CONVERTER, Server
-from gateway.durable.temporal.wire import COPY, DEAD_LETTER, REVIVE, STATE, Document, a_revival, execution_id
+from gateway.durable.temporal.wire import COPY, DEAD_LETTER, EMBEDDED, REVIVE, STATE, Document, a_revival, execution_id
+from gateway.storage.database import Database
 
 _PART = 500_000
 """Bytes of history brought along at once."""
@@ -22,25 +24,30 @@ _LOOK = 0.05
 class Moving:
     """What `interpreter` calls."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, database: Database) -> None:
         self._server = server
+        self._database = database
 
     @activity.defn(name=COPY)
     async def copy(self, wanted: dict[str, Any]) -> dict[str, Any]:
-        """{source: [id, execution], after: events brought already} → {events, complete}. Waits for a failed run to close."""
-        id, execution = wanted["source"]
-        await self._complete(id, execution)
-        fetched = await self._server.history(id, execution)
-        events = await events_in(fetched.events, CONVERTER) if fetched is not None else []
+        """{source: [id, execution], after: events brought already} → {events, complete, inbox}. Waits for a failed run to close."""
+        documents, inbox = await self._found(*wanted["source"])
         part: list[Document] = []
         size = 0
-        for event in events[wanted["after"] :]:
-            document = event_document(event)
+        for document in documents[wanted["after"] :]:
             size += len(attributes_text(document))
             if part and size > _PART:
                 break
             part.append(document)
-        return {"events": part, "complete": wanted["after"] + len(part) == len(events)}
+        return {"events": part, "complete": wanted["after"] + len(part) == len(documents), "inbox": inbox}
+
+    async def _found(self, id: str, execution: str) -> tuple[list[Document], list[Document]]:
+        if id == EMBEDDED:
+            return await self._database.read(lambda c: (embedded_events(c, execution), embedded_inbox(c, execution)))
+        await self._complete(id, execution)
+        fetched = await self._server.history(id, execution)
+        events = await events_in(fetched.events, CONVERTER) if fetched is not None else []
+        return [event_document(event) for event in events], []
 
     async def _complete(self, id: str, execution: str) -> None:
         """Returns once nothing is added any more: it has closed, or is a letter, which adds nothing."""

@@ -16,7 +16,7 @@ from temporalio.client import WorkflowExecution, WorkflowExecutionStatus, Workfl
 from gateway.durable.port import DurableError, HistoryEvent, UnknownWorkflow, WorkflowRun, WorkflowStatus
 from gateway.durable.temporal.events import beginning_in, events_in, whole_ms
 from gateway.durable.temporal.server import CONVERTER, Server
-from gateway.durable.temporal.wire import DEAD_LETTER, STATE, Document, execution_id, letter_id
+from gateway.durable.temporal.wire import DEAD_LETTER, STATE, Document, execution_id, letter_id, letter_prefix
 
 _PAGE = 1000
 
@@ -46,10 +46,14 @@ class Reading:
         if found is not None and state is not None and state["status"] == "failed":
             fallback = Located(run=run_from(found, state, workflow_id), id=found.id, execution=found.run_id)
             return await self._by_letter(workflow_id, state["run_id"]) or fallback
-        if run_id is not None and found is None and (by_letter := await self._by_letter(workflow_id, run_id)):
-            return by_letter
+        if run_id is not None and found is None:
+            elsewhere = await self._by_letter(workflow_id, run_id) or await self._by_memo(workflow_id, run_id)
+            if elsewhere is not None:
+                return elsewhere
         if run_id is None and found is not None:  # begun twice for one dispatch: what was before it counts
             return await self._before(workflow_id)
+        if run_id is None and (letters := await self.letters(type=None, workflow_id=workflow_id)):
+            return letters[0]  # of its executions only the letter is kept
         raise UnknownWorkflow(f"no run of workflow '{workflow_id}'" + (f" with the id '{run_id}'" if run_id else ""))
 
     async def _by_letter(self, workflow_id: str, run_id: str) -> Located | None:
@@ -63,6 +67,17 @@ class Reading:
                 return None
             return Located(run=run_from(alive, await state_of(alive), workflow_id), id=alive.id, execution=alive.run_id)
         return await self.by_letter(found, letter)
+
+    async def _by_memo(self, workflow_id: str, run_id: str) -> Located | None:
+        """A run whose first execution was elsewhere: with the embedded engine, or is not kept any more."""
+        query = f"WorkflowId = {quoted(execution_id(self._server.task_queue, workflow_id))}"
+        newest = await self._server.describe(execution_id(self._server.task_queue, workflow_id))
+        candidates = [newest] if newest is not None else []
+        for found in [*candidates, *await self._server.listed(query, limit=_PAGE)]:
+            state = await state_of(found)
+            if state is not None and state["run_id"] == run_id:
+                return await self.locate(workflow_id, found.run_id)
+        return None
 
     async def by_letter(self, found: WorkflowExecution, letter: Document) -> Located:
         """The failed run a letter is about."""
@@ -112,6 +127,8 @@ class Reading:
             run = await self._listed(found)
             if run is not None:
                 runs[run.run_id] = run
+        if not open_only:
+            runs |= {letter.run.run_id: letter.run for letter in await self.letters(type=type) if letter.run.run_id not in runs}
         return sorted(runs.values(), key=lambda run: run.started_at, reverse=True)
 
     async def _listed(self, found: WorkflowExecution) -> WorkflowRun | None:
@@ -123,10 +140,11 @@ class Reading:
             return (await self.locate(workflow_id, found.run_id)).run
         return run_from(found, state, workflow_id)
 
-    async def letters(self, *, type: str | None, prefix: str = "") -> Sequence[Located]:
+    async def letters(self, *, type: str | None, workflow_id: str | None = None) -> Sequence[Located]:
         """Failed runs nobody has decided about, newest first, as far as the index knows."""
         query = f"TaskQueue = {quoted(self._server.task_queue)} AND WorkflowType = {quoted(DEAD_LETTER)} AND ExecutionStatus = 'Running'"
-        query += f" AND WorkflowId STARTS_WITH {quoted(prefix)}" if prefix else ""
+        if workflow_id is not None:
+            query += f" AND WorkflowId STARTS_WITH {quoted(letter_prefix(self._server.task_queue, workflow_id))}"
         found = [(each, await state_of(each)) for each in await self._server.listed(query, limit=_PAGE)]
         wanted = [(each, letter) for each, letter in found if letter is not None and "how" not in letter and type in {None, letter["type"]}]
         wanted.sort(key=lambda pair: (pair[1]["failed_at"], pair[0].start_time), reverse=True)

@@ -28,6 +28,8 @@ STATE = "admit"
 HANDED_OVER = "HandedOver"
 """The failure of an attempt whose process stops in good order."""
 NOT_DEAD = "NotDead"
+EMBEDDED = "embedded"
+"""As the source of a history: the embedded engine's tables."""
 
 
 def execution_id(task_queue: str, workflow_id: str) -> str:
@@ -63,6 +65,11 @@ def a_beginning(
 def a_revival(workflow_id: str, run_id: str, *, source: tuple[str, str], by: str) -> Document:
     """What a revived run begins with. source: the execution that has its history."""
     return {**a_beginning(workflow_id, None), "revives": {"run_id": run_id, "source": list(source), "by": by}}
+
+
+def an_adoption(workflow_id: str, run_id: str, *, delay: float) -> Document:
+    """What a run begins with that the embedded engine left."""
+    return {**a_beginning(workflow_id, None, delay=delay), "revives": {"run_id": run_id, "source": [EMBEDDED, run_id], "by": None}}
 
 
 def a_message(name: str, payload: Any, *, dispatch: str | None, starts: list[Any] | None) -> Document:

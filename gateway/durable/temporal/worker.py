@@ -19,6 +19,7 @@ from gateway.durable.temporal.interpreter import Letter, Run
 from gateway.durable.temporal.moving import Moving
 from gateway.durable.temporal.relay import Relaying
 from gateway.durable.temporal.server import Server
+from gateway.storage.database import Database
 
 _LAST_FOLDS = 3.0
 """Seconds the outcomes of the last attempts have to get into their histories here; else they do elsewhere."""
@@ -31,6 +32,7 @@ class Working:
         self,
         *,
         server: Server,
+        database: Database,
         workflows: Mapping[str, Workflow],
         activities: Mapping[str, Activity],
         claim: Claim,
@@ -43,7 +45,7 @@ class Working:
         self._concurrency = concurrency
         self._attempting = Attempting(activities)
         self._folding = Folding(workflows=workflows, claim=claim, lease=lease, folded=self._attempting.folded)
-        self._moving = Moving(server)
+        self._moving = Moving(server, database)
         self._workers: list[Worker] = []
         self._tasks: list[asyncio.Task[None]] = []
 

@@ -16,7 +16,6 @@ import pytest
 from sqlalchemy import update
 
 from gateway.durable import DurableError, NotDead
-from gateway.durable.sql import SqlDurableCore
 from gateway.durable.temporal.server import CONVERTER, Server
 from gateway.durable.temporal.wire import SIGNAL, a_beginning, a_message, execution_id
 from gateway.errors import ConfigurationWrong
@@ -205,21 +204,6 @@ async def test_missing_namespace_is_named_with_the_command_that_makes_it(outbox,
         async with a_temporal_core(outbox, {}, queue=queue, namespace="elsewhere"):
             pass
     assert "temporal operator namespace create --namespace elsewhere" in problem.value.advice
-
-
-async def test_gateway_does_not_start_while_the_embedded_engine_has_unfinished_runs(outbox, queue):
-    """On Temporal nobody would go on with them."""
-    embedded = SqlDurableCore(database=outbox, workflows={"wait": _wait}, activities={})
-    await embedded.dispatch(a_start("w", "wait"))
-    with pytest.raises(ConfigurationWrong, match=r"1 workflow\(s\) of the embedded engine have not ended"):
-        async with a_temporal_core(outbox, {"wait": _wait}, queue=queue):
-            pass
-    await embedded.start()
-    await embedded.cancel("w")
-    await ended(embedded, "w")
-    await embedded.stop()
-    async with a_temporal_core(outbox, {"wait": _wait}, queue=queue) as core:
-        await core.alive()
 
 
 # --- Temporal's own limits and tools --------------------------------------------------------
