@@ -14,10 +14,22 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    SecretStr,
+    Tag,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from gateway.errors import ConfigurationWrong
 
+ULID = r"^[0-9A-HJKMNP-TV-Z]{26}$"
 _SCALARS = ("database", "public_url", "listen")
 
 
@@ -83,6 +95,65 @@ class RelationsFile(_Part):
     file: Path
 
 
+class OAuthClient(_Part):
+    """OAuth 2.0 client credentials. issuer: the URL that gives tokens (`/oauth/token` is added where it has no path)."""
+
+    client_id: str = Field(min_length=1)
+    client_secret: Secret
+    issuer: str = Field(pattern=r"^https?://\S+$")
+    audience: str | None = None
+    scopes: tuple[str, ...] = ()
+
+
+class OpenFgaServer(_Part):
+    """An OpenFGA server's store.
+
+    model_id: the model to ask; the store's newest where nothing is said. deadline: seconds for all questions of a
+    judgement together. token or client_credentials: how the gateway is known there; neither where it need not be.
+    """
+
+    api_url: str = Field(pattern=r"^https?://[^\s/@?#]+(/[^\s?#]*)?$")
+    store_id: str = Field(pattern=ULID)
+    model_id: str | None = Field(default=None, pattern=ULID)
+    token: Secret | None = None
+    client_credentials: OAuthClient | None = None
+    deadline: float = Field(default=2.0, gt=0, le=60)
+
+    @field_validator("api_url")
+    @classmethod
+    def _without_slash(cls, value: str) -> str:
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _known_one_way(self) -> OpenFgaServer:
+        if self.token is not None and self.client_credentials is not None:
+            raise ValueError("give token or client_credentials, not both")
+        return self
+
+
+class RelationsServer(_Part):
+    """Relationship checks answered by an OpenFGA server."""
+
+    openfga: OpenFgaServer
+
+
+def _one_source(value: object) -> object:
+    if isinstance(value, Mapping) and len({"file", "openfga"} & value.keys()) != 1:
+        raise ValueError("expected either file (an OpenFGA store file) or openfga (a server)")
+    return value
+
+
+def _source(value: object) -> str:
+    return "server" if isinstance(value, RelationsServer) or (isinstance(value, Mapping) and "openfga" in value) else "file"
+
+
+Relations = Annotated[
+    Annotated[RelationsFile, Tag("file")] | Annotated[RelationsServer, Tag("server")],
+    Discriminator(_source),
+    BeforeValidator(_one_source),
+]
+
+
 class TemporalCluster(_Part):
     """Where workflows run when one machine is not enough. task_queue: names this house among others in the namespace."""
 
@@ -109,7 +180,7 @@ class Settings(_Part):
     listen: str | None = None
     bundles: tuple[Path, ...] = ()
     connections: tuple[Connection, ...] = ()
-    relations: RelationsFile | None = None
+    relations: Relations | None = None
     engine: Engine = Engine()
     durable: Durable = Durable()
     api_tokens: tuple[Secret, ...] = ()
@@ -179,16 +250,29 @@ def _settings(content: Mapping[str, Any], folder: Path) -> Settings:
     try:
         settings = Settings.model_validate({**content, **environment})
     except ValidationError as problem:
-        lines = [f"{'.'.join(str(part) for part in error['loc']) or 'settings'}: {_words(error['msg'])}" for error in problem.errors()]
+        lines = [f"{_key(error['loc'])}: {_words(error['msg'])}" for error in problem.errors()]
         raise ConfigurationWrong("the configuration cannot be used:\n" + "\n".join(f"  {line}" for line in lines)) from None
-    relations = settings.relations
     return settings.model_copy(
         update={
             "bundles": tuple(folder / path for path in settings.bundles),
-            "relations": relations and RelationsFile(file=folder / relations.file),
+            "relations": _found_from(settings.relations, folder),
             "database": _beside(settings.database, folder),
         }
     )
+
+
+def _found_from(relations: RelationsFile | RelationsServer | None, folder: Path) -> RelationsFile | RelationsServer | None:
+    match relations:
+        case RelationsFile(file=file):
+            return RelationsFile(file=folder / file)
+        case _:
+            return relations
+
+
+def _key(place: tuple[int | str, ...]) -> str:
+    """The key as it is written: which of two forms `relations` has is no part of it."""
+    written = place[:1] + place[2:] if place[:2] in {("relations", "file"), ("relations", "server")} else place
+    return ".".join(str(part) for part in written) or "settings"
 
 
 def _beside(url: str, folder: Path) -> str:

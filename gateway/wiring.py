@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from gateway.errors import ConfigurationWrong
 
 if TYPE_CHECKING:
-    from gateway.config import Connection, Durable, RelationsFile, Settings
+    from gateway.config import Connection, Durable, OpenFgaServer, RelationsFile, RelationsServer, Settings
     from gateway.config import Engine as EngineSettings
     from gateway.durable import Activity, DurableCore
     from gateway.storage import Database, SealedRecord, Storage
     from policies.bundles import BundleSource
     from policies.engines import PolicyEngine
     from policies.relations import Relations
+    from policies.relations.openfga import OpenFgaRelations
     from providers.vcs import Forge, ForgeSetup
 
 
@@ -87,15 +88,68 @@ def build_engine(settings: EngineSettings) -> PolicyEngine:
     )
 
 
-def build_relations(settings: RelationsFile | None) -> Relations:
-    """A store file's answers, or refusals that say what to configure."""
-    if settings is None:
-        from policies.relations.absent import NoRelations
+def build_relations(settings: RelationsFile | RelationsServer | None) -> Relations:
+    """An OpenFGA server's answers, a store file's, or refusals that say what to configure."""
+    from gateway.config import RelationsFile, RelationsServer
 
-        return NoRelations()
-    from policies.relations.local import LocalRelations
+    match settings:
+        case None:
+            from policies.relations.absent import NoRelations
 
-    return LocalRelations.from_store_file(settings.file)
+            return NoRelations()
+        case RelationsFile(file=file):
+            from policies.relations.local import LocalRelations
+
+            return LocalRelations.from_store_file(file)
+        case RelationsServer(openfga=server):
+            return build_openfga(server)
+    assert_never(settings)
+
+
+def build_openfga(settings: OpenFgaServer) -> OpenFgaRelations:
+    """The adapter of an OpenFGA server. Raises ConfigurationWrong where the SDK is not installed."""
+    try:
+        from policies.relations.openfga import ClientCredentials, OpenFgaRelations, Token
+    except ImportError as problem:
+        if problem.name is None or problem.name.partition(".")[0] not in {"openfga_sdk", "aiohttp"}:
+            raise
+        raise ConfigurationWrong(
+            "relations.openfga: OpenFGA's SDK is not installed", advice="run: pip install 'admittance[openfga]'"
+        ) from problem
+    credentials: Token | ClientCredentials | None = None
+    if settings.token is not None:
+        credentials = Token(token=settings.token.get_secret_value())
+    elif (client := settings.client_credentials) is not None:
+        secret = client.client_secret.get_secret_value()
+        credentials = ClientCredentials(
+            client_id=client.client_id, client_secret=secret, issuer=client.issuer, audience=client.audience, scopes=client.scopes
+        )
+    return OpenFgaRelations(
+        api_url=settings.api_url,
+        store_id=settings.store_id,
+        model_id=settings.model_id,
+        credentials=credentials,
+        deadline=settings.deadline,
+    )
+
+
+async def probe_relations(settings: RelationsFile | RelationsServer | None) -> str:
+    """Who answers, having looked whether it can. Raises RelationsError, ConfigurationWrong."""
+    from gateway.config import RelationsFile, RelationsServer
+
+    match settings:
+        case None:
+            return "none configured; a policy that asks is undecided"
+        case RelationsFile(file=file):
+            await build_relations(settings).close()
+            return f"answered from {file}"
+        case RelationsServer(openfga=server):
+            relations = build_openfga(server)
+            try:
+                return await relations.probe()
+            finally:
+                await relations.close()
+    assert_never(settings)
 
 
 def build_bundle_sources(folders: Sequence[Path]) -> list[BundleSource]:

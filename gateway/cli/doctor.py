@@ -91,9 +91,7 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
         await engine.close()
     yield await _database(settings)
     try:
-        await wiring.build_relations(settings.relations).close()
-        says = f"answered from {settings.relations.file}" if settings.relations else "none configured; a policy that asks is undecided"
-        yield Finding(what="relations", well=True, says=says)
+        yield Finding(what="relations", well=True, says=await wiring.probe_relations(settings.relations))
     except known as problem:
         yield _bad("relations", problem)
     for connection in settings.connections:

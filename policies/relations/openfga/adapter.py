@@ -102,6 +102,19 @@ class OpenFgaRelations:
             raise RelationsUnavailable(f"the model changed from {before.model_id} to {newest} while questions were answered")
         return (await server.changes(token=before.token, since=before.since)).count == 0
 
+    async def probe(self) -> str:
+        """Store and model, if the server is there and lets them be read. Raises RelationsError."""
+        server = self._connected()
+        try:
+            async with asyncio.timeout(self._deadline):
+                await server.time()
+                if self._model_id is not None:
+                    await server.require_model(self._model_id)
+                model = f"model {self._model_id}" if self._model_id else f"its newest model, now {await server.newest_model()}"
+        except TimeoutError as problem:
+            raise RelationsUnavailable(f"the OpenFGA server {self._api_url} did not answer within {self._deadline:g} s") from problem
+        return f"answered by OpenFGA at {self._api_url}, store {self._store_id}, {model}"
+
     async def close(self) -> None:
         if self._server is not None:
             server, self._server = self._server, None

@@ -78,6 +78,11 @@ class Server:
             raise wrong_place(f"the store of {self._where} does not exist or has no authorization model")
         return model_id
 
+    async def require_model(self, model_id: str) -> None:
+        """Raises RelationsRefused where the store has no such model."""
+        # https://openfga.dev/api/service#/Authorization%20Models/ReadAuthorizationModel
+        await self._call("ReadAuthorizationModel", "GET", f"authorization-models/{model_id}")
+
     async def checked(self, checks: Sequence[Mapping[str, Json]], model_id: str) -> Mapping[str, documents.Answer]:
         """Answers by correlation id; at most 50 checks. Raises RelationsRefused for an unknown model."""
         # https://openfga.dev/api/service#/Relationship%20Queries/BatchCheck
