@@ -127,7 +127,7 @@ def _static_problems(manifest: Manifest, contents: Contents, program: Program) -
     for listed in manifest.policies:
         problems += _missing(listed, judging)
         problems += questions_that_read_answers(components(listed.package), judging)
-    problems += lost_references(_subjects(manifest, judging), judging)
+    problems += lost_references(_subjects(manifest, judging), judging, contents.data)
     return problems
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from policies.bundles.syntax import Program, Rule, RulePath
+from policies.footprint.documents import Documents
 from policies.footprint.frame import Frame
 from policies.footprint.names import branches_of, declared_in
 from policies.footprint.notes import Notes
@@ -26,9 +27,11 @@ class TooMuch(Exception):
 class Follower:
     """Follows rules of one program under one policy's parameters."""
 
-    def __init__(self, program: Program, shapes: Shapes) -> None:
+    def __init__(self, program: Program, shapes: Shapes, documents: Documents | None = None) -> None:
         self.program = program
         self.shapes = shapes
+        self.documents = documents
+        """The bundle's data, where references into it are to be checked."""
         self.notes = Notes()
         self.replaced: frozenset[Path] = frozenset()
         """Paths of the input that a `with` has put something else in place of, for now."""

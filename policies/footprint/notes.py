@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from policies.bundles.syntax import Module, Program, Ref, Rule
-from policies.footprint.values import Missing, Never, Path
+from policies.footprint.values import Missing, Never, NoData, Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class Notes:
     dynamic: bool = False
     quiet: int = 0
     _sound: set[SiteKey] = field(default_factory=set)
-    _missing: dict[SiteKey, tuple[Site, Missing | Never]] = field(default_factory=dict)
+    _missing: dict[SiteKey, tuple[Site, Missing | Never | NoData]] = field(default_factory=dict)
     _unfollowed: dict[SiteKey, tuple[Site, str]] = field(default_factory=dict)
 
     def read(self, paths: Iterable[Path]) -> None:
@@ -54,7 +54,7 @@ class Notes:
         if not self.quiet:
             self._sound.add(site.key)
 
-    def missing(self, site: Site, missing: Missing | Never) -> None:
+    def missing(self, site: Site, missing: Missing | Never | NoData) -> None:
         """This reference led nowhere, or this constant could not be, this once."""
         if not self.quiet:
             self._missing.setdefault(site.key, (site, missing))
@@ -64,7 +64,7 @@ class Notes:
         if not self.quiet:
             self._unfollowed.setdefault(site.key, (site, why))
 
-    def lost(self) -> Iterator[tuple[Site, Missing | Never]]:
+    def lost(self) -> Iterator[tuple[Site, Missing | Never | NoData]]:
         """References that led somewhere, and constants that could be, in no context at all."""
         return (found for key, found in self._missing.items() if key not in self._sound)
 

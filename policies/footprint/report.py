@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from policies.bundles.syntax import Program, RulePath
 from policies.errors import Problem
+from policies.footprint.documents import Documents
 from policies.footprint.follower import Follower, TooMuch
 from policies.footprint.model import Footprint, Unfollowed, written
 from policies.footprint.notes import Notes, Site
-from policies.footprint.values import Missing, Never, Shapes, shape_of
+from policies.footprint.values import Missing, Never, NoData, Shapes, shape_of
 from policies.model import JsonObject
 from policies.schema import described, top_shape, types_of
 
@@ -40,27 +41,27 @@ def footprint_of(subject: Subject, program: Program) -> Footprint:
     return Footprint(paths=tuple(sorted(notes.reads)), dynamic=notes.dynamic, unfollowed=tuple(sorted(set(_unfollowed(notes, program)))))
 
 
-def lost_references(subjects: Iterable[Subject], program: Program) -> Iterator[Problem]:
-    """Every reference to a fact or parameter that does not exist, in the rules of these policies and in all others.
+def lost_references(subjects: Iterable[Subject], program: Program, data: JsonObject) -> Iterator[Problem]:
+    """Every reference to a fact, parameter or piece of data that does not exist, in the rules of these policies and in all others.
 
     Rules of a policy's package that nothing reaches are followed with its parameters; rules elsewhere that no policy
     reaches, with any.
     """
-    listed = list(subjects)
+    listed, documents = list(subjects), Documents(dict(data), program)
     for subject in listed:
         own = [path for path in program.paths() if path[:-1] == subject.package]
-        yield from _lost(_follower(program, subject), own, subject, program)
+        yield from _lost(_follower(program, subject, documents), own, subject)
     packages = {subject.package for subject in listed}
     others = [path for path in program.paths() if path[:-1] not in packages]
-    yield from _lost(Follower(program, Shapes(top_shape(), {})), others, None, program)
+    yield from _lost(Follower(program, Shapes(top_shape(), {}), documents), others, None)
 
 
-def _follower(program: Program, subject: Subject) -> Follower:
+def _follower(program: Program, subject: Subject, documents: Documents | None = None) -> Follower:
     parameters = {"type": "object", "additionalProperties": False, "properties": {}, **shape_of(dict(subject.parameters))}
-    return Follower(program, Shapes(top_shape(), parameters))
+    return Follower(program, Shapes(top_shape(), parameters), documents)
 
 
-def _lost(follower: Follower, paths: Iterable[RulePath], subject: Subject | None, program: Program) -> Iterator[Problem]:
+def _lost(follower: Follower, paths: Iterable[RulePath], subject: Subject | None) -> Iterator[Problem]:
     try:
         follower.follow(paths)
     except TooMuch:
@@ -71,13 +72,24 @@ def _lost(follower: Follower, paths: Iterable[RulePath], subject: Subject | None
         return
     for site, missing in follower.notes.lost():
         message, advice = _words(site, missing, subject)
-        for line in site.lines(program):
+        for line in site.lines(follower.program):
             yield Problem(path=site.module.path, line=line, message=message, advice=advice)
 
 
-def _words(site: Site, missing: Missing | Never, subject: Subject | None) -> tuple[str, str | None]:
-    if isinstance(missing, Never):
-        return _never(missing)
+def _words(site: Site, missing: Missing | Never | NoData, subject: Subject | None) -> tuple[str, str | None]:
+    match missing:
+        case Never():
+            return _never(missing)
+        case NoData(path=path, step=step, names=names):
+            here = ".".join(("data", *path))
+            return f"{site.ref}: the bundle has no {step} in {here}", _nearest(step, list(names)) or (
+                _one_of(list(names)) if names else None
+            )
+        case Missing():
+            return _nowhere(site, missing, subject)
+
+
+def _nowhere(site: Site, missing: Missing, subject: Subject | None) -> tuple[str, str | None]:
     place = written(missing.path) if missing.path == () else f"input.{written(missing.path)}"
     names = list(missing.shape.get("properties", {}))
     if missing.path == ("parameters",) and subject is not None:

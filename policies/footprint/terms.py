@@ -92,6 +92,9 @@ def _data(frame: Frame, target: Ref, steps: Sequence[Node], env: Env, site: Site
     for length in range(len(fixed), 0, -1):
         if follower.program.rules(fixed[:length]):
             return _walk(frame, follower.rule(fixed[:length]), steps[length:], env, site)
+    missing = None if follower.documents is None else follower.documents.missing(fixed)
+    if missing is not None:
+        follower.notes.missing(site, missing)
     below = list(follower.program.reached(Ref(root="data", steps=fixed)))
     for path in below:
         if not follower.takes_arguments(path):

@@ -77,6 +77,15 @@ class Never:
     shape: Shape
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoData:
+    """A step below `data` where the bundle has nothing; `names` is what it has there."""
+
+    path: Path
+    step: str
+    names: tuple[str, ...]
+
+
 class Shapes:
     """The input's schema by path, with the parameters of one policy in their place."""
 

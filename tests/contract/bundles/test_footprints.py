@@ -48,7 +48,7 @@ def footprint(loop, engine):
         listing = "name: acme\npolicies:\n  - {package: merge.x, match: {action: merge}, parameters: {minimum: 1}}\n"
         files = {".manifest": None, "size.rego": None, "size_test.rego": None, "bundle.yaml": listing}
         module = "package merge.x\n\nimport data.admit\n\n" + body + "\n"
-        bundle = loop.run(checked_bundle(a_bundle({**files, "x.rego": module}), engine))
+        bundle = loop.run(checked_bundle(a_bundle({**files, "x.rego": module, "teams/data.json": '{"ana": true}'}), engine))
         return next(iter(loop.run(footprints(bundle, engine)).values()))
 
     return of
@@ -87,7 +87,7 @@ READS = {
         'deny contains 1 if input.relations[input.change.repository.ref].owner["x"]',
         ["change.repository.ref", "relations[].owner.x"],
     ),
-    "an index into data": ("deny contains 1 if data.merge.teams[input.subject.login]", ["subject.login"]),
+    "an index into data": ("deny contains 1 if data.teams[input.subject.login]", ["subject.login"]),
     "by a default": ('deny contains 1 if object.get(input.change, "title", "") == ""', ["change.title"]),
     "what a with puts in place": (
         "deny contains 1 if x with input as {\"change\": {\"title\": input.change.body}}\n\nx if input.change.title",

@@ -555,3 +555,58 @@ POSSIBLE = {
 def test_a_comparison_that_may_hold_is_taken(body, check):
     """Only what can never be in any of its uses is refused, and asking for null is being careful."""
     assert check(a_bundle(reads(body))).name == "acme"
+
+
+TEAMS = {"teams/data.json": '{"core": {"ana": true}, "list": [{"x": 1}], "nothing": null}'}
+DATA = {
+    "data that is not there": (
+        "warn contains 1 if data.teems.core[input.subject.login]",
+        ["x.rego:3: data.teems.core[_]: the bundle has no teems in data; did you mean teams?"],
+    ),
+    "data deeper down": (
+        "warn contains 1 if not data.teams.cores[input.subject.login]",
+        ["x.rego:3: data.teams.cores[_]: the bundle has no cores in data.teams; did you mean core?"],
+    ),
+    "data behind an import": (
+        "import data.teams as t\n\nwarn contains 1 if t.coer.ana",
+        ["x.rego:5: t.coer.ana: the bundle has no coer in data.teams; did you mean core?"],
+    ),
+    "inside data that has no inside": (
+        "warn contains 1 if data.teams.core.ana.since",
+        ["x.rego:3: data.teams.core.ana.since: the bundle has no since in data.teams.core.ana"],
+    ),
+    "another package": (
+        "warn contains 1 if data.merge.sise.deny",
+        ["x.rego:3: data.merge.sise.deny: the bundle has no sise in data.merge; did you mean size?"],
+    ),
+    "another rule": (
+        "warn contains 1 if count(data.merge.size.denny) > 0",
+        ["x.rego:3: data.merge.size.denny: the bundle has no denny in data.merge.size; did you mean deny?"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "messages"), DATA.values(), ids=DATA)
+def test_data_is_refused_for_not_being_there(body, messages, check):
+    """A bundle is all the data there is, and never changes: what it does not have is a typo."""
+    assert refusal(check, {**reads(body), **TEAMS}) == messages
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "warn contains 1 if data.teams.core.ana",
+        "warn contains 1 if data.teams[input.subject.login].anything",
+        "warn contains 1 if data.teams.list[0].anything",
+        "warn contains 1 if data.teams.nothing",
+        "warn contains 1 if data.merge.size.deny",
+        "warn contains 1 if data.merge[_].deny",
+        'warn contains 1 if helper with data.elsewhere as {"x": 1}\n\nhelper if data.elsewhere.x',
+    ],
+)
+def test_data_that_is_there_or_may_be_is_taken(body, check):
+    """Keys that are only known at evaluation, and data that a `with` puts in place, may be anything."""
+    assert check(a_bundle({**reads(body.replace("data.merge", "data.lib")), **TEAMS, "l.rego": LIBRARY})).name == "acme"
+
+
+LIBRARY = "package lib.size\n\ndeny contains 1 if false\n"

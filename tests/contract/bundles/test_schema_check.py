@@ -67,7 +67,7 @@ RIGHT = {
     "a local that hides a rule": "change := 1\n\nr if { some change in [input.change]; change.title }",
     "use before binding": "r if { f.path; f = input.change.files[_] }",
     "a template": 'r := $"{input.change.title}"',
-    "own data": "r if data.merge.teams.x[input.subject.login].y",
+    "own data": "r if data.teams.core[input.subject.login].y",
     "an object of its own": 'r if { o := {"a": input.change}; o.a.title }',
     "a question": 'questions contains admit.question(input.subject.ref, "owner", input.change.repository.ref)',
 }
@@ -147,7 +147,7 @@ WRONG = {
 def files(body):
     return {
         ".manifest": None, "size.rego": None, "size_test.rego": None,
-        "bundle.yaml": MANIFEST, "x.rego": HEAD + body + "\n", "lib.rego": LIB, "teams/data.json": "{}",
+        "bundle.yaml": MANIFEST, "x.rego": HEAD + body + "\n", "lib.rego": LIB, "teams/data.json": '{"core": {}}',
     }  # fmt: skip
 
 
