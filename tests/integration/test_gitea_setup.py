@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from providers.errors import AccessRefused, PermanentError
+from providers.errors import AccessRefused, PermanentError, Unsupported
 from providers.vcs import Applied, ChangeEvent, Gap
 from providers.vcs.gitea import GiteaForge, GiteaSetup
 from tests.servers.gitea import Project, session_gitea
@@ -91,6 +91,14 @@ async def test_an_unreadable_check_really_is_dropped(project: Project, pattern: 
     project.wait_mergeable(pull)
 
     assert project.merge(pull).status_code == 200
+
+
+async def test_a_branch_named_like_a_glob_is_not_pretended_to_be_protected(project: Project, setup: GiteaSetup) -> None:
+    """Its rule and its status would be read as patterns, and match others or nothing."""
+    project.branch("x{1}")
+    with pytest.raises(Unsupported):
+        await setup.require(project.full_name, "x{1}", "admit/x{1}")
+    assert await gaps(setup, project, "x{1}") == {Gap.STATUS_NOT_REQUIRED}
 
 
 async def test_others_on_the_lists_are_named(project: Project, setup: GiteaSetup) -> None:

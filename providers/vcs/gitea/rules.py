@@ -91,6 +91,11 @@ def _merges(rule: Document, place: str, account: str) -> list[Finding]:
     return [_gap(Gap.OTHERS_MAY_MERGE, f"{place} lets {', '.join(others)} merge", advice)] if others else []
 
 
+def is_glob(name: str) -> bool:
+    """Whether Gitea takes a name for a pattern."""
+    return any(sign in name for sign in "*?[]{}\\")
+
+
 def is_dropped(pattern: str) -> bool:
     """Whether Gitea cannot read a check's name as a glob: it then requires nothing in its place."""
     expression, position = "", 0

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from providers.errors import AccessRefused, PermanentError, Unreachable
+from providers.errors import AccessRefused, PermanentError, Unreachable, Unsupported
 from providers.vcs.documents import Document, UnexpectedShape
 from providers.vcs.gitea import rules
 from providers.vcs.gitea.client import GiteaClient, path_of
@@ -99,6 +99,11 @@ class GiteaSetup:
     # --- the branch -----------------------------------------------------------------------------
 
     async def require(self, repository: str, branch: str, context: str, *, only_gateway_merges: bool = False) -> Applied:
+        if rules.is_glob(branch) or rules.is_glob(context):
+            raise Unsupported(
+                f"Gitea reads '{branch}' and '{context}' as globs, so neither the rule nor the status would be this branch's alone",
+                advice="name the branch without * ? [ ] { } and backslash",
+            )
         account = self._account if only_gateway_merges else None
         applied = [await self._forbid_manual_merge(repository), await self._require(repository, branch, context, account)]
         left = {finding.gap for finding in await self.audit(repository, branch, context)}
