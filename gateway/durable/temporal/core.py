@@ -38,11 +38,13 @@ from gateway.durable.port import (
 )
 from gateway.durable.temporal.adopting import adopt
 from gateway.durable.temporal.claims import claim, overdue
-from gateway.durable.temporal.interpreter import Letter, Run
+from gateway.durable.temporal.converting import CONVERTER
+from gateway.durable.temporal.interpreter import Run
 from gateway.durable.temporal.keeping import retire
+from gateway.durable.temporal.letter import Letter
 from gateway.durable.temporal.reading import Located, Reading
 from gateway.durable.temporal.relay import Relay, Relaying
-from gateway.durable.temporal.server import CONVERTER, Server, TemporalUnavailable
+from gateway.durable.temporal.server import Server, TemporalUnavailable
 from gateway.durable.temporal.wire import ORDER, an_order, execution_id, letter_id
 from gateway.durable.temporal.worker import Working
 from gateway.storage.columns import from_ms

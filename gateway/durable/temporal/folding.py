@@ -14,22 +14,20 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import structlog
 from temporalio import activity
 
 from gateway.durable.commands import RunActivity
 from gateway.durable.execution import Execution
-from gateway.durable.payloads import attributes_text, encoded
+from gateway.durable.payloads import attributes_text
 from gateway.durable.port import HistoryEvent, NonDeterministic, PayloadTooLarge, UnknownWorkflow, Workflow
 from gateway.durable.revival import effective, undone
 from gateway.durable.sql.attempts import AttemptFailed, Succeeded
 from gateway.durable.sql.outcomes import attempt_number, record_lost, record_outcome
-from gateway.durable.stepping import Received, due_activities, ordered_by, step, underway, wake_at
+from gateway.durable.stepping import Received, due_activities, step, underway, wake_at
 from gateway.durable.temporal.ends import Left, ending_of, left_over
-from gateway.durable.temporal.events import event_document, event_from, started_event, whole_ms
+from gateway.durable.temporal.events import event_document, event_from, whole_ms
+from gateway.durable.temporal.steps import iso, nothing, received, started, state_document, stuck, void
 from gateway.durable.temporal.wire import STEP, Document
-
-log = structlog.get_logger(__name__)
 
 _KEPT = 512
 """Executions kept in memory."""
@@ -55,10 +53,10 @@ class Folding:
         """The local activity; see `interpreter.Run` for both documents."""
         others = await self._claimed_by_others(wanted)
         if not wanted["token"] and wanted["begun"]["dispatch"] in others:
-            return _void(wanted)
+            return void(wanted, others)
         execution = self._kept.pop(wanted["token"] or "", None)
         if execution is None and wanted["token"] and wanted["events"] is None:
-            return _nothing(wanted, missing=True)
+            return nothing(wanted, missing=True)
         try:
             if execution is None:
                 execution = self._begun(wanted)
@@ -67,8 +65,8 @@ class Folding:
             if execution is not None:
                 execution.close()
             if wanted["token"] and wanted["events"] is None:
-                return _nothing(wanted, missing=True)  # to be told again with all there is
-            return _stuck(wanted, f"{type(problem).__name__}: {problem}")
+                return nothing(wanted, missing=True)  # to be told again with all there is
+            return stuck(wanted, f"{type(problem).__name__}: {problem}")
         for command, _ in wanted["outcomes"]:
             self._folded(wanted["execution"], command)
         self._keep(result["token"], execution)
@@ -101,7 +99,7 @@ class Folding:
         events = [event_from(document) for document in wanted["events"] or []]
         first = not events
         if first:
-            events = [_started(wanted)]
+            events = [started(wanted)]
         revived = wanted["revive"] is not None and wanted["revive"]["by"] is not None
         if revived:
             events = _revived(events, wanted["revive"]["by"], datetime.fromisoformat(wanted["at"]))
@@ -135,15 +133,15 @@ class Folding:
         _require_small(events)
         execution.committed()
         return {
-            **_nothing(wanted),
+            **nothing(wanted),
             "token": secrets.token_hex(8),
             "events": events,
             "consumed": [*doubles, *(entry.ord for entry in used)],
             "again": again,
             "pending": list(execution.pending),
             "attempts": [] if ends else self._to_start(execution, wanted),
-            "wake_at": _iso(wake_at(execution)),
-            "state": _state(execution, wanted),
+            "wake_at": iso(wake_at(execution)),
+            "state": state_document(execution, wanted),
             "ending": ending_of(execution),
             "successor": ends.successor if ends else None,
         }
@@ -162,30 +160,6 @@ class Folding:
             }
             found.append({**attempt, "timeout": command.timeout, "heartbeat": command.heartbeat, "lease": self._lease})
         return found
-
-
-def _stuck(wanted: Document, problem: str) -> Document:
-    """This code cannot go on with it: it rests, visibly. It can be cancelled."""
-    order = next((entry for entry in wanted["inbox"] if entry["control"] and entry["name"] == "cancel"), None)
-    events = [] if wanted["events"] else [event_document(_started(wanted))]
-    nothing = {**_nothing(wanted), "token": secrets.token_hex(8), "pending": wanted["running"]}
-    if order is None:
-        log.error("run is stuck", workflow=wanted["begun"]["workflow_id"], run=wanted["run_id"], problem=problem)
-        return {**nothing, "stuck": True, "events": events, "state": {**nothing["state"], "error": problem}}
-    by, last = ordered_by(_received(order)), event_from((events or wanted["events"])[-1])
-    at = max(whole_ms(datetime.fromisoformat(wanted["at"])), last.at)
-    events.append(event_document(HistoryEvent(sequence=last.sequence + 1, at=at, kind="WorkflowCancelled", attributes={"by": by})))
-    state = {**nothing["state"], "status": "cancelled", "error": f"cancelled by {by}", "ended_at": _iso(at)}
-    consumed = [entry["ord"] for entry in wanted["inbox"]]
-    return {**nothing, "events": events, "consumed": consumed, "pending": [], "state": state, "ending": {"kind": "cancelled"}}
-
-
-def _started(wanted: Document) -> HistoryEvent:
-    begun, at = wanted["begun"], datetime.fromisoformat(wanted["started_at"])
-    continues: str | None = begun["continues"]
-    return started_event(
-        workflow_id=begun["workflow_id"], run_id=wanted["run_id"], type=wanted["type"], continues=continues, input=begun["input"], at=at
-    )
 
 
 def _revived(events: list[HistoryEvent], by: str, at: datetime) -> list[HistoryEvent]:
@@ -240,60 +214,5 @@ def _inbox(wanted: Document, others: set[str]) -> tuple[list[Received], list[int
             doubles.append(entry["ord"])
             continue
         seen.add(entry["dispatch"] or "")
-        counted.append(_received(entry, started=wanted["begun"]["dispatch"]))
+        counted.append(received(entry, started=wanted["begun"]["dispatch"]))
     return counted, doubles
-
-
-def _received(entry: Document, started: str | None = None) -> Received:
-    starts = entry["starts"]
-    if started is not None and entry["dispatch"] == started:
-        starts = None  # this run was started for it
-    pair = None if starts is None else (starts[0], encoded(starts[1], "the input"))
-    return Received(ord=entry["ord"], name=entry["name"], payload=entry["payload"], control=entry["control"], starts=pair)
-
-
-def _state(execution: Execution, wanted: Document) -> Document:
-    """How the run stands, for its memo."""
-    common = _nothing(wanted)["state"] | {"started_at": _iso(execution.events[0].at)}
-    ending = ending_of(execution)
-    if ending is not None:
-        at = next(event.at for event in reversed(execution.events) if event.kind in _ENDED)
-        return {**common, "status": ending["status"], "result": ending.get("result"), "error": ending.get("said"), "ended_at": _iso(at)}
-    running = bool(underway(execution))
-    return {**common, "status": "running" if running else "parked", "wake_at": None if running else _iso(wake_at(execution))}
-
-
-_ENDED = frozenset({"WorkflowCompleted", "WorkflowFailed", "WorkflowCancelled", "ContinuedAsNew"})
-
-
-def _nothing(wanted: Document, *, missing: bool = False) -> Document:
-    """A step that changes nothing."""
-    started_at = _iso(whole_ms(datetime.fromisoformat(wanted["started_at"])))
-    state = {"run_id": wanted["run_id"], "status": "parked", "started_at": started_at}
-    state |= {"ended_at": None, "wake_at": None, "result": None, "error": None}
-    return {
-        "missing": missing,
-        "stuck": False,
-        "token": wanted["token"],
-        "events": [],
-        "consumed": [],
-        "again": [],
-        "pending": [],
-        "attempts": [],
-        "wake_at": None,
-        "state": state,
-        "ending": None,
-        "successor": None,
-    }
-
-
-def _void(wanted: Document) -> Document:
-    """Started a second time for the same dispatch: there is no such run."""
-    nothing = _nothing(wanted)
-    at = _iso(whole_ms(datetime.fromisoformat(wanted["at"])))
-    state = {**nothing["state"], "status": "void", "ended_at": at}
-    return {**nothing, "state": state, "ending": {"kind": "void"}, "consumed": [entry["ord"] for entry in wanted["inbox"]]}
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()

@@ -20,13 +20,11 @@ from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError
 
+from gateway.durable.temporal.locally import copied, locally
 from gateway.durable.temporal.wire import (
-    COPY,
     DEAD_LETTER,
     HANDED_OVER,
-    NOT_DEAD,
     ORDER,
-    REVIVE,
     SIGNAL,
     STATE,
     STEP,
@@ -35,8 +33,6 @@ from gateway.durable.temporal.wire import (
     an_order,
 )
 
-_PATIENT = RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=10))
-"""A fold that fails has no database, or a bug: the run waits."""
 _ONE_ATTEMPT = RetryPolicy(maximum_attempts=1)
 _STUCK = 60.0
 """Seconds a run that this code cannot go on with rests before it is tried again, perhaps by newer code."""
@@ -44,23 +40,6 @@ _MARGIN = 15.0
 """Seconds Temporal waits longer for an attempt than the attempt itself: the process that runs it says why it ended."""
 _CANCELLED_IN_TEMPORAL = an_order("cancel", {"by": "Temporal"})
 """What a cancellation with Temporal's own tools means to us."""
-
-
-async def _locally(name: str, document: Document) -> Document:
-    result: Document = await workflow.execute_local_activity(
-        name, document, start_to_close_timeout=timedelta(seconds=60), retry_policy=_PATIENT, result_type=dict
-    )
-    return result
-
-
-async def _copied(source: Sequence[str]) -> tuple[list[Document], list[Document]]:
-    """Another execution's history, which is part of this one's from now on, and what lies in its inbox."""
-    events: list[Document] = []
-    while True:
-        part = await _locally(COPY, {"source": list(source), "after": len(events)})
-        events += part["events"]
-        if part["complete"]:
-            return events, part["inbox"]
 
 
 @workflow.defn(dynamic=True, sandboxed=False)
@@ -117,7 +96,7 @@ class Run:
         revives: Document | None = self._begun["revives"]
         if revives is not None:
             self._run_id = revives["run_id"]
-            self._events, inbox = await _copied(revives["source"])
+            self._events, inbox = await copied(revives["source"])
             waiting, self._inbox = self._inbox, []
             for message in [*inbox, *waiting]:
                 self._put(message)
@@ -154,9 +133,9 @@ class Run:
             "revive": revive,
         }
         try:
-            step = await _locally(STEP, wanted)
+            step = await locally(STEP, wanted)
             if step["missing"]:  # another process folded so far
-                step = await _locally(STEP, {**wanted, "events": self._events})
+                step = await locally(STEP, {**wanted, "events": self._events})
         except asyncio.CancelledError:  # with Temporal's own tools, in the middle of a step: it is made again
             self._outcomes = outcomes + self._outcomes
             raise
@@ -267,48 +246,3 @@ def _without_result(problem: ActivityError) -> Document:
             "retry_after": None,
         }
     return {"outcome": "lost" if isinstance(cause, TimeoutError) else "handed over"}
-
-
-@workflow.defn(name=DEAD_LETTER, sandboxed=False)
-class Letter:
-    """A run that failed, waiting for somebody to decide."""
-
-    def __init__(self) -> None:
-        self._letter: Document = {}
-        self._events: list[Document] | None = None
-        self._decided = False
-
-    @workflow.run
-    async def run(self, letter: dict[str, Any]) -> None:
-        """Until it is revived or put away."""
-        self._letter = letter
-        self._events, _ = await _copied(letter["source"])
-        await workflow.wait_condition(lambda: self._decided and workflow.all_handlers_finished())
-
-    @workflow.update(name="revive")
-    async def revive(self, by: str) -> None:
-        """Start the run again where it failed. Fails as NotDead while a newer run of its workflow is going on."""
-        await self._may_decide()
-        info = workflow.info()
-        started = await _locally(REVIVE, {**self._letter, "source": [info.workflow_id, info.run_id], "by": by})
-        if started["going"] is not None:
-            text = f"a newer run of workflow '{self._letter['workflow_id']}' is going on: '{started['going']}'"
-            raise ApplicationError(text, type=NOT_DEAD, non_retryable=True)
-        self._decide({"how": "revived", "by": by, "execution": started["execution"]})
-
-    @workflow.update(name="discard")
-    async def discard(self, by: str) -> None:
-        """Put it away."""
-        await self._may_decide()
-        self._decide({"how": "discarded", "by": by, "at": workflow.now().isoformat()})
-
-    async def _may_decide(self) -> None:
-        await workflow.wait_condition(lambda: self._events is not None)
-        if self._decided:
-            raise ApplicationError(f"run '{self._letter['run_id']}' is not failed any more", type=NOT_DEAD, non_retryable=True)
-
-    def _decide(self, decision: Document) -> None:
-        if self._decided:
-            return
-        self._decided = True
-        workflow.upsert_memo({STATE: {**self._letter, **decision}})

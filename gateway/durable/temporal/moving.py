@@ -10,9 +10,10 @@ from temporalio.client import WorkflowExecutionStatus
 
 from gateway.durable.payloads import attributes_text
 from gateway.durable.temporal.adopting import embedded_events, embedded_inbox
+from gateway.durable.temporal.converting import CONVERTER
 from gateway.durable.temporal.events import event_document, events_in
 from gateway.durable.temporal.reading import state_of
-from gateway.durable.temporal.server import CONVERTER, Server
+from gateway.durable.temporal.server import Server
 from gateway.durable.temporal.wire import COPY, DEAD_LETTER, EMBEDDED, REVIVE, STATE, Document, a_revival, execution_id
 from gateway.storage.database import Database
 

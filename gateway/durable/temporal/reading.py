@@ -14,8 +14,9 @@ from typing import Any
 from temporalio.client import WorkflowExecution, WorkflowExecutionStatus, WorkflowHistory
 
 from gateway.durable.port import DurableError, HistoryEvent, UnknownWorkflow, WorkflowRun, WorkflowStatus
+from gateway.durable.temporal.converting import CONVERTER
 from gateway.durable.temporal.events import beginning_in, events_in, whole_ms
-from gateway.durable.temporal.server import CONVERTER, Server
+from gateway.durable.temporal.server import Server
 from gateway.durable.temporal.wire import DEAD_LETTER, STATE, Document, execution_id, letter_id, letter_prefix
 
 _PAGE = 1000

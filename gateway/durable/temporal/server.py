@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import zlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution, WorkflowType
+from temporalio.api.common.v1 import Payloads, WorkflowExecution, WorkflowType
 from temporalio.api.enums.v1 import WorkflowIdConflictPolicy, WorkflowIdReusePolicy
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
@@ -22,63 +19,18 @@ from temporalio.api.workflowservice.v1 import (
     StartWorkflowExecutionRequest,
 )
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowHistory
-from temporalio.converter import (
-    BinaryNullPayloadConverter,
-    CompositePayloadConverter,
-    DataConverter,
-    JSONPlainPayloadConverter,
-    PayloadCodec,
-)
 from temporalio.service import RPCError, RPCStatusCode
 
 from gateway.durable.port import DurableError
+from gateway.durable.temporal.converting import CONVERTER
 from gateway.durable.temporal.wire import Document
 from gateway.errors import ConfigurationWrong
 
 _CALL = timedelta(seconds=10)
-_SMALL = 8192
-"""Bytes a payload may have and stay as it is, readable in Temporal's pages; larger ones are compressed."""
-_COMPRESSED = b"binary/zlib"
 
 
 class TemporalUnavailable(DurableError):
     """The cluster cannot be reached, or does not answer in time."""
-
-
-class Compressing(PayloadCodec):
-    """Large payloads travel compressed: Temporal counts bytes."""
-
-    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        return [_smaller(payload) for payload in payloads]
-
-    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        return [
-            Payload.FromString(zlib.decompress(payload.data)) if payload.metadata.get("encoding") == _COMPRESSED else payload
-            for payload in payloads
-        ]
-
-
-def _smaller(payload: Payload) -> Payload:
-    if payload.ByteSize() <= _SMALL:
-        return payload
-    return Payload(metadata={"encoding": _COMPRESSED}, data=zlib.compress(payload.SerializeToString(), 1))
-
-
-class _AsWritten(JSONPlainPayloadConverter):
-    """Temporal's own JSON, but with keys in the order they were written: a history reads the same on every engine."""
-
-    def to_payload(self, value: Any) -> Payload | None:
-        text = json.dumps(value, separators=(",", ":"), allow_nan=False)
-        return Payload(metadata={"encoding": self.encoding.encode()}, data=text.encode())
-
-
-class _Converter(CompositePayloadConverter):
-    def __init__(self) -> None:
-        super().__init__(BinaryNullPayloadConverter(), _AsWritten())
-
-
-CONVERTER = replace(DataConverter.default, payload_converter_class=_Converter, payload_codec=Compressing())
-"""JSON, compressed where it is large."""
 
 
 class Server:

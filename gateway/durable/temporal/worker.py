@@ -15,7 +15,8 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from gateway.durable.port import Activity, DurableError, Workflow
 from gateway.durable.temporal.attempting import Attempting
 from gateway.durable.temporal.folding import Claim, Folding
-from gateway.durable.temporal.interpreter import Letter, Run
+from gateway.durable.temporal.interpreter import Run
+from gateway.durable.temporal.letter import Letter
 from gateway.durable.temporal.moving import Moving
 from gateway.durable.temporal.relay import Relaying
 from gateway.durable.temporal.server import Server

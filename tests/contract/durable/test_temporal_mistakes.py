@@ -16,7 +16,8 @@ import pytest
 from sqlalchemy import update
 
 from gateway.durable import DurableError, NotDead
-from gateway.durable.temporal.server import CONVERTER, Server
+from gateway.durable.temporal.converting import CONVERTER
+from gateway.durable.temporal.server import Server
 from gateway.durable.temporal.wire import SIGNAL, a_beginning, a_message, execution_id
 from gateway.errors import ConfigurationWrong
 from gateway.storage import Database
@@ -114,6 +115,25 @@ async def test_dispatch_a_second_relay_sends_late_starts_no_second_run(cores, qu
         assert await core.describe("w") == run
         assert [listed.run_id for listed in await core.list()] == [run.run_id]
     assert calls.made == [1]
+
+
+async def test_what_is_said_to_a_run_begun_twice_is_not_lost_with_it(cores, queue):
+    """The second beginning is none, but a signal that reached it starts the run it was to start."""
+    calls = Calls()
+    first, news = a_signal_or_start("w", "drain", "n", 1), a_signal_or_start("w", "drain", "n", 2)
+    async with cores({"drain": drain}, {"note": calls.note}) as core:
+        await core.dispatch(first)
+        await ended(core, "w")
+        await core.stop()
+        late, id = Server(address=session_temporal(), namespace="default", task_queue=queue), execution_id(queue, "w")
+        for dispatch in (first, news):
+            message = a_message("n", dispatch.payload, dispatch=dispatch.id, starts=["drain", None])
+            begins = a_beginning("w", None, dispatch=dispatch.id)
+            await late.signal_or_start(id, "drain", begins, SIGNAL, message, request=f"late {dispatch.id}")
+        await core.start()
+        await until(lambda: _all_ended(core, 2))
+        assert await result_of(core, "w") == [2]
+    assert calls.made == [1, 2]
 
 
 async def test_two_relays_on_one_outbox_keep_the_order_and_send_each_once(cores, outbox):
