@@ -244,21 +244,54 @@ async def test_what_changes_without_a_line_is_modified(project: Project, forge: 
 
 @pytest.mark.parametrize("linked", ["a.txt", "z.txt"])
 async def test_a_file_that_becomes_a_link_hides_nothing(project: Project, forge: GiteaForge, linked: str) -> None:
-    """Gitea counts it once and lists it twice, so the last of the list is left out: a fault, not a smaller change."""
-    project.write({linked: "plain\n"})
+    """Gitea counts it once and lists it twice, so the last of its list is left out: the trees are compared instead."""
+    project.write({linked: "plain\n", "deep/er/moved.txt": "as it was\n", "deep/same.txt": "s\n", "folder": "a file\n"})
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         clone(project, folder, "feature")
         (folder / linked).unlink()
         (folder / linked).symlink_to("README.md")
-        (folder / "secret.txt").write_text("this one is left out when a.txt is the link\n")
+        (folder / "deep" / "er" / "moved.txt").rename(folder / "deep" / "new.txt")
+        (folder / "folder").unlink()
+        (folder / "folder").mkdir()
+        (folder / "folder" / "file.txt").write_text("f\n")
+        (folder / "x.txt").write_text("this one is left out when a.txt is the link\n")
         push(project, folder, "feature")
     pull = project.open_pull("feature")
     listed = [file["filename"] for file in project.call("GET", f"/pulls/{pull.number}/files")]
-    assert len(listed) == project.pull(pull)["changed_files"] == 2
+    assert len(listed) == project.pull(pull)["changed_files"] == 5
+    assert (listed[-1] == "z.txt") == (linked == "z.txt")
 
-    with pytest.raises(PermanentError, match=linked):
+    change = await forge.read_change(ChangeKey(repository=project.full_name, number=pull.number))
+
+    assert {(file.path, file.status, file.previous_path) for file in change.files} == {
+        (linked, FileStatus.MODIFIED, None),
+        ("deep/new.txt", FileStatus.RENAMED, "deep/er/moved.txt"),
+        ("folder", FileStatus.REMOVED, None),
+        ("folder/file.txt", FileStatus.ADDED, None),
+        ("x.txt", FileStatus.ADDED, None),
+    }
+    assert {file.additions for file in change.files} == {None}
+
+
+async def test_a_link_beside_a_merge_is_a_fault(project: Project, forge: GiteaForge) -> None:
+    """There is not one commit to compare with then, and a part of the files is not an answer."""
+    project.write({"a.txt": "plain\n"})
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        clone(project, folder, "feature")
+        (folder / "a.txt").unlink()
+        (folder / "a.txt").symlink_to("README.md")
+        push(project, folder, "feature")
+        project.write({"later.txt": "l\n"})
+        project.git("fetch", "--quiet", "origin", folder=folder)
+        project.git("merge", "--quiet", "--no-edit", "origin/main", folder=folder)
+        project.git("push", "--quiet", "origin", "feature", folder=folder)
+    pull = project.open_pull("feature")
+
+    with pytest.raises(PermanentError) as refused:
         await forge.read_change(ChangeKey(repository=project.full_name, number=pull.number))
+    assert "rebase" in (refused.value.advice or "")
 
 
 async def test_a_last_file_that_is_really_gone_is_removed(project: Project, forge: GiteaForge) -> None:

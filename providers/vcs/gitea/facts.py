@@ -70,7 +70,8 @@ class Facts:
             return ChangeState.MERGED
         return _known(pull, "state", {"open": ChangeState.OPEN, "closed": ChangeState.CLOSED})
 
-    def file(self, document: Document) -> ChangedFile:
+    @staticmethod
+    def file(document: Document) -> ChangedFile:
         return ChangedFile(
             path=document.text("filename"),
             status=_known(document, "status", _FILE_STATUS),

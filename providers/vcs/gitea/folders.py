@@ -9,9 +9,10 @@ import hashlib
 import re
 from collections.abc import Sequence
 
-from providers.errors import NotFound, PermanentError, TornFacts, Unreachable
+from providers.errors import NotFound, PermanentError, Unreachable
 from providers.vcs.documents import Document, UnexpectedShape
 from providers.vcs.gitea.client import GiteaClient, path_of
+from providers.vcs.gitea.trees import entries
 from providers.vcs.port import Folder
 
 MOST_FILES = 1_000
@@ -28,7 +29,7 @@ async def read_folder(client: GiteaClient, repository: str, ref: str, path: str)
         tree = await _tree(client, base, commit, path)
         if tree is None:
             return Folder(commit=commit)
-        blobs = _blobs(await _entries(client, base, tree, recursive=True), path)
+        blobs = _blobs(await entries(client, base, tree, recursive=True), path)
         contents = await asyncio.gather(*(_blob(client, base, sha) for sha, _ in blobs.values()))
     except UnexpectedShape as problem:
         raise Unreachable(str(problem)) from problem
@@ -52,33 +53,18 @@ async def _tree(client: GiteaClient, base: str, commit: str, path: str) -> str |
     """The sha of the folder's tree; None if there is no such folder."""
     tree = commit
     for part in (part for part in path.split("/") if part):
-        entries = await _entries(client, base, tree, recursive=False)
-        found = next((entry for entry in entries if entry.text("path") == part and entry.text("type") == "tree"), None)
+        listed = await entries(client, base, tree)
+        found = next((entry for entry in listed if entry.text("path") == part and entry.text("type") == "tree"), None)
         if found is None:
             return None
         tree = found.text("sha")
     return tree
 
 
-async def _entries(client: GiteaClient, base: str, tree: str, *, recursive: bool) -> Sequence[Document]:
-    """Every entry of a tree. This list is paged in its own way: `truncated` until the last page."""
-    found: list[Document] = []
-    for page in range(1, 1_000):
-        answer = await client.get(f"{base}/git/trees/{tree}", recursive=str(recursive).lower(), page=page)
-        found.extend(answer.documents("tree"))
-        if not answer.flag("truncated"):
-            if len(found) != answer.number("total_count"):
-                raise TornFacts(f"{answer.where}: expected {answer.number('total_count')} entries, found {len(found)}")
-            return found
-        if recursive and len(found) > 10 * MOST_FILES:
-            raise PermanentError(f"{answer.where}: more than {10 * MOST_FILES} entries")
-    raise PermanentError(f"GET {base}/git/trees/{tree}: the folder has too many entries")
-
-
-def _blobs(entries: Sequence[Document], path: str) -> dict[str, tuple[str, int]]:
+def _blobs(listed: Sequence[Document], path: str) -> dict[str, tuple[str, int]]:
     """Path → (sha, size) of each file, if they are few and small enough, and nothing else than files."""
     blobs: dict[str, tuple[str, int]] = {}
-    for entry in entries:
+    for entry in listed:
         if entry.text("type") == "tree":
             continue
         if entry.text("mode") not in _FILE_MODES:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from providers.errors import PermanentError, TornFacts
+from providers.errors import TornFacts
 from providers.vcs.documents import Document
 from providers.vcs.port import ChangeEvent
 
@@ -58,23 +58,30 @@ def _check_files(pull: Document, files: Sequence[Document], head: str) -> None:
         raise TornFacts(f"{pull.where}: the forge does not say how many files are changed, so the head is not in the repository yet")
     if counted is not None and counted != len(files):
         raise TornFacts(f"{pull.where}: {counted} files are changed, but {len(files)} are listed")
-    twice = [name for name, times in Counter(file.text("filename") for file in files).items() if times > 1]
-    for name in twice:
-        if {file.text("status") for file in files if file.text("filename") == name} == {"deleted", "added"}:
-            raise kind_changed(pull, name)
+    twice = {name for name, times in Counter(file.text("filename") for file in files).items() if times > 1}
+    if twice - changed_kind(files):
         raise TornFacts(f"{pull.where}: the same file is listed twice, so a page moved while it was read")
     for file in files:
         if not file.text("contents_url").endswith(f"?ref={head}"):
             raise TornFacts(f"{pull.where}: files of another commit than the head {head[:12]} are listed")
 
 
-def kind_changed(pull: Document, name: str) -> PermanentError:
-    """A file that became a link or submodule, or was one, takes two places in Gitea's list, which stays as long as if it
-    took one: whatever is last falls off it."""
-    return PermanentError(
-        f"{pull.where}: '{name}' changed its kind (to or from a link or submodule), and Gitea then leaves files out of its list",
-        advice="remove it in one change and add it in another",
-    )
+def changed_kind(files: Sequence[Document]) -> set[str]:
+    """Files that became a link or submodule, or were one: Gitea lists each of them twice, as deleted and as added.
+
+    It counts them once, and the list is cut to the count: for each of them something is missing at its end.
+    """
+    statuses: dict[str, list[str]] = {}
+    for file in files:
+        statuses.setdefault(file.text("filename"), []).append(file.text("status"))
+    return {name for name, said in statuses.items() if sorted(said) == ["added", "deleted"]}
+
+
+def merge_base(commits: Sequence[Document]) -> str | None:
+    """The one commit the listed ones stand on; None if they stand on several (something was merged into them)."""
+    listed = {commit.text("sha") for commit in commits}
+    below = {parent.text("sha") for commit in commits for parent in commit.documents("parents")} - listed
+    return below.pop() if len(below) == 1 else None
 
 
 def _without_branch(pull: Document) -> bool:

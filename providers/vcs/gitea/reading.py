@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from providers.errors import NotFound, TornFacts, Unreachable
+from providers.errors import NotFound, PermanentError, TornFacts, Unreachable
 from providers.vcs.documents import Document, UnexpectedShape
 from providers.vcs.gitea.client import GiteaClient, path_of
 from providers.vcs.gitea.facts import Facts, threads
-from providers.vcs.gitea.moment import check_not_before, check_same_moment, kind_changed, moment
-from providers.vcs.model import Base, Change, Head
+from providers.vcs.gitea.moment import changed_kind, check_not_before, check_same_moment, merge_base, moment
+from providers.vcs.gitea.trees import changed_files
+from providers.vcs.model import Base, Change, ChangedFile, Head
 from providers.vcs.port import ChangeEvent, ChangeKey
 
 PAUSES = (0.3, 0.7, 1.5)
@@ -36,12 +37,12 @@ async def _read_once(client: GiteaClient, facts: Facts, key: ChangeKey, not_befo
     path = f"{repository}/pulls/{key.number}"
     pull = await client.get(path)
     head_sha = pull.document("head").text("sha")
-    files, commits = await asyncio.gather(
+    listed, commits = await asyncio.gather(
         client.everything(f"{path}/files"),
         client.everything(f"{path}/commits", files="false", stat="false"),
     )
-    check_same_moment(pull, commits, files)
-    await _check_last_is_gone(client, repository, pull, files)
+    check_same_moment(pull, commits, listed)
+    files = await _files(client, repository, pull, listed, commits)
     reviews, comments, statuses, protected, dependencies = await asyncio.gather(
         client.everything(f"{path}/reviews", hidden=True),
         client.everything(f"{repository}/issues/{key.number}/comments"),
@@ -71,7 +72,7 @@ async def _read_once(client: GiteaClient, facts: Facts, key: ChangeKey, not_befo
         base=Base(ref=base.text("ref"), sha=base.text("sha"), protected=protected),
         stack=None,
         mergeable=True if again.flag("mergeable") else None,  # false also means "still checking": Gitea cannot say which
-        files=tuple(facts.file(file) for file in files),
+        files=files,
         commits=tuple(facts.commit(commit) for commit in reversed(commits)),
         reviews=facts.reviews(reviews),
         requested_reviewers=facts.requested_reviewers(reviews),
@@ -97,17 +98,31 @@ def _head(pull: Document) -> Head:
     )
 
 
-async def _check_last_is_gone(client: GiteaClient, repository: str, pull: Document, files: Sequence[Document]) -> None:
-    """A file at the end of the list that is `deleted` may only have changed its kind: its second place fell off the list."""
-    if not files or files[-1].text("status") != "deleted":
-        return
-    name = files[-1].text("filename")
-    path = f"{repository}/contents" + path_of(name)
+async def _files(
+    client: GiteaClient, repository: str, pull: Document, listed: Sequence[Document], commits: Sequence[Document]
+) -> tuple[ChangedFile, ...]:
+    """The changed files: as Gitea lists them, or, where its list is cut short, by comparing the trees."""
+    if not changed_kind(listed) and not await _last_changed_its_kind(client, repository, pull, listed):
+        return tuple(Facts.file(file) for file in listed)
+    base = merge_base(commits)
+    if base is None:
+        raise PermanentError(
+            f"{pull.where}: a file changed its kind (to or from a link or submodule), so Gitea leaves files out of its list",
+            advice="rebase the change onto its target branch, so that its files can be compared",
+        )
+    return await changed_files(client, repository, base, pull.document("head").text("sha"))
+
+
+async def _last_changed_its_kind(client: GiteaClient, repository: str, pull: Document, listed: Sequence[Document]) -> bool:
+    """A file at the end of the list that is `deleted` may still be there: its second place fell off the list."""
+    if not listed or listed[-1].text("status") != "deleted":
+        return False
+    path = f"{repository}/contents" + path_of(listed[-1].text("filename"))
     try:
         await client.get(path, ref=pull.document("head").text("sha"))
     except NotFound:
-        return
-    raise kind_changed(pull, name)
+        return False
+    return True
 
 
 async def _protected(client: GiteaClient, repository: str, pull: Document) -> bool | None:

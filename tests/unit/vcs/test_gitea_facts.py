@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from providers.errors import PermanentError, TornFacts
+from providers.errors import TornFacts
 from providers.vcs import ActorKind, ChangeEvent, ChangeKey
 from providers.vcs.documents import Document, UnexpectedShape
 from providers.vcs.gitea.facts import Facts, threads
-from providers.vcs.gitea.moment import check_not_before, check_same_moment, moment
+from providers.vcs.gitea.moment import changed_kind, check_not_before, check_same_moment, merge_base, moment
 from providers.vcs.gitea.rules import is_dropped, required_changes
 
 HEAD, OLD, BASE = "a" * 40, "b" * 40, "c" * 40
@@ -60,10 +60,19 @@ def test_files_and_commits_of_the_head_are_one_moment() -> None:
 
 
 def test_a_file_listed_as_deleted_and_added_changed_its_kind() -> None:
-    """Reading again will not help: Gitea's list is too short for as long as the change is as it is."""
+    """That is not a page that moved: it is where Gitea's list is cut short."""
     gone = Document({**files("a")[0].fields, "status": "deleted"}, "GET /files")
-    with pytest.raises(PermanentError, match="'a' changed its kind"):
-        check_same_moment(a_pull(changed_files=2), commits(HEAD), [gone, *files("a")])
+    check_same_moment(a_pull(changed_files=3), commits(HEAD), [gone, *files("a", "b")])
+
+    assert changed_kind([gone, *files("a", "b")]) == {"a"}
+    assert changed_kind([gone, *files("b")]) == changed_kind(files("a", "a")) == set()
+
+
+def test_the_commit_below_all_is_where_they_left_the_base() -> None:
+    """Of several there is none to compare with."""
+    assert merge_base(commits(HEAD, OLD)) == BASE
+    assert merge_base(commits(HEAD) + commits("d" * 40, OLD)[:1]) is None
+    assert merge_base([]) is None
 
 
 AGIT = {"ref": "refs/pull/5/head", "label": "", "sha": HEAD, "repo_id": 1}
