@@ -17,9 +17,6 @@ from enum import IntEnum
 BOARD = struct.Struct("=QQ")
 """Job number and `time.monotonic_ns()` of its start; job 0 = idle."""
 
-GIVEN = "gateway.given"
-"""The function by which a query reads what varies. An input of its own the library would parse twice (400 kB: 5 ms)."""
-
 _HEAD = struct.Struct("=IBQ")
 _AFTER_LENGTH = _HEAD.size - 4
 MAX_FRAME = 1 << 30
@@ -32,7 +29,7 @@ class Kind(IntEnum):
     LOAD = 1  # {"bundle": number, "modules": {path: source}, "data": {…}} → {"problems": [[code, message], …]}
     FORGET = 2  # bundle number, no answer
     QUERY = 3  # u32 query number, then its text; no answer
-    EVALUATE = 4  # u32 bundle, u32 query, then the JSON that GIVEN answers → the library's envelope, unparsed
+    EVALUATE = 4  # u32 bundle, u32 query, then the JSON that the function `given` answers → the library's envelope, unparsed
     PARSE = 5  # {path: source} → {path: {"tree": …} or {"problem": message}}
     ASK = 6  # u32 bundle, then {"queries": [text, …], "coverage", "trace"} → [envelope, …]
     FLUSH = 9  # what comes next may take long: first send the answers you have; no answer

@@ -16,7 +16,7 @@ from functools import partial
 from policies.bundles.model import Bundle
 from policies.engines import rego_tests
 from policies.engines.checks import refusals
-from policies.engines.frames import GIVEN, Kind
+from policies.engines.frames import Kind
 from policies.engines.messages import problems_in
 from policies.engines.once import Once
 from policies.engines.passes import evaluated
@@ -24,7 +24,7 @@ from policies.engines.port import Evaluation, FailureKind, PolicyFailure, Policy
 from policies.engines.quarantine import Quarantine
 from policies.engines.queries import one_pass, reached_by
 from policies.engines.worker_pool import WorkerPool
-from policies.engines.worker_process import library_folder
+from policies.engines.worker_process import GIVEN, library_folder
 from policies.engines.worker_seat import Job
 from policies.errors import BundleRefused, EngineCrashed, EngineTimedOut, Problem
 from policies.model import EngineInfo, Json
@@ -142,7 +142,7 @@ class OpaLibrary:
         )
         envelope = json.loads(await self._pool.run(job))
         if envelope.get("error"):
-            return PolicyFailure(kind=FailureKind.FAILED, message=envelope["error"]["message"])
+            return PolicyFailure(kind=FailureKind.FAILED, message=envelope["error"]["message"].replace(GIVEN, "input"))
         return asked.values(envelope["result"][0]["bindings"]["answer"])
 
     def _deadline(self, evaluation: Evaluation) -> float:

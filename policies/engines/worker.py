@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING or __name__ != "__main__":
-    from policies.engines.frames import BOARD, GIVEN, Kind, frame, frames
+    from policies.engines.frames import BOARD, Kind, frame, frames
 else:  # run by path: only `frames` beside it is wanted, not the package and all it imports
     sys.path.append(str(Path(__file__).resolve().parent))
-    from frames import BOARD, GIVEN, Kind, frame, frames
+    from frames import BOARD, Kind, frame, frames
 
 _PAIR = struct.Struct("=II")
 _ONE = struct.Struct("=I")
@@ -40,8 +40,10 @@ _RECEIVE = 1 << 20
 class Worker:
     """Holds one OPA engine per bundle number; answers one request at a time."""
 
-    def __init__(self, bindings: Any) -> None:
+    def __init__(self, bindings: Any, given: str) -> None:
+        """given: the name of the function by which queries read what varies. An input of its own the library would parse twice."""
         self._bindings = bindings
+        self._name_of_given = given.encode()
         self._library = bindings.engine._get_lib()
         self._bundles: dict[int, Any] = {}
         self._queries: dict[int, bytes] = {}
@@ -114,14 +116,14 @@ class Worker:
         return b"[" + b",".join(self._envelope(engine, text.encode(), b"", coverage, trace) for text in request["queries"]) + b"]"
 
     def _engine(self) -> Any:
-        """A new OPA engine that knows the function GIVEN."""
+        """A new OPA engine that knows the function `given`."""
         engine = self._bindings.OpaEngine()
-        pointer = self._library.OpaRegisterBuiltin(engine._handle, GIVEN.encode(), 0, self._give)
+        pointer = self._library.OpaRegisterBuiltin(engine._handle, self._name_of_given, 0, self._give)
         self._library.OpaFreeString(pointer)
         return engine
 
     def _hand_over(self, _engine: int, _name: bytes, _arguments: bytes) -> int | None:
-        """What GIVEN answers, past the library's Python half, in memory that the library frees. Called from Go: it must not raise."""
+        """What `given` answers, past the library's Python half, in memory that the library frees. Called from Go: it must not raise."""
         size = len(self._given) + 1
         copy: int | None = self._libc.malloc(size)
         if copy:
@@ -204,8 +206,8 @@ def _limit(address_space: int) -> None:
 
 
 def main() -> None:
-    """`worker.py SOCKET BOARD PARENT ADDRESS_SPACE LIBRARY_FOLDER`."""
-    descriptor, board_descriptor, parent, address_space, folder = sys.argv[1:6]
+    """`worker.py SOCKET BOARD PARENT ADDRESS_SPACE LIBRARY_FOLDER GIVEN`."""
+    descriptor, board_descriptor, parent, address_space, folder, given = sys.argv[1:7]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which stops its workers in order
     _limit(int(address_space))
     _leave_the_network()
@@ -215,7 +217,7 @@ def main() -> None:
     threading.Thread(target=_die_with, args=(int(parent),), daemon=True).start()
     channel = socket.socket(fileno=int(descriptor))
     board = mmap.mmap(int(board_descriptor), BOARD.size)
-    serve(channel, board, Worker(opa_bindings))
+    serve(channel, board, Worker(opa_bindings, given))
 
 
 if __name__ == "__main__":

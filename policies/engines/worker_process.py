@@ -10,6 +10,7 @@ import asyncio
 import importlib.util
 import mmap
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -24,6 +25,9 @@ from policies.errors import EngineUnavailable
 
 ADDRESS_SPACE = 4 << 30
 """RLIMIT_AS of a worker. Go maps 1.7 GB while idle, so this is only the last line; the parent watches what is resident."""
+
+GIVEN = f"given_{secrets.token_hex(8)}"
+"""The function by which queries read their input: a name no policy can know, so none can call it."""
 
 _RECEIVE = 1 << 20
 _HOW_TO_INSTALL = (
@@ -75,7 +79,7 @@ class WorkerProcess:
         script = Path(__file__).with_name("worker.py")
         numbers = [str(number) for number in (channel, board, os.getpid(), ADDRESS_SPACE)]
         return subprocess.Popen(  # noqa: S603  our own interpreter and script
-            [sys.executable, "-I", "-S", str(script), *numbers, library],
+            [sys.executable, "-I", "-S", str(script), *numbers, library, GIVEN],
             pass_fds=(channel, board),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
+from dataclasses import replace
 
 import pytest
 
+from policies.engines.worker_process import GIVEN
 from policies.errors import BundleRefused
 from tests.contract.engines.samples import a_bundle, an_evaluation
 
@@ -131,3 +135,14 @@ def test_a_bundle_of_another_digest_is_another_bundle(engine, run):
     assert run(engine.evaluate(an_evaluation(old, "p", "q"))) == {"p": {"answer": 1}, "q": {"answer": 1}}
     assert run(engine.evaluate(an_evaluation(new, "p", "q"))) == {"p": {"answer": 2}, "q": {}}
     assert run(engine.evaluate(an_evaluation(old, "p", "q"))) == {"p": {"answer": 1}, "q": {"answer": 1}}
+
+
+def test_how_the_input_is_given_is_not_told(engine, run):
+    """The library reads it by a function whose name no policy can know: it is new in each process, and in no message."""
+    asked = an_evaluation(a_bundle("package p\n\nanswer := input.x\n"), "p")
+    failure = run(engine.evaluate(replace(asked, input=b'{"x": }')))["p"]
+    assert GIVEN not in failure.message
+    tell = "from policies.engines.worker_process import GIVEN; print(GIVEN)"
+    other = subprocess.run([sys.executable, "-c", tell], capture_output=True, text=True, check=True)
+    assert other.stdout.strip().startswith("given_")
+    assert other.stdout.strip() != GIVEN

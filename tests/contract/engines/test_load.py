@@ -70,6 +70,19 @@ def test_many_at_once_are_each_answered_with_their_own(engine, run):
     assert run(scene()) == [{"p": {"answer": n * 2}} for n in range(300)]
 
 
+def test_documents_of_megabytes_go_in_and_out_whole(engine, run):
+    """However often the socket between takes only a part; small ones beside them are not mixed up."""
+    bundle = a_bundle("package p\n\nanswer := [count(input.text), input.text]\n")
+    texts = ["x" * 3_000_000, "ü", "🔑" * 400_000, "y" * 1_000_000, ""]
+
+    async def scene():
+        return await asyncio.gather(*(engine.evaluate(an_evaluation(bundle, "p", document={"text": text})) for text in texts))
+
+    answers = [answer["p"]["answer"] for answer in run(scene())]
+    assert [count for count, _ in answers] == [len(text) for text in texts]
+    assert [text for _, text in answers] == texts
+
+
 def test_a_caller_that_gives_up_leaves_nothing_behind(engine, run):
     """Cancelled while waiting or running: others go on."""
     bundle = a_bundle("package p\n\nanswer := count(numbers.range(1, 200000))\n")
