@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sqlalchemy import Column, Connection, Table, delete, insert, select, update
+from sqlalchemy import Column, Connection, Table, delete, false, insert, select, update
 
 from gateway.durable.sql.keeping import retire
 from gateway.durable.sql.tables import runs
@@ -53,7 +53,7 @@ class Waiting:
 def waiting(connection: Connection, *, limit: int) -> list[Waiting]:
     """Oldest first."""
     joined = select(dispatches, claims.c.run_id.label("claimed_by")).outerjoin(claims, claims.c.dispatch_id == dispatches.c.id)
-    rows = connection.execute(joined.where(dispatches.c.taken.is_(False)).order_by(dispatches.c.ord).limit(limit))
+    rows = connection.execute(joined.where(dispatches.c.taken == false()).order_by(dispatches.c.ord).limit(limit))
     return [
         Waiting(
             ord=row.ord,
@@ -118,7 +118,7 @@ def release(connection: Connection, dispatch: Waiting) -> None:
 
 def overdue(connection: Connection) -> tuple[int, int | None]:
     """How many dispatches wait, and since when (milliseconds) the oldest does."""
-    times = sorted(connection.scalars(select(dispatches.c.created_at).where(dispatches.c.taken.is_(False))))
+    times = sorted(connection.scalars(select(dispatches.c.created_at).where(dispatches.c.taken == false())))
     return len(times), times[0] if times else None
 
 
