@@ -104,7 +104,7 @@ async def _serve(proxy: FaultyProxy, client: httpx.AsyncClient, reader: asyncio.
 
 async def _answer(writer: asyncio.StreamWriter, answer: httpx.Response, fault: Fault | None) -> None:
     json = {"content-type": answer.headers.get("content-type", "application/json")}
-    counted = {**json, **{name: answer.headers[name] for name in ("x-total-count",) if name in answer.headers}}
+    counted = {**json, **{name: answer.headers[name] for name in ("x-total-count", "date") if name in answer.headers}}
     said = b'{"message": "the proxy says so"}'
     match fault:
         case None:

@@ -122,9 +122,15 @@ def _user(found: Mapping[str, Any]) -> str:
 class OpenFga:
     """A running server."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, process: subprocess.Popen[bytes]) -> None:
         self.url = url
+        self._process = process
         self._client = httpx.Client(base_url=url, timeout=60)
+
+    def kill(self) -> None:
+        """End it at once, as a crash does; what it had in memory is gone."""
+        self._process.kill()
+        self._process.wait()
 
     def close(self) -> None:
         self._client.close()
@@ -165,7 +171,7 @@ def running_openfga() -> Iterator[OpenFga]:
         try:
             url = f"http://127.0.0.1:{port}"
             _wait_until_ready(url, process, Path(output.name))
-            openfga = OpenFga(url)
+            openfga = OpenFga(url, process)
             try:
                 yield openfga
             finally:

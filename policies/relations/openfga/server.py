@@ -28,6 +28,9 @@ from policies.relations.openfga import documents
 PAUSE = 0.05  # seconds before the one retry
 WRONG_PLACE = ("authorization_model_not_found", "latest_authorization_model_not_found", "store_id_not_found")
 
+# What else the SDK lets through: its own checks, TLS, bytes it cannot decode, documents it stumbles over.
+_LET_THROUGH = (OpenApiException, aiohttp.ClientError, OSError, ValueError, TypeError, AttributeError, LookupError, RuntimeError)
+
 # At DEBUG the SDK logs every response body, and an issuer's response is a token.
 logging.getLogger("openfga_sdk.rest").setLevel(logging.INFO)
 
@@ -121,25 +124,17 @@ class Server:
                     operation_name=name, method=method, path=f"{self._path}/{path}", body=body, query_params=query
                 )
                 return answer.body, answer.headers
-            except aiohttp.ClientConnectionError as problem:
-                # The SDK retries what the server answers, not a connection that was dropped while idle.
+            except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as problem:
+                # The SDK retries what the server answers, not a connection that was dropped.
                 if last or isinstance(problem, TimeoutError):
                     raise self._away(problem) from problem
                 await asyncio.sleep(PAUSE)
             except ApiException as problem:
                 raise self._fault(problem) from problem
-            # What else the SDK lets through: its own checks, TLS, bytes it cannot decode, documents it stumbles over.
-            except (
-                OpenApiException,
-                aiohttp.ClientError,
-                OSError,
-                ValueError,
-                TypeError,
-                AttributeError,
-                LookupError,
-                RuntimeError,
-            ) as problem:
-                raise self._away(problem) from problem
+            except _LET_THROUGH as problem:
+                # openfga-sdk 0.10.5 stumbles over the body of a refusal (telemetry/attributes.py), having decoded it.
+                refusal = problem.__context__
+                raise (self._fault(refusal) if isinstance(refusal, ApiException) else self._away(problem)) from problem
         raise AssertionError("the last try returns or raises")
 
     def _away(self, problem: Exception) -> RelationsUnavailable:
