@@ -159,7 +159,7 @@ class TemporalDurableCore:
         return located.run
 
     async def list(self, *, type: str | None = None, status: WorkflowStatus | None = None, limit: int = 100) -> Sequence[WorkflowRun]:
-        found = await self._reading.list(type=type)
+        found = await self._reading.list(type=type, limit=limit)
         return [run for run in found if status in {None, run.status}][:limit]
 
     # --- an operator's hand ------------------------------------------------------------------

@@ -118,13 +118,13 @@ class Reading:
         revived = await self._server.history(*beginning)
         return [] if revived is None else await events_in(revived.events, CONVERTER)
 
-    async def list(self, *, type: str | None, open_only: bool = False) -> list[WorkflowRun]:
-        """Newest first, as far as the index knows."""
+    async def list(self, *, type: str | None, open_only: bool = False, limit: int = 0) -> list[WorkflowRun]:
+        """Newest first among the executions the index gives first: 1,000, or `limit` if that is more."""
         query = f"TaskQueue = {quoted(self._server.task_queue)} AND WorkflowType != {quoted(DEAD_LETTER)}"
         query += f" AND WorkflowType = {quoted(type)}" if type is not None else ""
         query += " AND ExecutionStatus = 'Running'" if open_only else ""
         runs: dict[str, WorkflowRun] = {}
-        for found in await self._server.listed(query, limit=10 * _PAGE if open_only else _PAGE):
+        for found in await self._server.listed(query, limit=10 * _PAGE if open_only else max(limit, _PAGE)):
             run = await self._listed(found)
             if run is not None:
                 runs[run.run_id] = run
