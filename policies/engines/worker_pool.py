@@ -155,7 +155,7 @@ class WorkerPool:
             guilty.fail(self._sentence(seat, guilty))
         for job in others:
             self._queue.charge(job.share, -job.estimate)
-            if guilty is not None and guilty.kind is Kind.LOAD and job.bundle is guilty.bundle:
+            if guilty is not None and guilty.kind is Kind.LOAD and job.digest == guilty.digest:
                 job.fail(self._sentence(seat, guilty))
             elif not job.answer.done() and not job.implicit:
                 self._queue.push_front(job.share, job)

@@ -58,6 +58,11 @@ class Job:
     estimate: float = AHEAD_SECONDS
     answer: asyncio.Future[bytes] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
+    @property
+    def digest(self) -> Digest | None:
+        """Of its bundle, if it has one."""
+        return None if self.bundle is None else self.bundle.digest
+
     def fail(self, problem: EngineError) -> None:
         """Tell whoever waits, if somebody still does."""
         if not self.answer.done():

@@ -6,6 +6,8 @@ import json
 import random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from policies.engines import ADMIT_MODULE, Evaluation, PolicyQuery
 from tests.contract.engines.samples import IDIOM_DATA, NOON, RULES, SHARED_MODULE, a_bundle, a_document, an_evaluation, idioms
@@ -79,3 +81,22 @@ def test_any_selection_of_policies_gives_the_same_values(engine, run, reference,
         )
         asked = Evaluation(bundle=BUNDLE, queries=queries, input=document, time=NOON)
         assert run(engine.evaluate(asked)) == {f"idioms.{name}": reference[name] for name in names}
+
+
+ECHO = a_bundle("package echo\n\nanswer := input.value\n\nother := {key: value | some key, value in input.value}\n")
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**40), 10**40) | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@BOTH_ENGINES
+@settings(max_examples=60, deadline=None)
+@given(value=st.dictionaries(TEXT, JSON, max_size=5))
+def test_any_json_value_passes_through_unchanged(engine, run, value):
+    """Whole, and taken apart and put together again by a rule."""
+    answer = run(engine.evaluate(an_evaluation(ECHO, "echo", document={"value": value})))["echo"]
+    assert answer["answer"] == value
+    assert answer["other"] == value
