@@ -1,4 +1,7 @@
-"""What a policy reads, from its syntax tree: checked against the schema on load, shown to authors, used to skip work."""
+"""What a policy reads, from its syntax tree: checked on load, shown to authors, used to skip work.
+
+Refused are names the input does not have, parameters and data the bundle does not have, and constants a fact never is.
+"""
 
 from policies.footprint.model import Footprint, Unfollowed, written
 from policies.footprint.of_bundle import footprints

@@ -16,7 +16,7 @@ from policies.footprint.names import branches_of, declared_in
 from policies.footprint.notes import Notes
 from policies.footprint.values import DERIVED, OTHER, Path, Shapes, Value, joined, paths_in
 
-_MAX_STEPS = 300_000
+_MAX_STEPS = 150_000
 _MAX_ALTERNATIVES = 200
 
 
