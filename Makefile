@@ -31,7 +31,7 @@ check: setup ## format, lint, types, import rules
 
 test: setup ## all tests, on real servers where Go is present
 	$(BIN)/python -m tests.servers --if-possible
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 bench: setup ## measure against real alternatives, as ratios within one run
 	$(BIN)/python -m tests.benchmarks
