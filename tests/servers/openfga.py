@@ -159,13 +159,14 @@ def session_openfga() -> OpenFga:
 
 
 @contextmanager
-def running_openfga() -> Iterator[OpenFga]:
-    """An OpenFGA of its own until the block ends."""
+def running_openfga(*options: str) -> Iterator[OpenFga]:
+    """An OpenFGA of its own until the block ends. options: more of `openfga run --help`."""
     binary = need("openfga")
     port, grpc_port = free_port(), free_port()
     command = [str(binary), "run", "--datastore-engine", "memory", "--log-level", "error"]
     command += ["--http-addr", f"127.0.0.1:{port}", "--grpc-addr", f"127.0.0.1:{grpc_port}"]
     command += ["--playground-enabled=false", "--metrics-enabled=false", "--profiler-enabled=false", "--experimentals", _EXPERIMENTS]
+    command += options
     with tempfile.TemporaryDirectory(prefix="admit-openfga-") as folder, (Path(folder) / "output.txt").open("w+b") as output:
         process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT, preexec_fn=_die_with_parent)
         try:

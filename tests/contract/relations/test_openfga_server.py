@@ -266,6 +266,39 @@ def test_questions_follow_many_recent_changes():
     asyncio.run(story())
 
 
+def test_judgements_at_the_same_time_get_their_own_answers():
+    """They share one connection to the server, never an answer."""
+
+    async def story():
+        store = a_store(MODEL, TUPLES)
+        store.write([{"user": f"user:{n}", "relation": "owner", "object": f"repository:{n}"} for n in range(20)])
+        async with asking(session_openfga().url, store) as relations:
+            batches = [[asked(f"user:{n}", object=f"repository:{other}") for other in range(20)] for n in range(20)]
+            found = await asyncio.gather(*(relations.answers(batch, at=NOON) for batch in batches))
+        for n, (batch, answers) in enumerate(zip(batches, found, strict=True)):
+            assert answers == {question: other == n for other, question in enumerate(batch)}
+
+    asyncio.run(story())
+
+
+def test_server_that_wants_a_token_is_asked_with_one():
+    """The right one is let in, as far as a store that does not exist; a wrong one and none are told about credentials."""
+
+    async def story():
+        with running_openfga("--authn-method=preshared", f"--authn-preshared-keys={SECRET}") as openfga:
+            for credentials in (None, Token(token="another-" + SECRET)):
+                relations = OpenFgaRelations(api_url=openfga.url, store_id=NOBODYS_ID, credentials=credentials, deadline=PATIENCE)
+                fault = await refused(relations)
+                assert "credentials" in fault.advice
+                assert SECRET not in str(fault)
+                await relations.close()
+            relations = OpenFgaRelations(api_url=openfga.url, store_id=NOBODYS_ID, credentials=Token(token=SECRET), deadline=PATIENCE)
+            assert "no authorization model" in str(await refused(relations, by=RelationsRefused))
+            await relations.close()
+
+    asyncio.run(story())
+
+
 def test_token_is_sent_and_shown_nowhere(caplog):
     """With every request; a server that refuses it is unavailable, and neither error nor log has the token."""
     caplog.set_level(logging.DEBUG)
