@@ -16,7 +16,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -187,7 +186,7 @@ class Refused(PermanentError):
 
     def __init__(self, message: str, *, status: int, said: str) -> None:
         super().__init__(message)
-        self.status = HTTPStatus(status) if status in HTTPStatus._value2member_map_ else status
+        self.status = status
         self.said = said
 
 
