@@ -60,9 +60,9 @@ def activities(
             found = await reconcile.repositories(str(connection))
         return None if found is None else {"live": list(found[0]), "idle": list(found[1])}
 
-    async def _reconcile_repository(connection: Json, repository: Json) -> Json:
+    async def _reconcile_repository(connection: Json, repository: Json, thorough: Json) -> Json:
         with _refusals_are_permanent():
-            return await reconcile.repository(str(connection), str(repository))
+            return await reconcile.repository(str(connection), str(repository), thorough=bool(thorough))
 
     return {
         "judge_change": _judge_change,

@@ -16,7 +16,7 @@ from gateway.domain.record import TrackedChange
 from gateway.errors import UnknownThing
 from gateway.operations.receive import judge_dispatch
 from gateway.storage import Storage
-from policies import Json
+from policies import Json, Outcome
 from providers.vcs import ChangeEvent, ChangeKey, Forge, OpenChange
 
 log = structlog.get_logger()
@@ -46,21 +46,26 @@ class Reconcile:
         live = [repository.name for repository in found if repository.name.lower() in known]
         return live, [repository.name for repository in found if repository.name.lower() not in known]
 
-    async def repository(self, connection: str, repository: str) -> int:
-        """Have every change judged that differs from what is known of it; how many. Raises as the forge does."""
+    async def repository(self, connection: str, repository: str, *, thorough: bool = False) -> int:
+        """Have every change judged that differs from what is known of it; how many. Raises as the forge does.
+
+        thorough: and every admitted one, since some acts (a review deleted on Gitea) neither tell nor show in a listing.
+        """
         listed = {change.key.number: change for change in await self._forge(connection).open_changes(repository)}
         known = {
             change.ref.number: change
             for change in await self.storage.changes(limit=_LIMIT)
             if (change.ref.connection, change.ref.repository.lower()) == (connection, repository.lower())
         }
-        differing = [number for number in sorted(listed.keys() | known.keys()) if _differs(listed.get(number), known.get(number))]
+        again = {number for number, change in known.items() if thorough and change.outcome is Outcome.ADMITTED}
+        different = {number for number in listed.keys() | known.keys() if _differs(listed.get(number), known.get(number))}
+        differing = sorted(different)
         cause = f"reconcile:{self.clock().timestamp()}"
-        events = [_event(repository, number, listed.get(number)) for number in differing]
+        events = [_event(repository, number, listed.get(number)) for number in sorted(different | again)]
         await self.storage.record_dispatches([judge_dispatch(connection, event, cause=f"{cause}:{repository}") for event in events])
         if differing:
             log.info("changes differ from what was known", connection=connection, repository=repository, numbers=differing)
-        return len(differing)
+        return len(events)
 
     def _forge(self, connection: str) -> Forge:
         forge = self.forges.get(connection)

@@ -1,6 +1,7 @@
 """Keep a connection level with its forge for as long as the gateway is used: one workflow for each connection.
 
-Repositories with open changes are looked at often, the others rarely, all of them when a gateway starts (its signal).
+Repositories with open changes are looked at often, the others rarely, all of them when a gateway starts (its signal); and
+as rarely every admitted change is judged again, since some acts neither tell nor show in a listing.
 A forge that is down is asked again by the activities' own schedule.
 """
 
@@ -31,7 +32,8 @@ async def reconcile(ctx: WorkflowContext, input: Json) -> Json:
             if found is None:
                 return None  # the connection is configured no more; a gateway that has it again starts this anew
             wanted = found["live"] + (found["idle"] if done == 0 else [])
-            await ctx.gather(*(ctx.activity("reconcile_repository", connection, name, schedule=_SOON) for name in wanted))
+            thorough = done == 0
+            await ctx.gather(*(ctx.activity("reconcile_repository", connection, name, thorough, schedule=_SOON) for name in wanted))
         except ActivityFailed:
             pass  # its attempts are in the history; the next pass looks at everything again
         started = await ctx.wait_signal("started", timeout=every)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 import pytest
 
@@ -95,13 +96,13 @@ def test_nothing_that_is_known_is_judged_again(tmp_path):
     """A pass over repositories where nothing happened judges nothing."""
 
     async def story():
-        async with a_house(tmp_path, reconcile_seconds=0.1) as house:
+        async with a_house(tmp_path, reconcile_seconds=0.5) as house:
             key = house.forge.open_change(REPOSITORY, head="work", files={"a": "1"}, labels=["bug"])
             await house.deliver()
             await house.decided(key, lambda d: True)
-            await asyncio.sleep(1)
+            await asyncio.sleep(2)
             (first,) = await house.decisions(key)
-            await asyncio.sleep(1)
+            await asyncio.sleep(2)
             (later,) = await house.decisions(key)
             assert later.confirmed_at == first.confirmed_at
 
@@ -122,5 +123,22 @@ def test_a_listing_that_fails_is_asked_again(tmp_path, method):
             await house.deliver()
             decision = await house.decided(key, lambda d: True)
             assert decision.outcome is Outcome.ADMITTED
+
+    asyncio.run(story())
+
+
+def test_what_no_listing_shows_is_found_by_judging_admitted_changes_again(tmp_path, monkeypatch):
+    """A forge may change facts without a webhook and without moving `updated_at`; nothing admitted is believed for ever."""
+    monkeypatch.setattr(sys.modules["gateway.workflows.reconcile"], "IDLE_ROUNDS", 2)
+
+    async def story():
+        async with a_house(tmp_path, reconcile_seconds=0.2) as house:
+            key = house.forge.open_change(REPOSITORY, head="work", files={"a": "1"}, labels=["bug"])
+            await house.deliver()
+            decision = await house.decided(key, lambda d: d.outcome is Outcome.ADMITTED)
+            await house.turned(decision.change.head_sha, "success")
+            stored = house.forge.world.change(key)
+            stored.labels = ()
+            await house.turned(decision.change.head_sha, "failure")
 
     asyncio.run(story())
