@@ -59,9 +59,9 @@ class Workers:
         """Kill one or freeze one."""
         victim = dice.choice(self.running)
         if dice.random() < 0.6:
+            self.frozen.pop(victim.pid, None)
             victim.kill()
             victim.wait()
-            self.frozen.pop(victim.pid, None)
             self.running[self.running.index(victim)] = self._start()
             summary.kills += 1
         elif victim.pid not in self.frozen:
@@ -69,10 +69,10 @@ class Workers:
             self.frozen[victim.pid] = (victim, time.monotonic() + LEASE * 1.6)
             summary.freezes += 1
 
-    def thaw(self, *, everybody=False):
+    def thaw(self):
         """Wake those who have been frozen for longer than their lease."""
         for pid, (victim, until) in list(self.frozen.items()):
-            if everybody or time.monotonic() > until:
+            if time.monotonic() > until:
                 victim.send_signal(signal.SIGCONT)
                 del self.frozen[pid]
 
@@ -90,12 +90,13 @@ async def torture(url, effects_path, *, seed, seconds, outage=None):
     core = SqlDurableCore(database=database, workflows=WORKFLOWS, activities={}, poll=0.2)
     workers = await asyncio.to_thread(Workers, url, effects_path)
     cases = []
+    thawing = asyncio.create_task(_thaw(workers))  # beside everything: a frozen process may hold the lock we wait for
     try:
         await _torment(core, workers, dice, summary, cases, time.monotonic() + seconds, outage)
-        workers.thaw(everybody=True)
         await _rest(core, cases, summary)
         await _examine(core, cases, effects, summary)
     finally:
+        thawing.cancel()
         await asyncio.to_thread(workers.end)
         await database.close()
     return summary
@@ -115,9 +116,14 @@ async def _torment(core, workers, dice, summary, cases, deadline, outage):
             summary.outages += 1
             next_outage = time.monotonic() + dice.uniform(4, 8)
         await asyncio.to_thread(workers.hurt, dice, summary)
-        workers.thaw()
         await asyncio.sleep(dice.uniform(0.2, 0.6))
     summary.cases = len(cases)
+
+
+async def _thaw(workers):
+    while True:
+        workers.thaw()
+        await asyncio.sleep(0.1)
 
 
 async def _said(core, dispatch):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
 
 from gateway.durable.sql import SqlDurableCore
+from gateway.errors import DatabaseUnavailable
 from gateway.storage import Database
 from tests.contract.durable.torture_program import WORKFLOWS, Effects
 
@@ -22,7 +24,10 @@ async def main(url, effects):
     core = SqlDurableCore(
         database=database, workflows=WORKFLOWS, activities=Effects(Path(effects)).activities(), poll=0.1, lease=LEASE, concurrency=16
     )
-    await core.start()
+    while True:
+        with suppress(DatabaseUnavailable):
+            await core.start()
+            break
     await asyncio.Event().wait()
 
 
