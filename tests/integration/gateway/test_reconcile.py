@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+import importlib
 
 import pytest
 
@@ -129,7 +129,7 @@ def test_a_listing_that_fails_is_asked_again(tmp_path, method):
 
 def test_what_no_listing_shows_is_found_by_judging_admitted_changes_again(tmp_path, monkeypatch):
     """A forge may change facts without a webhook and without moving `updated_at`; nothing admitted is believed for ever."""
-    monkeypatch.setattr(sys.modules["gateway.workflows.reconcile"], "IDLE_ROUNDS", 2)
+    monkeypatch.setattr(importlib.import_module("gateway.workflows.reconcile"), "IDLE_ROUNDS", 2)
 
     async def story():
         async with a_house(tmp_path, reconcile_seconds=0.2) as house:
