@@ -31,7 +31,7 @@ WRONG_PLACE = ("authorization_model_not_found", "latest_authorization_model_not_
 # What else the SDK lets through: its own checks, TLS, bytes it cannot decode, documents it stumbles over.
 _LET_THROUGH = (OpenApiException, aiohttp.ClientError, OSError, ValueError, TypeError, AttributeError, LookupError, RuntimeError)
 
-# At DEBUG the SDK logs every response body, and an issuer's response is a token.
+# At DEBUG, which somebody may switch on for the whole SDK, it logs every response body, and an issuer's is a token.
 logging.getLogger("openfga_sdk.rest").setLevel(logging.INFO)
 
 
