@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
@@ -31,7 +32,16 @@ def problem(status: int, detail: str, *, advice: str | None = None, headers: dic
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
     if advice:
         body["advice"] = advice
-    return JSONResponse(body, status, headers=headers, media_type="application/problem+json")
+    return _Problem(body, status, headers=headers)
+
+
+class _Problem(JSONResponse):
+    """A refusal repeats what it refuses, and that may hold lone surrogates, which are no UTF-8."""
+
+    media_type = "application/problem+json"
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def install(app: FastAPI) -> None:

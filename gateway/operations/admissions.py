@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
 
 from gateway.domain.admission import change_ref, merge_request, provided_ref
 from gateway.domain.clock import Clock
-from gateway.domain.record import Decision, FactsOrigin
+from gateway.domain.record import ChangeRef, Decision, FactsOrigin
 from gateway.errors import UnknownThing
 from gateway.operations.judge import Judge
 from gateway.operations.judge_change import JudgeChange
 from gateway.operations.own_policies import read_own_policies
 from gateway.operations.seal_record import seal_dispatch
 from gateway.storage import Storage
+from gateway.storage.keys import is_name
+from policies import AdmissionRequest
 from policies.document import request_from_document
+from policies.errors import RequestRefused
 from providers.vcs import ChangeKey, Forge
 
 
@@ -51,7 +55,8 @@ class JudgeOnRequest:
         Raises RequestRefused (the document does not fit the schema), NotCanonical, EngineBusy.
         """
         request = request_from_document(document, at=self.clock())
-        decision, blob = await self.judge(request, facts=FactsOrigin.PROVIDED, change=provided_ref(request))
+        about = _recordable(request)
+        decision, blob = await self.judge(request, facts=FactsOrigin.PROVIDED, change=about)
         if dry_run:
             return decision
         return await self.storage.record_decision(
@@ -63,3 +68,17 @@ class JudgeOnRequest:
             if (key := forge.locate(url)) is not None:
                 return name, key
         raise UnknownThing(f"{url} is not a change of any connection", advice="add its forge under `connections:` in admit.yaml")
+
+
+def _recordable(request: AdmissionRequest) -> ChangeRef | None:
+    """Which change provided facts are about. Raises RequestRefused for facts about none that can be, or at no time that can."""
+    try:
+        request.time.astimezone(UTC)
+    except OverflowError as problem:
+        raise RequestRefused("time: expected one between the years 1 and 9999 in UTC, found one beyond") from problem
+    about = provided_ref(request)
+    if about is not None and not 0 < about.number < 2**63:
+        raise RequestRefused(f"change.number: expected a whole number from 1, found {about.number}")
+    if about is not None and not is_name(about.connection):
+        raise RequestRefused("change.connection: expected a name of at most 191 printable characters")
+    return about

@@ -19,7 +19,18 @@ from gateway.operations.report_status import report_dispatch
 from gateway.storage import Storage
 from policies import Json, rfc3339
 from policies.bundles.matching import fits
-from providers.vcs import BranchEvent, ChangeEvent, ChangeKey, Event, Forge, IgnoredEvent, ParsedDelivery, StatusEvent
+from providers.vcs import (
+    BranchEvent,
+    ChangeEvent,
+    ChangeKey,
+    DeliveryRefused,
+    Event,
+    Forge,
+    IgnoredEvent,
+    ParsedDelivery,
+    Refusal,
+    StatusEvent,
+)
 
 log = structlog.get_logger()
 
@@ -59,7 +70,12 @@ class ReceiveDelivery:
     async def __call__(self, connection: str, headers: Mapping[str, str], body: bytes) -> Received:
         """Raises UnknownThing (no such connection), DeliveryRefused (nothing is kept), DatabaseUnavailable."""
         parsed = self.known(connection).parse_delivery(headers, body)
-        dispatches = await self._dispatches(connection, parsed)
+        try:
+            dispatches = await self._dispatches(connection, parsed)
+            for dispatch in dispatches:
+                dispatch.workflow_id.encode()  # a name of lone surrogates is one no database keeps
+        except (OverflowError, UnicodeEncodeError) as problem:
+            raise DeliveryRefused(Refusal.MALFORMED, f"it says what cannot be: {problem}") from problem
         delivery = Delivery(
             connection=connection,
             id=parsed.id,

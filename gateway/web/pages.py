@@ -110,4 +110,8 @@ async def _titles(asked: Services) -> dict[str, str]:
 
 
 def _form(body: bytes) -> dict[str, str]:
-    return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=10))
+    """The fields; none where there are too many to be ours."""
+    try:
+        return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=10))
+    except ValueError:
+        return {}
