@@ -39,8 +39,13 @@ def change_ref(change: Change) -> ChangeRef:
         head_sha=change.head.sha,
         target_branch=change.target_branch,
         url=change.url,
-        title=change.title,
+        title=shown_title(change.title),
     )
+
+
+def shown_title(title: str) -> str:
+    """A title for the record and for pages: one that is no text (lone surrogates) must not keep a decision from being kept."""
+    return title.encode("utf-8", "replace").decode()
 
 
 def provided_ref(request: AdmissionRequest) -> ChangeRef | None:

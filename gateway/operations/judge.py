@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.domain.clock import Clock
-from gateway.domain.record import ChangeRef, Decision, DecisionId, FactsOrigin, Generation
+from gateway.domain.record import ChangeRef, Decision, DecisionId, FactsOrigin, Generation, verdict_document
 from gateway.errors import StorageError, UnknownThing
 from policies import Action, AdmissionRequest, Digest, Fault, Judgement, Reason, Verdict, WorkflowFacts, canonical, digest
 from policies.bundles import Bundle
 from policies.decide import Bench, decide
 from policies.engines import PolicyEngine
-from policies.errors import BundleRefused
+from policies.errors import BundleRefused, NotCanonical
 from policies.relations import Relations
 from policies.repository import OwnFiles, OwnPolicies, decide_with_own
 
@@ -63,7 +63,7 @@ class Judge:
             subject=str(request.subject["ref"]),
             change=change,
             workflow=request.thing.name if isinstance(request.thing, WorkflowFacts) else None,
-            verdict=judgement.verdict,
+            verdict=_recordable(judgement.verdict),
             bundles=judgement.bundles,
             engine=judgement.engine,
             generation=number,
@@ -71,7 +71,7 @@ class Judge:
             input_digest=digest("facts", judgement.facts),
             relations=tuple(sorted(judgement.relations.items())),
             policies_commit=own.commit if own is not None and own.evidence else None,
-            seconds=time.monotonic() - started,
+            microseconds=round((time.monotonic() - started) * 1_000_000),
         )
         return decision, judgement.facts
 
@@ -108,6 +108,20 @@ class Judge:
     def _broken(self, request: AdmissionRequest, message: str) -> Judgement:
         verdict = Verdict(faults=(Fault(reason=Reason.BUNDLE_BROKEN, message=message),))
         return Judgement(facts=canonical(request.document()), verdict=verdict, bundles=(), engine=self.engine.info)
+
+
+def _recordable(verdict: Verdict) -> Verdict:
+    """The verdict, or undecided where it cannot be written down: never recorded, it would leave an older one standing.
+
+    Policies may come to numbers no JSON reader keeps and to times beyond the calendar.
+    """
+    try:
+        if verdict.violations or verdict.holds or verdict.warnings or verdict.valid_until:
+            canonical(verdict_document(verdict))
+    except (NotCanonical, OverflowError) as problem:
+        message = f"what the policies found cannot be recorded: {problem}"
+        return Verdict(faults=(*verdict.faults, Fault(reason=Reason.POLICY_WRONG_SHAPE, message=message)), policies=verdict.policies)
+    return verdict
 
 
 def new_decision_id() -> DecisionId:

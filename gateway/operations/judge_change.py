@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from gateway.domain.admission import change_ref, merge_request
+from gateway.domain.admission import change_ref, merge_request, shown_title
 from gateway.domain.audit import AuditEvent
 from gateway.domain.bypass import bypass_of
 from gateway.domain.clock import Clock
@@ -31,7 +31,11 @@ from providers.vcs import Change, ChangeEvent, ChangeKey, ChangeState, ChangeSum
 log = structlog.get_logger()
 
 _REPEATS = 3
-"""Judgements made again because other bundles came into force meanwhile, before it is left to the retry queue."""
+"""Judgements made again because something moved meanwhile, before it is left to the retry queue."""
+
+
+class JudgedMeanwhile(TemporaryError):
+    """Somebody else judged the change since its facts were read: theirs may be newer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +51,7 @@ class JudgeChange:
         """The recorded decision; None when there is nothing to judge (closed, merged, gone).
 
         Raises UnknownThing (no such connection) and TemporaryError: the forge could not even say which commit this is
-        about, the engine is full, other bundles keep coming into force, the database is away.
+        about, the engine is full, other bundles keep coming into force, others keep judging it, the database is away.
         """
         forge = self.forges.get(connection)
         if forge is None:
@@ -55,11 +59,12 @@ class JudgeChange:
         for _ in range(_REPEATS):
             try:
                 return await self._judged(forge, key, hint)
-            except GenerationMoved:
+            except (GenerationMoved, JudgedMeanwhile):
                 continue
-        raise GenerationMoved(f"other bundles came into force {_REPEATS} times while this change was judged")
+        raise TemporaryError(f"other bundles came into force, or others judged this change, {_REPEATS} times while it was judged")
 
     async def _judged(self, forge: Forge, key: ChangeKey, hint: ChangeEvent | None) -> Decision | None:
+        before = await self.storage.change(forge.connection, key.repository, key.number)
         try:
             change = await forge.read_change(key, not_before=hint)
             own = await read_own_policies(forge, change) if change.state is ChangeState.OPEN else None
@@ -78,6 +83,8 @@ class JudgeChange:
             raise TemporaryError(str(problem), retry_after=problem.retry_after) from problem
         except NotCanonical as problem:
             decision, facts = await self.judge.without_facts(tracked.ref, Reason.FACTS_MISSING, str(problem))
+        if await self.storage.change(forge.connection, key.repository, key.number) != before:
+            raise JudgedMeanwhile(f"{key.repository}#{key.number} was judged by others meanwhile")
         return await self._recorded(decision, facts, tracked)
 
     async def _undecided(self, forge: Forge, key: ChangeKey, problem: ProviderError) -> Decision | None:
@@ -174,7 +181,7 @@ def _summary_ref(connection: str, summary: ChangeSummary) -> ChangeRef:
         head_sha=summary.head_sha,
         target_branch=summary.target_branch,
         url=summary.url,
-        title=summary.title,
+        title=shown_title(summary.title),
     )
 
 
