@@ -88,7 +88,7 @@ class Decision:
 
     subject: the Actor's `ref`. input_digest: the blob of the facts judged (kind `facts`).
     generation: which bundles were in force; 0 = none of the gateway's (a dry run).
-    seconds: how long judging took, gathering included.
+    microseconds: how long judging took.
     policies_commit: where the repository's own `.admit/` was read, if it has one.
     """
 
@@ -106,7 +106,7 @@ class Decision:
     input_digest: Digest
     relations: tuple[tuple[Question, bool], ...] = ()
     policies_commit: str | None = None
-    seconds: float = 0.0
+    microseconds: int = 0
     override: Override | None = None
     confirmed_at: datetime | None = None
 
@@ -188,7 +188,7 @@ def decision_document(decision: Decision) -> dict[str, Json]:
         ],
         "engine": {"name": decision.engine.name, "version": decision.engine.version},
         "policies_commit": decision.policies_commit,
-        "seconds": round(decision.seconds, 6),
+        "microseconds": decision.microseconds,
         "confirmed_at": rfc3339(decision.confirmed_at) if decision.confirmed_at else None,
     }
 
@@ -199,7 +199,7 @@ def substance(decision: Decision, facts: bytes) -> str:
     Facts carry the time they were judged at, so their digests never meet twice; everything else in them counts.
     """
     said = decision_document(decision)
-    for incidental in ("id", "at", "seconds", "confirmed_at", "override", "input_digest"):
+    for incidental in ("id", "at", "microseconds", "confirmed_at", "override", "input_digest"):
         del said[incidental]
     judged = json.loads(facts)
     if isinstance(judged, dict):
@@ -240,7 +240,7 @@ def _decision(document: dict[str, Any]) -> Decision:
             (Question(user=r["user"], relation=r["relation"], object=r["object"]), bool(r["related"])) for r in document["relations"]
         ),
         policies_commit=document["policies_commit"],
-        seconds=float(document["seconds"]),
+        microseconds=int(document["microseconds"]),
         override=None if override is None else Override(by=override["by"], reason=override["reason"], until=_time(override["until"])),
         confirmed_at=_time(document["confirmed_at"]) if document["confirmed_at"] else None,
     )

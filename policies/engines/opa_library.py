@@ -11,7 +11,7 @@ import importlib.metadata
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 
 from policies.bundles.model import Bundle
 from policies.engines import rego_tests
@@ -31,6 +31,14 @@ from policies.model import EngineInfo, Json
 
 _OPA_VERSION_OF: Mapping[str, str] = {"0.4.4": "1.20.2"}
 """Of the bindings' release: the library cannot say it itself."""
+
+
+@lru_cache(maxsize=1)
+def _info() -> EngineInfo:
+    """Asked for every decision, and read from files: what is installed does not change while a process runs."""
+    library_folder()
+    bindings = importlib.metadata.version("opa-golib-python-bindings")
+    return EngineInfo(name="opa-library", version=_OPA_VERSION_OF.get(bindings, f"bindings {bindings}"))
 
 
 class OpaLibrary:
@@ -70,9 +78,7 @@ class OpaLibrary:
     @property
     def info(self) -> EngineInfo:
         """`opa-library` and the OPA version inside. Raises EngineUnavailable."""
-        library_folder()
-        bindings = importlib.metadata.version("opa-golib-python-bindings")
-        return EngineInfo(name="opa-library", version=_OPA_VERSION_OF.get(bindings, f"bindings {bindings}"))
+        return _info()
 
     async def start(self) -> None:
         """Start the workers now rather than with the first call. Raises EngineUnavailable."""

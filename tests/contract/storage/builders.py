@@ -103,7 +103,7 @@ def a_decision(facts: bytes | None = None, **fields) -> Decision:
         "input_digest": digest("facts", facts),
         "relations": ((Question(user="user:work/7", relation="owner", object="repository:work/12"), False),),
         "policies_commit": "b" * 40,
-        "seconds": 0.125,
+        "microseconds": 125_000,
     }
     return Decision(**{**standard, **fields})
 

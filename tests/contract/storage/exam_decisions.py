@@ -64,7 +64,7 @@ class DecisionsExam:
         """The facts' own time does not count as a difference; the first decision stands, with when it was confirmed."""
         first = await recorded(storage)
         later = NOON + minutes(5)
-        second = await recorded(storage, facts=some_facts(later), at=later, seconds=3.5)
+        second = await recorded(storage, facts=some_facts(later), at=later, microseconds=3_500_000)
         assert second == replace(first, confirmed_at=later)
         assert await storage.decision(first.id) == replace(first, confirmed_at=later)
         assert (await storage.change("work", "acme/Shop", 7)).decision_id == first.id

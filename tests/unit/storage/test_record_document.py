@@ -100,7 +100,7 @@ decisions = st.builds(
     input_digest=texts,
     relations=few(st.tuples(st.builds(Question, user=texts, relation=texts, object=texts), st.booleans())),
     policies_commit=st.none() | texts,
-    seconds=st.integers(0, 10**9).map(lambda micros: micros / 10**6),
+    microseconds=st.integers(0, 10**9),
     override=st.none() | st.builds(Override, by=texts, reason=texts, until=times),
     confirmed_at=st.none() | times,
 )
