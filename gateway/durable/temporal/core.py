@@ -107,6 +107,7 @@ class TemporalDurableCore:
 
     async def alive(self) -> None:
         self._working.require_alive()
+        await self._server.require_answer()
 
     def wake(self) -> None:
         self._relaying.wake()

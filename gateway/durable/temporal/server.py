@@ -14,6 +14,7 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
     DeleteWorkflowExecutionRequest,
     DescribeNamespaceRequest,
+    GetSystemInfoRequest,
     SignalWithStartWorkflowExecutionRequest,
     SignalWorkflowExecutionRequest,
     StartWorkflowExecutionRequest,
@@ -50,6 +51,12 @@ class Server:
                 except (RuntimeError, RPCError) as problem:
                     raise TemporalUnavailable(f"Temporal at {self.address} cannot be reached: {problem}") from problem
         return self._client
+
+    async def require_answer(self) -> None:
+        """Raises TemporalUnavailable where nobody answers."""
+        client = await self.client()
+        async with _translated():
+            await client.workflow_service.get_system_info(GetSystemInfoRequest(), timeout=_CALL)
 
     async def require_namespace(self) -> None:
         """Raises ConfigurationWrong for a namespace that is not there, TemporalUnavailable where nobody answers."""

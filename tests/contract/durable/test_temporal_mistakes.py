@@ -9,6 +9,7 @@ import random
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -218,6 +219,28 @@ async def test_dispatch_while_temporal_is_away_goes_when_it_is_back(outbox, queu
     assert calls.made == [1, 2]
 
 
+async def test_core_goes_on_when_temporal_comes_back_and_stops_while_it_is_away(outbox, queue, tmp_path):
+    """Meanwhile it says that it takes no work."""
+    calls, file = Calls(), tmp_path / "temporal.db"
+    with ExitStack() as first, ExitStack() as second:
+        address = first.enter_context(running_temporal(database=file))
+        async with a_temporal_core(outbox, {"drain": drain}, {"note": calls.note}, queue=queue, address=address) as core:
+            await core.alive()
+            await asyncio.to_thread(first.close)
+            with pytest.raises(DurableError, match="Temporal does not answer"):
+                await core.alive()
+            await core.dispatch(a_signal_or_start("w", "drain", "n", 1))
+            again = partial(running_temporal, database=file, port=int(address.rpartition(":")[2]))
+            await asyncio.to_thread(lambda: second.enter_context(again()))
+            await until(lambda: _known(core, "w"))
+            assert await result_of(core, "w") == [1]
+            await core.alive()
+            await asyncio.to_thread(second.close)
+            async with asyncio.timeout(60):
+                await core.stop(grace=0.1)
+    assert calls.made == [1]
+
+
 async def test_missing_namespace_is_named_with_the_command_that_makes_it(outbox, queue):
     """Before anything is taken."""
     with pytest.raises(ConfigurationWrong, match="no namespace 'elsewhere'") as problem:
@@ -373,6 +396,13 @@ def _started(scenario):
 async def _all_ended(core, count):
     runs = await core.list()
     return len(runs) == count and all(run.status.ended for run in runs)
+
+
+async def _known(core, workflow_id):
+    try:
+        return await core.describe(workflow_id)
+    except DurableError:
+        return None
 
 
 async def _letters(core):
