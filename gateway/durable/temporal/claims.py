@@ -94,6 +94,11 @@ def claim(connection: Connection, dispatch_ids: Sequence[str], run_id: str, work
     return others
 
 
+def claimed_by(connection: Connection, dispatch_id: str) -> str | None:
+    """The run a dispatch belongs to."""
+    return connection.scalar(select(claims.c.run_id).where(claims.c.dispatch_id == dispatch_id))
+
+
 def reserve(connection: Connection, dispatch: Waiting, now_ms: int) -> bool:
     """True if the start key is this dispatch's. Keys the embedded engine's runs have stay theirs."""
     if connection.scalar(select(runs.c.run_id).where(runs.c.start_key == dispatch.start_key)) is not None:

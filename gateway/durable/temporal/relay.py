@@ -18,9 +18,10 @@ from temporalio.service import RPCError
 
 from gateway.durable.payloads import decoded
 from gateway.durable.port import DurableError
-from gateway.durable.temporal.claims import Waiting, mark_taken, release, reserve, waiting
-from gateway.durable.temporal.server import Server
-from gateway.durable.temporal.wire import SIGNAL, a_beginning, a_message, execution_id
+from gateway.durable.temporal.claims import Waiting, claimed_by, mark_taken, release, reserve, waiting
+from gateway.durable.temporal.reading import state_of
+from gateway.durable.temporal.server import Server, TemporalUnavailable
+from gateway.durable.temporal.wire import SIGNAL, Document, a_beginning, a_message, execution_id
 from gateway.errors import DatabaseUnavailable
 from gateway.storage.database import Database
 
@@ -28,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 _BATCH = 256
 _AT_ONCE = 16
+_LOOKS, _LOOK = 20, 0.1
+"""How often, and after how many seconds each, a start looks whether what is in its way has gone."""
 
 
 class Relay:
@@ -82,11 +85,29 @@ class Relay:
             return
         begins = a_beginning(dispatch.workflow_id, starts[1], dispatch=dispatch.id, delay=dispatch.delay)
         if dispatch.signal is None:
-            started = await self._server.start(id, starts[0], begins, request=dispatch.id) is not None
+            started = await self._started(id, starts[0], begins, dispatch.id)
         else:
             started = await self._server.signal_or_start(id, starts[0], begins, SIGNAL, message, request=dispatch.id)
         if not started and dispatch.start_key is not None:
             await self._database.write(lambda connection: release(connection, dispatch))
+
+    async def _started(self, id: str, type: str, begins: Document, request: str) -> bool:
+        """False if a run is going. One begun twice for a dispatch is none, and gone in a moment."""
+        for _ in range(_LOOKS):
+            if await self._server.start(id, type, begins, request=request) is not None:
+                return True
+            if not await self._is_void(id):
+                return False
+            await asyncio.sleep(_LOOK)
+        raise TemporalUnavailable(f"execution '{id}' is in the way of a start and makes no step: is a gateway running?")
+
+    async def _is_void(self, id: str) -> bool:
+        found = await self._server.describe(id)
+        if found is None or (state := await state_of(found)) is not None:
+            return found is None or (state is not None and state["status"] == "void")
+        begun = await self._server.begun(id, found.run_id)
+        owner = await self._database.read(lambda connection: claimed_by(connection, str(begun["dispatch"])))
+        return owner not in {None, found.run_id}
 
     async def _reserved(self, dispatch: Waiting) -> bool:
         return await self._database.write(lambda connection: reserve(connection, dispatch, self._now_ms()))

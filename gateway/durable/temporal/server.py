@@ -159,6 +159,16 @@ class Server:
                 return None
             raise
 
+    async def begun(self, id: str, execution: str) -> Document:
+        """What an execution began with; nothing if it is not kept."""
+        fetched = await self.history(id, execution)
+        if fetched is None:
+            return {"dispatch": None}
+        payloads = fetched.events[0].workflow_execution_started_event_attributes.input.payloads
+        [document] = await CONVERTER.decode(list(payloads), [dict])
+        begins: Document = document
+        return begins
+
     async def history(self, id: str, execution: str) -> WorkflowHistory | None:
         """All of it; None if there is none."""
         client = await self.client()

@@ -137,6 +137,27 @@ async def test_what_is_said_to_a_run_begun_twice_is_not_lost_with_it(cores, queu
     assert calls.made == [1, 2]
 
 
+async def test_start_in_whose_way_a_run_begun_twice_stands_happens(cores, queue):
+    """Such a run is none, so the start is not ignored."""
+    calls = Calls()
+
+    async def note(ctx, input):
+        return await ctx.activity("note", input)
+
+    first = a_start("w", "w", 1)
+    async with cores({"w": note}, {"note": calls.note}) as core:
+        await core.dispatch(first)
+        await ended(core, "w")
+        await core.stop()
+        late = Server(address=session_temporal(), namespace="default", task_queue=queue)
+        await late.start(execution_id(queue, "w"), "w", a_beginning("w", 1, dispatch=first.id), request="late")
+        await core.dispatch(a_start("w", "w", 2))
+        await core.start()
+        await until(lambda: _all_ended(core, 2))
+        assert await result_of(core, "w") == 2
+    assert calls.made == [1, 2]
+
+
 async def test_two_relays_on_one_outbox_keep_the_order_and_send_each_once(cores, outbox):
     """Both read the same rows at the same time."""
 
