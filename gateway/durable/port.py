@@ -226,7 +226,11 @@ class QueueState:
 
 
 class DurableCore(Protocol):
-    """Runs workflows to their end through crashes and restarts."""
+    """Runs workflows to their end through crashes and restarts.
+
+    What is about one workflow is exact. `list`, `dead_letters` and `queue` may come from an index that lags a moment
+    behind, and `retire` may leave the forgetting to be done in the background.
+    """
 
     async def start(self) -> None:
         """Begin to take work (also a dead process's). Nothing runs before."""
