@@ -22,6 +22,11 @@ def beat(connection: Connection, owner: str, now_ms: int) -> bool:
     return connection.execute(alive).rowcount == 1
 
 
+def is_registered(connection: Connection, owner: str) -> bool:
+    """True while nobody has taken us for dead; from here to the end of the transaction nobody can."""
+    return connection.execute(select(owners.c.beat).where(owners.c.owner == owner).with_for_update()).first() is not None
+
+
 def beats(connection: Connection) -> dict[str, int]:
     """Every process's beat."""
     return {row.owner: row.beat for row in connection.execute(select(owners.c.owner, owners.c.beat))}

@@ -76,6 +76,7 @@ class Worker:
         self._awake = asyncio.Event()
         self._presence = Presence(database, clock, name=name, lease=lease)
         self._claiming = asyncio.Lock()
+        self._doubtful = asyncio.Event()
         self._more_waits = False
         self._stopping = False
 
@@ -165,7 +166,7 @@ class Worker:
         self._full = room <= 0 and await self._database.read(partial(backlog, now_ms=now, limit=self._backlog)) >= self._backlog
         if waiting or (next_at is not None and next_at <= now and room > 0):
             await self._work([])
-            return 0
+            return self._poll if self._doubtful.is_set() else 0
         until_next = self._poll if next_at is None or room <= 0 else (next_at - now) / 1000
         return min(self._poll, max(until_next, 0.001))
 
@@ -180,6 +181,8 @@ class Worker:
         work = partial(work_round, batch=batch, owner=owner, now_ms=self._clock.now_ms(), room=room)
         done = await self._database.write(work)
         self._more_waits = done.claimed >= room
+        if done.buried:
+            self._doubtful.set()
         self.signalled(done.taken.signalled)
         for each in done.fresh:
             self._admit(Resident(each, self._around))
@@ -206,6 +209,8 @@ class Worker:
         task = asyncio.create_task(resident.run(), name=f"workflow {resident.claimed.workflow_id}")
         self._tasks.add(task)
         task.add_done_callback(partial(self._left, resident=resident))
+        if self._stopping:
+            resident.leave()  # claimed while we were told to stop
 
     def _left(self, task: asyncio.Task[None], resident: Resident) -> None:
         workflow_id = resident.claimed.workflow_id
@@ -227,7 +232,10 @@ class Worker:
 
     async def _keep_alive(self) -> None:
         while True:
-            await asyncio.sleep(self._lease / 4)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._lease / 4):
+                    await self._doubtful.wait()
+            self._doubtful.clear()
             try:
                 if not await self._presence.beat():
                     await self._start_again()
@@ -256,6 +264,7 @@ class Worker:
             task.cancel()
         await self._gone(self._lease)
         await self._become_known()
+        self.wake()
 
     async def _retire(self) -> None:
         """Forget what is old enough, a portion at each beat, until nothing is for a while."""

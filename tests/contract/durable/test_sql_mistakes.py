@@ -226,7 +226,8 @@ async def test_zombies_result_is_not_recorded(database):
     async def work():
         return await calls.note("heir")
 
-    zombie, heir = a_core(database, zombies_work, lease=3600.0), a_core(database, work, lease=3600.0)
+    zombie = a_core(database, zombies_work, lease=3600.0, poll=3600.0)  # it does not look up from its work
+    heir = a_core(database, work, lease=3600.0)
     await zombie.start()
     try:
         await zombie.dispatch(a_start("w", "w"))
@@ -279,6 +280,24 @@ async def test_process_taken_for_dead_begins_again_under_a_new_name(database):
 
 def select_beat(owner):
     return select(owners.c.beat).where(owners.c.owner == owner)
+
+
+async def test_process_taken_for_dead_claims_nothing_under_its_old_name(database):
+    """Nobody would watch over what it claims; it finds out at once, not at its next beat."""
+
+    async def work():
+        return "done"
+
+    core = a_core(database, work, lease=3600.0)
+    await core.start()
+    try:
+        [(owner, beat)] = (await database.read(beats)).items()
+        assert await database.write(lambda c: bury(c, owner, beat, NOW)) == 0
+        await core.dispatch(a_start("w", "w"))
+        assert await result_of(core, "w") == "done"
+        assert owner not in await database.read(beats)
+    finally:
+        await core.stop()
 
 
 async def test_two_engines_of_one_name_do_not_take_each_other_for_themselves(database):
