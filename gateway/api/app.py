@@ -6,6 +6,7 @@ from fastapi import APIRouter, FastAPI
 
 from gateway.api import admissions, bundles, changes, decisions, health, metrics, problems, webhooks, workflows
 from gateway.api.access import BearerTokens
+from gateway.api.headers import SafeHeaders
 from gateway.api.services import Services
 
 
@@ -16,6 +17,7 @@ def create_app(services: Services, *, pages: APIRouter | None = None) -> FastAPI
         version=services.version,
         summary="A policy admission gateway for merges and workflows.",
         redoc_url=None,
+        redirect_slashes=False,  # such a redirect would lead to whatever Host the request named
     )
     app.state.services = services
     problems.install(app)
@@ -33,4 +35,5 @@ def create_app(services: Services, *, pages: APIRouter | None = None) -> FastAPI
     if pages is not None:
         app.include_router(pages)
     app.add_middleware(BearerTokens, tokens=services.tokens)
+    app.add_middleware(SafeHeaders)
     return app

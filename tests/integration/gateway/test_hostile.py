@@ -73,6 +73,35 @@ def test_a_sign_in_with_too_many_fields_is_no_sign_in(tmp_path):
     run(story())
 
 
+def test_every_answer_says_how_it_may_be_used(tmp_path):
+    """Pages, API, refusals and files alike: no guessed types, no frames; what needed a token is kept by no cache."""
+
+    async def story():
+        async with a_house(tmp_path) as house:
+            for path in ("/", "/docs", "/metrics", "/readyz", "/static/style.css", "/v1/decisions", "/v1/nothing", "/decisions/nothing"):
+                for headers in ({}, {"Authorization": ""}):
+                    answer = await house.client.get(path, headers=headers)
+                    assert answer.headers["x-content-type-options"] == "nosniff", path
+                    assert answer.headers["x-frame-options"] == "DENY", path
+                    if path.startswith("/v1"):
+                        assert answer.headers["cache-control"] == "no-store", path
+
+    run(story())
+
+
+def test_no_answer_leads_to_a_host_the_request_made_up(tmp_path):
+    """A slash too many is another path, not a redirect to whatever Host was named."""
+
+    async def story():
+        async with a_house(tmp_path) as house:
+            for path in ("/decisions/nothing/", "/dead-letters/", "/v1/decisions/", "/healthz/"):
+                answer = await house.client.get(path, headers={"Host": "elsewhere.example"})
+                assert "elsewhere" not in answer.headers.get("location", ""), path
+                assert answer.status_code == 404
+
+    run(story())
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
