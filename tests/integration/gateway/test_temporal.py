@@ -8,12 +8,13 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 from gateway.config import Durable, TemporalCluster, load_settings
 from gateway.errors import ConfigurationWrong
 from policies import Outcome
 from tests.contract.durable.builders import until
-from tests.e2e.process import PATIENCE
+from tests.e2e.process import PATIENCE, admit
 from tests.integration.gateway.house import REPOSITORY, a_house
 from tests.servers.temporal import need_temporal, session_temporal
 
@@ -68,6 +69,35 @@ def test_refused_report_is_a_dead_letter_and_can_be_revived(tmp_path):
             await house.turned(decision.change.head_sha, "success")
 
     asyncio.run(story())
+
+
+def test_command_line_sees_and_steers_what_temporal_keeps(tmp_path):
+    """List, show, replay, and a dead letter revived beside the running gateway."""
+
+    async def story():
+        async with a_house_on_temporal(tmp_path, "house-command") as house:
+            key = house.forge.open_change(REPOSITORY, head="work", files={"a": "1"}, labels=["bug"])
+            house.forge.weather.refusing("report")
+            await house.deliver()
+            decision = await house.decided(key, lambda d: True)
+            await until(lambda: _letters(house))
+            house.forge.weather.clear()
+            cluster = {"address": session_temporal(), "task_queue": "house-command"}
+            settings = {"database": "sqlite:///admit.db", "durable": {"temporal": cluster}}
+            (tmp_path / "admit.yaml").write_text(yaml.safe_dump(settings))
+            await house.gateway.core.result(decision.change.workflow_id, timeout=PATIENCE)
+            await asyncio.to_thread(_command_line, tmp_path, decision.change.workflow_id)
+            await house.turned(decision.change.head_sha, "success")
+
+    asyncio.run(story())
+
+
+def _command_line(folder, id):
+    assert id in admit("workflow", "list", cwd=folder).stdout
+    assert "WorkflowCompleted" in admit("workflow", "show", id, cwd=folder).stdout
+    replayed = admit("workflow", "replay", id, cwd=folder)
+    assert replayed.returncode == 0, replayed.stderr
+    assert "goes on" in admit("dead-letters", "revive", "--all", cwd=folder).stdout
 
 
 async def _letters(house):
