@@ -215,7 +215,9 @@ class TemporalDurableCore:
                 raise NotDead(f"run '{located.run.run_id}' of workflow '{workflow_id}' is not failed any more") from problem
             raise
         except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as problem:
-            raise TemporalUnavailable(f"nobody took the decision within {_DECISION:g} s: is a gateway running?") from problem
+            raise TemporalUnavailable(
+                f"nobody took the decision within {_DECISION:g} s (it may still be carried out): is a gateway running?"
+            ) from problem
 
     async def _dead(self, workflow_id: str, run_id: str | None) -> Located | None:
         """The failed run, the newest of the id if not named."""
