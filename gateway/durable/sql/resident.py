@@ -15,8 +15,10 @@ from functools import partial
 
 import structlog
 
+from gateway.durable.attempts import AttemptOutcome, attempt
 from gateway.durable.commands import RunActivity
 from gateway.durable.execution import Execution, Pending
+from gateway.durable.outcomes import attempt_number, record_lost, record_outcome
 from gateway.durable.payloads import decoded
 from gateway.durable.port import (
     Activity,
@@ -29,12 +31,10 @@ from gateway.durable.port import (
     WorkflowStatus,
 )
 from gateway.durable.sql.appending import Append, End, Park, Settlement, Verdict
-from gateway.durable.sql.attempts import AttemptOutcome, attempt
 from gateway.durable.sql.claims import Claimed
 from gateway.durable.sql.clock import Clock
 from gateway.durable.sql.endings import end
 from gateway.durable.sql.journal import Journal
-from gateway.durable.sql.outcomes import attempt_number, record_lost, record_outcome
 from gateway.durable.stepping import Received, due_activities, ordered_by, step, underway, wake_at
 
 log = structlog.get_logger(__name__)

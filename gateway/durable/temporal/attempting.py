@@ -16,9 +16,9 @@ from temporalio import activity
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
+from gateway.durable.attempts import AttemptOutcome, Succeeded, attempt
 from gateway.durable.commands import RunActivity
 from gateway.durable.port import ONCE, Activity
-from gateway.durable.sql.attempts import AttemptOutcome, Succeeded, attempt
 from gateway.durable.temporal.wire import HANDED_OVER, Document
 
 

@@ -16,13 +16,13 @@ from typing import Any
 
 from temporalio import activity
 
+from gateway.durable.attempts import AttemptFailed, Succeeded
 from gateway.durable.commands import RunActivity
 from gateway.durable.execution import Execution
+from gateway.durable.outcomes import attempt_number, record_lost, record_outcome
 from gateway.durable.payloads import attributes_text
 from gateway.durable.port import HistoryEvent, NonDeterministic, PayloadTooLarge, UnknownWorkflow, Workflow
 from gateway.durable.revival import effective, undone
-from gateway.durable.sql.attempts import AttemptFailed, Succeeded
-from gateway.durable.sql.outcomes import attempt_number, record_lost, record_outcome
 from gateway.durable.stepping import Received, due_activities, step, underway, wake_at
 from gateway.durable.temporal.ends import Left, ending_of, left_over
 from gateway.durable.temporal.events import event_document, event_from, whole_ms

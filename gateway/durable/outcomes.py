@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from gateway.durable.attempts import AttemptFailed, AttemptOutcome, Succeeded
 from gateway.durable.commands import RunActivity
 from gateway.durable.execution import Execution, Pending
 from gateway.durable.retries import next_delay
-from gateway.durable.sql.attempts import AttemptFailed, AttemptOutcome, Succeeded
 
 LOST_LIMIT = 10
 """Attempts that took their process down with them before the activity is taken to be the cause."""
