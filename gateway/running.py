@@ -113,6 +113,7 @@ async def running_gateway(
             sealed_record=sealed_record,
             core=core,
             version=version("admittance"),
+            public_url=settings.public_url,
             open_pages=open_pages,
         )
         await core.start()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from policies.bundles import Policy
@@ -29,6 +29,13 @@ from policies.model import (
 )
 
 T = TypeVar("T")
+
+
+FINDINGS_LIMIT = 500
+"""Items of one rule that are kept; the rest is counted. Nobody reads more, and a page has to hold them."""
+_TEXT_LIMIT = 4000
+"""Characters of one text."""
+_NUMBER_LIMIT = 2**31 - 1
 
 
 class WrongShape(ValueError):
@@ -66,7 +73,7 @@ def read_findings(policy: Policy, values: PolicyValues) -> Findings:
     warnings: list[Warning] = []
     holds: list[Hold] = []
     for rule in counting:
-        items = _items(rule, values)
+        items = _kept(rule, _items(rule, values))
         match kind_of(rule):
             case "warn":
                 warnings += [_warning(policy.id, rule, item) for item in items]
@@ -105,6 +112,15 @@ def _items(rule: str, values: PolicyValues) -> list[Json]:
     return value
 
 
+def _kept(rule: str, items: list[Json]) -> list[Json]:
+    """At most the limit, and one item more that says how many there are: a denial of many still denies, a hold still holds."""
+    if len(items) <= FINDINGS_LIMIT:
+        return items
+    last = items[FINDINGS_LIMIT - 1]
+    told: dict[str, Json] = {"msg": f"{len(items)} findings of rule '{rule}', of which the first {FINDINGS_LIMIT} are kept"}
+    return [*items[:FINDINGS_LIMIT], {**last, **told} if isinstance(last, dict) else told]
+
+
 def _violation(policy: PolicyId, rule: str, item: Json) -> Violation:
     fields = _object(rule, item)
     return Violation(
@@ -129,7 +145,7 @@ def _warning(policy: PolicyId, rule: str, item: Json) -> Warning:
 def _hold(policy: PolicyId, rule: str, item: Json) -> Hold:
     fields = _object(rule, item)
     count = fields.get("count", 1)
-    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+    if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= _NUMBER_LIMIT:
         raise WrongShape(f"rule '{rule}': count is {_short(count)}, expected a whole number of at least 1")
     return Hold(
         policy=policy,
@@ -167,7 +183,7 @@ def _message(rule: str, fields: Mapping[str, Json]) -> str:
 def _text(rule: str, key: str, value: Json) -> str:
     if not isinstance(value, str) or not value.strip():
         raise WrongShape(f"rule '{rule}': {key} is {_short(value)}, expected a text that is not empty")
-    return value
+    return value if len(value) <= _TEXT_LIMIT else value[: _TEXT_LIMIT - 1] + "…"
 
 
 def _who(rule: str, key: str, value: Json) -> Who:
@@ -184,7 +200,7 @@ def _location(rule: str, fields: Mapping[str, Json]) -> Location | None:
     if not isinstance(place, dict):
         raise WrongShape(f"rule '{rule}': location is {_short(place)}, expected an object with 'path' and perhaps 'line'")
     line = place.get("line")
-    if line is not None and (not isinstance(line, int) or isinstance(line, bool)):
+    if line is not None and (not isinstance(line, int) or isinstance(line, bool) or not 1 <= line <= _NUMBER_LIMIT):
         raise WrongShape(f"rule '{rule}': line is {_short(line)}, expected a whole number")
     return Location(path=_text(rule, "path", place.get("path")), line=line)
 
@@ -193,7 +209,8 @@ def _moment(rule: str, value: Json) -> datetime:
     text = _text(rule, "expires", value)
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        moment.astimezone(UTC)  # what the calendar holds with its own zone it may not hold in UTC
+    except (ValueError, OverflowError):
         moment = None
     if moment is None or moment.tzinfo is None:
         raise WrongShape(f"rule '{rule}': expires is {_short(text)}, expected an RFC 3339 time with a zone")

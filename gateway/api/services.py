@@ -31,4 +31,5 @@ class Services:
     sealed_record: SealedRecord
     core: DurableCore
     version: str
+    public_url: str
     open_pages: bool = False

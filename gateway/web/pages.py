@@ -60,7 +60,7 @@ async def login(request: Request, asked: Asked) -> Response:
     if await asked.tokens.recognise(text) is None:
         return sign_in(asked, refused=True)
     answer = RedirectResponse("/", 303)
-    secure = request.url.scheme == "https"
+    secure = asked.public_url.startswith("https:")  # behind a proxy the request itself would not say
     answer.set_cookie(COOKIE, text, max_age=12 * 3600, httponly=True, samesite="strict", secure=secure)
     return answer
 

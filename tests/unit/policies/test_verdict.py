@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from policies import Enforcement, Fault, Outcome, PolicyId, Question, Reason, Verdict, combined, rfc3339
 from policies.bundles import Match
 from policies.engines import FailureKind, PolicyFailure
+from policies.findings import FINDINGS_LIMIT
 from policies.model import Action
 from policies.verdict import QUESTIONS_LIMIT, asked, judge, plan, question_queries, relations_document, rule_queries
 from tests.builders import NOON, a_bundle, a_policy, a_request, a_verdict
@@ -82,6 +83,8 @@ def test_empty_rules_admit():
         ({"deny": [{"msg": ""}]}, "a text that is not empty"),
         ({"deny": [{"msg": "no", "who": "owner"}]}, "an object with 'relation' and 'object'"),
         ({"deny": [{"msg": "no", "location": {"path": "a", "line": "3"}}]}, "a whole number"),
+        ({"deny": [{"msg": "no", "location": {"path": "a", "line": 2**53}}]}, "a whole number"),
+        ({"deny": [{"msg": "no", "location": {"path": "a", "line": 0}}]}, "a whole number"),
     ],
     ids=lambda value: str(value)[:40],
 )
@@ -244,3 +247,27 @@ def test_admitted_only_if_every_enforced_policy_ran_and_found_nothing(results):
     given_results = {policy.id: result for policy, result in zip(policies, results, strict=True) if result is not None}
     verdict = judge(plan(a_request(), [a_bundle(*policies)]), given_results)
     assert (verdict.outcome is Outcome.ADMITTED) == all(result == {"deny": []} for result in results)
+
+
+def test_very_many_findings_are_counted_rather_than_kept():
+    """A policy that denies 100,000 times denies; nobody has to render each."""
+    verdict = judged({"deny": [f"no {number}" for number in range(100_000)]})
+    assert verdict.outcome is Outcome.DENIED
+    assert len(verdict.violations) == FINDINGS_LIMIT + 1
+    assert verdict.violations[-1].message.startswith("100000 findings of rule 'deny'")
+    hold = {"msg": "ask", "relation": "owner", "object": "repository:work/12"}
+    held = judged({"hold": [{**hold, "count": number + 1} for number in range(1000)]}, policy=a_policy(rules=("hold",)))
+    assert held.outcome is Outcome.HELD
+    assert len(held.holds) == FINDINGS_LIMIT + 1
+
+
+def test_a_very_long_text_is_cut():
+    """The first 4,000 characters say it."""
+    assert len(judged({"deny": ["x" * 1_000_000]}).violations[0].message) == 4000
+
+
+@pytest.mark.parametrize("end", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "tomorrow", "2026-01-01T00:00:00"])
+def test_an_end_that_no_calendar_holds_is_undecided(end):
+    """A time that cannot be written down in UTC is no end."""
+    verdict = judged({"deny": [], "expires": [end]}, policy=a_policy(rules=("deny", "expires")))
+    assert verdict.outcome is Outcome.UNDECIDED
