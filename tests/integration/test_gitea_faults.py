@@ -54,8 +54,8 @@ EXPECTED: dict[Fault, type[ProviderError] | tuple[type[ProviderError], ...]] = {
     Fault.SILENCE: Unreachable,
     Fault.DRIPPING: Unreachable,
 }
-ONCE = {"/api/v1/user"}
-"""Asked once for each connection, when it is first needed."""
+ONCE = {"/api/v1/user", "/git/blobs/S"}
+"""Asked once for each connection, when it is first needed: who we are, and content that goes by its hash."""
 LISTS = [name for name in READ if "page=" in name or name.endswith("R/comments")]
 
 
@@ -262,6 +262,20 @@ async def test_folders_lists_and_statuses_fail_as_a_whole(
             with pytest.raises(EXPECTED[fault]) as raised:
                 await reading()
             assert session_gitea().admin_token not in told(raised.value)
+
+
+@pytest.mark.parametrize("fault", [Fault.SERVER_ERROR, Fault.CUT_JSON, Fault.FORBIDDEN, Fault.NOT_FOUND, Fault.HTML])
+async def test_a_file_that_cannot_be_read_fails_its_folder(
+    proxy: FaultyProxy, forge: GiteaForge, big_change: tuple[Project, Pull], fault: Fault
+) -> None:
+    """Never a folder without it; and afterwards the folder is whole."""
+    project, _ = big_change
+    sha = str(project.branch_sha("feature"))
+    proxy.spoil = lambda request: fault if place(request) == "/git/blobs/S" else None
+    with pytest.raises(EXPECTED[fault]):
+        await forge.read_folder(project.full_name, sha, "")
+    proxy.spoil = lambda _: None
+    assert (await forge.read_folder(project.full_name, sha, "")).files
 
 
 async def test_a_merge_whose_answer_is_lost_is_found_out(proxy: FaultyProxy, forge: GiteaForge) -> None:
