@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import structlog
+
 from gateway.durable.attempts import AttemptFailed, AttemptOutcome, Succeeded
 from gateway.durable.commands import RunActivity
 from gateway.durable.execution import Execution, Pending
 from gateway.durable.retries import next_delay
+
+log = structlog.get_logger(__name__)
 
 LOST_LIMIT = 10
 """Attempts that took their process down with them before the activity is taken to be the cause."""
@@ -42,6 +46,8 @@ def _record_failure(execution: Execution, pending: Pending, failed: AttemptFaile
         "message": failed.message,
         "attempt": attempt_number(pending),
     }
+    told = {"workflow": execution.workflow_id, "activity": command.name, "kind": failed.kind, "reason": failed.message}
+    log.warning("attempt failed", **told, attempt=what["attempt"], again_in=None if delay is None else round(delay, 1))
     if delay is None:
         execution.record("ActivityFailed", {**what, "permanent": failed.permanent}, at)
     else:

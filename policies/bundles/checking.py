@@ -30,6 +30,7 @@ from policies.bundles.rules import (
     questions_that_read_answers,
     refused_builtins,
     reserved_names,
+    unlisted_rules,
     wrong_shapes,
 )
 from policies.bundles.second_opinion import lost_by_opa
@@ -128,7 +129,7 @@ def _static_problems(manifest: Manifest, contents: Contents, program: Program) -
         problems += _missing(listed, judging)
         problems += questions_that_read_answers(components(listed.package), judging)
     problems += lost_references(_subjects(manifest, judging), judging, contents.data)
-    return problems
+    return problems or list(unlisted_rules(judging, contents.modules, frozenset(components(p.package) for p in manifest.policies)))
 
 
 def _subjects(manifest: Manifest, program: Program) -> list[Subject]:

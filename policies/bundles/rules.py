@@ -142,3 +142,21 @@ def _in_both(data: Json, path: RulePath) -> RulePath | None:
 
 def _each(refs: Iterator[Ref]) -> Iterator[Ref]:
     return iter(dict.fromkeys(refs))
+
+
+def unlisted_rules(program: Program, sources: Mapping[str, str], listed: frozenset[RulePath]) -> Iterator[Problem]:
+    """Rules that decide in a package bundle.yaml does not name: whoever wrote them believes they are in force.
+
+    A package that others may build on (anything mentions `data.` and its first name) is left alone.
+    """
+    for module in program.modules:
+        first = next((rule for rule in module.rules if COUNTS.fullmatch(rule.name)), None)
+        if first is None or module.package in listed or _may_be_used(module, sources):
+            continue
+        message = f"package {module.package_name} has a rule {first.name}, but bundle.yaml does not name the package: it would never judge"
+        advice = f"add it under policies: in bundle.yaml (- package: {module.package_name}), or give the rule another name"
+        yield Problem(path=module.path, line=program.places(module).rule(first), message=message, advice=advice)
+
+
+def _may_be_used(module: Module, sources: Mapping[str, str]) -> bool:
+    return any(f"data.{module.package[0]}" in source for path, source in sources.items() if path != module.path)

@@ -48,7 +48,8 @@ class Presence:
                 continue
             freed = await self._database.write(partial(bury, owner=owner, beat_seen=last, now_ms=now))
             if freed is not None:
-                log.warning("took over from a dead process", owner=owner, runs=freed)
+                if freed:
+                    log.warning("took over from a dead process", owner=owner, runs=freed)
                 total += freed
         for owner in await self._database.read(orphaned):
             total += await self._database.write(partial(release, owner=owner, run_ids=None, now_ms=now))

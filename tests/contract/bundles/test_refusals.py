@@ -606,7 +606,24 @@ def test_data_is_refused_for_not_being_there(body, messages, check):
 )
 def test_data_that_is_there_or_may_be_is_taken(body, check):
     """Keys that are only known at evaluation, and data that a `with` puts in place, may be anything."""
-    assert check(a_bundle({**reads(body.replace("data.merge", "data.lib")), **TEAMS, "l.rego": LIBRARY})).name == "acme"
+    library = {"l.rego": LIBRARY} if "data.merge" in body else {}
+    assert check(a_bundle({**reads(body.replace("data.merge", "data.lib")), **TEAMS, **library})).name == "acme"
 
 
 LIBRARY = "package lib.size\n\ndeny contains 1 if false\n"
+
+
+def test_rules_that_would_never_judge_are_refused(check):
+    """A policy in a file of its own that bundle.yaml does not name is in force in its author's mind only."""
+    forgotten = {"labels.rego": 'package merge.labels\n\ndeny contains "no label" if count(input.change.labels) == 0\n'}
+    with pytest.raises(BundleRefused) as refused:
+        check(a_bundle(forgotten))
+    assert [str(problem) for problem in refused.value.problems] == [
+        "labels.rego:3: package merge.labels has a rule deny, but bundle.yaml does not name the package: it would never judge; "
+        "add it under policies: in bundle.yaml (- package: merge.labels), or give the rule another name"
+    ]
+
+
+def test_a_package_others_build_on_need_not_be_listed(check):
+    """A library may call its rules what it likes."""
+    assert check(a_bundle({**reads("warn contains 1 if count(data.lib.size.deny) > 3"), "l.rego": LIBRARY})).name == "acme"

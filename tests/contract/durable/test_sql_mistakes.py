@@ -242,6 +242,7 @@ async def test_zombies_result_is_not_recorded(database):
         assert (await heir.describe("w")).result == "heir"
         assert calls.made == ["zombie", "heir"]
     finally:
+        release.set()
         await zombie.stop()
         await heir.stop()
 
