@@ -38,6 +38,16 @@ def build_database(settings: Settings) -> Database:
     return database
 
 
+def existing_database(settings: Settings) -> Database:
+    """As `build_database`, for commands that look at a record: a wrong folder must not read as an empty, whole one."""
+    from gateway.errors import ConfigurationWrong
+
+    file = settings.database.removeprefix("sqlite:///")
+    if file != settings.database and not Path(file).exists():
+        raise ConfigurationWrong(f"there is no database {file}", advice="name the gateway's configuration with --config FILE")
+    return build_database(settings)
+
+
 def build_storage(database: Database) -> Storage:
     """What is kept, in SQL."""
     from gateway.storage.sql import SqlStorage

@@ -45,7 +45,7 @@ def connect(
     Example: `admit connect work --require main --check`
     """
     with plain_errors():
-        settings = settings_from(config)
+        settings = settings_from(config, tell=True)
         connection = _connection(settings, name)
         found = asyncio.run(_connect(settings, connection, repositories or [], require or [], only_gateway_merges, check))
     for repository, findings in found.items():

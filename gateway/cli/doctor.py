@@ -40,7 +40,7 @@ def doctor(
     Example: `admit doctor --config admit.yaml`
     """
     with plain_errors():
-        settings = settings_from(config)
+        settings = settings_from(config, tell=True)
     findings = asyncio.run(_all(settings))
     if json_output:
         import json
@@ -70,6 +70,10 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
 
     known = (GatewayError, PolicyError, ProviderError)
     yield Finding(what="admit", well=True, says=f"{version('admittance')} on Python {platform.python_version()}")
+    if not settings.bundles:
+        yield Finding(what="bundles", well=False, says="none is configured: nothing can be admitted", advice="name one under `bundles:`")
+    if not settings.connections:
+        yield Finding(what="connections", well=True, says="none is configured: only what is posted to /v1/admissions is judged")
     engine = None
     try:
         engine = wiring.build_engine(settings.engine)

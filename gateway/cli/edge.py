@@ -37,10 +37,12 @@ def plain_errors() -> Iterator[None]:
         raise typer.Exit(CANNOT) from problem
 
 
-def settings_from(file: Path | None) -> Settings:
+def settings_from(file: Path | None, *, tell: bool = False) -> Settings:
     """The configuration, or a plain error."""
-    from gateway.config import load_settings
+    from gateway.config import DEFAULT_FILE, load_settings
 
+    if tell and file is None and not DEFAULT_FILE.exists():
+        typer.echo(f"admit: there is no {DEFAULT_FILE} in this folder: everything is at its default (name one with --config)", err=True)
     return load_settings(file)
 
 

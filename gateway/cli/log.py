@@ -28,7 +28,7 @@ def verify(
     Example: `admit log verify`
     """
     with plain_errors():
-        head, flaws = asyncio.run(_verify(settings_from(config)))
+        head, flaws = asyncio.run(_verify(settings_from(config, tell=True)))
     if as_json:
         flawed = [{"kind": f.kind.value, "message": f.message, "position": f.position, "entry": f.entry} for f in flaws]
         typer.echo(json.dumps({"head": {"position": head.position, "hash": head.hash}, "flaws": flawed}, indent=2))
@@ -42,7 +42,7 @@ def verify(
 async def _verify(settings: Any) -> tuple[Any, list[Any]]:
     from gateway import wiring
 
-    database = wiring.build_database(settings)
+    database = wiring.existing_database(settings)
     try:
         await wiring.build_storage(database).ready()
         record = wiring.build_sealed_record(database)

@@ -19,7 +19,7 @@ def migrate(config: ConfigFile = None) -> None:
     import asyncio
 
     with plain_errors():
-        settings = settings_from(config)
+        settings = settings_from(config, tell=True)
         before = asyncio.run(_migrate(settings.database))
         typer.echo("the database is up to date" if before == "current" else f"the database was {before}, and is up to date now")
 

@@ -63,7 +63,7 @@ def replay(
         narrowed = everything or any(option is not None for option in (since, until, outcome, repository))
         if bool(ids) == narrowed:
             raise typer.BadParameter("name decisions by their ids, or choose --all, --since, --until, --outcome or --repository")
-        settings = settings_from(config)
+        settings = settings_from(config, tell=True)
 
         from gateway.cli.replay_outputs import exit_code, render
         from gateway.storage import DecisionFilter
@@ -101,7 +101,7 @@ async def _replay(settings: Settings, ids: Sequence[str], wanted: DecisionFilter
     from gateway.operations.in_force import InForce
     from gateway.operations.replay import Replay
 
-    storage = wiring.build_storage(wiring.build_database(settings))
+    storage = wiring.build_storage(wiring.existing_database(settings))
     engine = wiring.build_engine(settings.engine)
     try:
         await storage.ready()

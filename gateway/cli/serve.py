@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gateway.cli.edge import ConfigFile, configure_logs, plain_errors, settings_from
+from providers.errors import ProviderError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from gateway.config import Settings
+    from providers.vcs import Forge
 
 
 def register(app: typer.Typer) -> None:
@@ -26,18 +32,33 @@ def serve(
 
     Example: `admit serve --config admit.yaml`
     """
-    import asyncio
-
     configure_logs()
     with plain_errors():
-        settings = settings_from(config)
+        settings = settings_from(config, tell=True)
         if port is not None:
             settings = settings.model_copy(update={"listen": f"{settings.address[0]}:{port}"})
         settings.require_safe_address()
-        asyncio.run(_serve(settings))
+        with bound(*settings.address) as listening:
+            asyncio.run(_serve(settings, listening))
 
 
-async def _serve(settings: Settings) -> None:
+@contextmanager
+def bound(host: str, port: int) -> Iterator[socket.socket]:
+    """The address, taken before anything else is done. Raises ConfigurationWrong where somebody has it."""
+    from gateway.errors import ConfigurationWrong
+
+    try:
+        kind, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(kind, socket.SOCK_STREAM) as listening:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+            yield listening
+    except OSError as problem:
+        advice = "end what listens there, or choose another with --port or listen:"
+        raise ConfigurationWrong(f"cannot listen on {host}:{port}: {problem.strerror}", advice=advice) from problem
+
+
+async def _serve(settings: Settings, listening: socket.socket) -> None:
     from gateway.running import running_gateway
 
     async with running_gateway(settings) as gateway:
@@ -46,12 +67,23 @@ async def _serve(settings: Settings) -> None:
             typer.echo(gateway.first_token)
         host, port = settings.address
         typer.echo(f"admit is listening on http://{host}:{port} (pages: {settings.public_url}/)")
-        await listen(gateway.app, host, port)
+        await asyncio.gather(listen(gateway.app, listening), _greet(gateway.forges))
 
 
-async def listen(app: FastAPI, host: str, port: int) -> None:
+async def _greet(forges: Mapping[str, Forge]) -> None:
+    """Say at once which connection cannot be used; it is asked again whenever there is work."""
+    for name, forge in forges.items():
+        try:
+            typer.echo(f"connection {name}: {await forge.probe()}")
+        except ProviderError as problem:
+            typer.echo(f"connection {name} CANNOT BE USED: {problem}", err=True)
+            if problem.advice:
+                typer.echo(f"  → {problem.advice}", err=True)
+
+
+async def listen(app: FastAPI, listening: socket.socket) -> None:
     """Serve until told to stop; requests under way are answered."""
     import uvicorn
 
-    config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=10, lifespan="off")
-    await uvicorn.Server(config).serve()
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=10, lifespan="off")
+    await uvicorn.Server(config).serve(sockets=[listening])

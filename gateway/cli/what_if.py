@@ -42,7 +42,7 @@ async def what_if(settings: Settings, folders: Sequence[Path], count: int, *, as
     """For people, or as JSON. Raises UnknownThing where there is nothing to judge again."""
     engine = wiring.build_engine(settings.engine)
     relations = wiring.build_relations(settings.relations)
-    storage = wiring.build_storage(wiring.build_database(settings))
+    storage = wiring.build_storage(wiring.existing_database(settings))
     try:
         await storage.ready()
         judge = WhatIf(

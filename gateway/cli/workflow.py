@@ -178,8 +178,8 @@ def _with_core(config: Any, work: Callable[[DurableCore], Awaitable[Any]]) -> An
     async def run() -> Any:
         from gateway import wiring
 
-        settings = settings_from(config)
-        database = wiring.build_database(settings)
+        settings = settings_from(config, tell=True)
+        database = wiring.existing_database(settings)
         try:
             await wiring.build_storage(database).ready()
             return await work(wiring.build_core(database, {}, settings.durable))

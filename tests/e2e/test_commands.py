@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -209,3 +210,32 @@ def test_environment_wins_over_the_file(tmp_path):
     assert done.returncode == 0, done.stderr
     assert database.exists()
     assert os.path.getsize(database) > 0
+
+
+@pytest.mark.parametrize("command", [["log", "verify"], ["replay", "--all"], ["workflow", "list"], ["dead-letters", "list"]])
+def test_a_wrong_folder_does_not_read_as_a_whole_record(tmp_path, command):
+    """No database is made by looking for one; the folder's lack of a configuration is told."""
+    looked = admit(*command, cwd=tmp_path)
+    assert looked.returncode == 2
+    assert "there is no database" in looked.stderr
+    assert "there is no admit.yaml in this folder" in looked.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_port_in_use_is_told_before_anything_is_done(folder):
+    """Neither a database nor the once-only token is spent on it."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        tried = admit("serve", "--port", str(port), cwd=folder)
+    assert tried.returncode == 2
+    assert f"cannot listen on 127.0.0.1:{port}" in tried.stderr
+    assert not list(folder.glob("admit.db*"))
+
+
+def test_doctor_says_when_nothing_can_be_admitted(tmp_path):
+    """Without a bundle there is nothing to pass."""
+    told = admit("doctor", cwd=tmp_path)
+    assert told.returncode == 1
+    assert "nothing can be admitted" in told.stdout
