@@ -90,7 +90,15 @@ def _change(change: Mapping[str, Any]) -> dict[str, Any]:
     for key, item in _ITEMS.items():
         if isinstance(change[key], list):
             complete[key] = [item(each, complete) for each in change[key]]
+    _end_at_head(change, complete)
     return complete
+
+
+def _end_at_head(change: Mapping[str, Any], complete: dict[str, Any]) -> None:
+    """The newest commit is the head, unless the author has given it another sha."""
+    given, head = change["commits"], _head_sha(complete)
+    if head is not None and isinstance(given, list) and given and isinstance(given[-1], Mapping) and "sha" not in given[-1]:
+        complete["commits"][-1]["sha"] = head
 
 
 def _person(given: Any, connection: str) -> Any:

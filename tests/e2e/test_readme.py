@@ -38,7 +38,7 @@ def test_the_two_minutes_are_as_told(tmp_path):
     """`admit init`, then `admit check` on the example: denied, since nobody has approved it."""
     commands = next(block for block in blocks("sh") if "admit init" in block).strip().splitlines()
     shutil.copytree(ROOT / "examples" / "01-dry-run", tmp_path / "examples" / "01-dry-run")
-    results = [admit(*command.replace(".venv/bin/admit ", "").split(), cwd=tmp_path) for command in commands]
+    results = [admit(*command.removeprefix("admit ").split(), cwd=tmp_path) for command in commands if command.startswith("admit ")]
     assert [result.returncode for result in results] == [0, 1], results
 
 

@@ -178,5 +178,5 @@ def test_a_first_bundle_shows_how_to_test_it_on_every_forge():
     """The snippets are YAML of the shape each forge wants, and run `admit test`."""
     text = scaffold("acme")["ci.md"].decode()
     github, gitlab = (yaml.safe_load(snippet) for snippet in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL))
-    assert [step.get("run") for step in github["jobs"]["test"]["steps"]] == [None, "pip install admittance", "admit test ."]
-    assert gitlab["policies"]["script"] == ["pip install admittance", "admit test ."]
+    assert [step.get("run") for step in github["jobs"]["test"]["steps"]] == [None, "pip install ADMITTANCE", "admit test ."]
+    assert gitlab["policies"]["script"] == ["pip install ADMITTANCE", "admit test ."]
