@@ -11,7 +11,7 @@ import importlib.metadata
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 
 from policies.bundles.model import Bundle
 from policies.engines import rego_tests
@@ -31,14 +31,6 @@ from policies.model import EngineInfo, Json
 
 _OPA_VERSION_OF: Mapping[str, str] = {"0.4.4": "1.20.2"}
 """Of the bindings' release: the library cannot say it itself."""
-
-
-@lru_cache(maxsize=1)
-def _info() -> EngineInfo:
-    """Asked for every decision, and read from files: what is installed does not change while a process runs."""
-    library_folder()
-    bindings = importlib.metadata.version("opa-golib-python-bindings")
-    return EngineInfo(name="opa-library", version=_OPA_VERSION_OF.get(bindings, f"bindings {bindings}"))
 
 
 class OpaLibrary:
@@ -63,6 +55,7 @@ class OpaLibrary:
         patience: float = 30.0,
         quarantine_after: int = 3,
     ) -> None:
+        self._info: EngineInfo | None = None
         self._compile_deadline = compile_deadline
         self._evaluation_deadline = evaluation_deadline
         self._quarantine = Quarantine(after=quarantine_after)
@@ -78,7 +71,11 @@ class OpaLibrary:
     @property
     def info(self) -> EngineInfo:
         """`opa-library` and the OPA version inside. Raises EngineUnavailable."""
-        return _info()
+        if self._info is None:  # asked for every decision, and read from files
+            library_folder()
+            bindings = importlib.metadata.version("opa-golib-python-bindings")
+            self._info = EngineInfo(name="opa-library", version=_OPA_VERSION_OF.get(bindings, f"bindings {bindings}"))
+        return self._info
 
     async def start(self) -> None:
         """Start the workers now rather than with the first call. Raises EngineUnavailable."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydantic import SecretStr
 
 from gateway.config import Connection, Engine, Settings
 from gateway.domain.record import Decision
+from gateway.durable import UnknownWorkflow
 from gateway.running import Gateway, running_gateway
 from gateway.storage import DecisionFilter
 from providers.vcs import ChangeKey
@@ -89,4 +91,16 @@ async def a_house(
         transport = httpx.ASGITransport(gateway.app, raise_app_exceptions=False)
         headers = {"Authorization": f"Bearer {TOKEN}"}
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway", headers=headers, timeout=60) as client:
+            await _looked_once(gateway)
             yield House(gateway, forge, client)
+
+
+async def _looked_once(gateway: Gateway) -> None:
+    """Until the look at everything that a start begins with is over: what a test does then is told by webhooks alone."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            with contextlib.suppress(UnknownWorkflow):
+                events = await gateway.core.history("reconcile:work")
+                if any(event.kind == "SignalAwaited" and event.attributes["names"] == ["started"] for event in events):
+                    return
+            await asyncio.sleep(0.02)
