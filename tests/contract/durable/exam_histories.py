@@ -196,16 +196,19 @@ class HistoriesExam:
 
             async def settled():
                 state = await core.queue()
-                return state if state.parked == 3 else None
+                return state if (state.parked, state.dead_letters) == (3, 1) else None
 
             state = await until(settled)
-            assert (state.waiting, state.oldest_due_at, state.running, state.dead_letters) == (0, None, 0, 1)
+            assert (state.waiting, state.oldest_due_at, state.running) == (0, None, 0)
         async with cores({"w": one}, {"echo": echo}) as core:
             await core.stop()
             await core.dispatch(a_start("late", "w"))
-            state = await core.queue()
-            assert state.waiting == 1
-            assert state.oldest_due_at is not None
+
+            async def counted():
+                state = await core.queue()
+                return state if state.waiting == 1 else None
+
+            assert (await until(counted)).oldest_due_at is not None
 
 
 async def _forgotten(core, workflow_id):
