@@ -114,11 +114,15 @@ class RecoveryExam:
     async def test_more_branches_than_slots_all_run(self, cores):
         """Attempts at once are bounded; the rest wait their turn."""
         most, now = 0, 0
+        four_at_once = asyncio.Event()
 
         async def count(place):
             nonlocal most, now
             now += 1
             most = max(most, now)
+            if now == 4:
+                four_at_once.set()
+            await asyncio.wait_for(four_at_once.wait(), 60)
             await asyncio.sleep(0.01)
             now -= 1
             return place
