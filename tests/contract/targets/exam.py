@@ -38,6 +38,20 @@ class TargetExam:
         runs = await asyncio.gather(*(target.start("deploy", KEY, {}) for _ in range(5)))
         assert len({run.id for run in runs}) == 1
 
+    async def test_started_run_is_found_by_its_key(self, target):
+        """So that a start whose answer was lost need not be repeated to learn what became of it."""
+        assert await target.find("deploy", KEY) is None
+        run = await target.start("deploy", KEY, {})
+        found = await target.find("deploy", KEY)
+        assert found is not None
+        assert found.id == run.id
+        assert await target.find("deploy", RunKey("decision-2")) is None
+
+    async def test_who_answers_is_told(self, target):
+        """For `admit doctor` and the pages."""
+        assert await target.probe()
+        assert target.orchestrator
+
     async def test_other_key_is_another_run(self, target):
         """The same workflow with the same input may be wanted twice."""
         first = await target.start("deploy", KEY, {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from providers.errors import NotFound, Unreachable
+from providers.errors import AccessRefused, NotFound, RateLimited, Unreachable
 from providers.targets import RunKey, RunState
 from providers.targets.memory import MemoryTarget
 from tests.contract.targets.exam import KEY, TargetExam
@@ -40,13 +40,47 @@ class TestMemoryTarget(TargetExam):
         seen = [run.state, *[(await target.status(run.id)).state for _ in range(3)]]
         assert seen == [RunState.QUEUED, RunState.RUNNING, RunState.SUCCEEDED, RunState.SUCCEEDED]
 
-    async def test_told_to_fail_it_starts_nothing(self, target):
-        """The fault comes before the effect, once for each that was asked for."""
-        target.fail_next(Unreachable("down"))
+    async def test_told_to_be_down_it_starts_nothing(self, target):
+        """The fault comes before the effect, as often as was asked for."""
+        target.weather.down("start", times=1)
         with pytest.raises(Unreachable):
             await target.start("deploy", KEY, {})
         assert target.runs == ()
         assert (await target.start("deploy", KEY, {})).state is RunState.QUEUED
+
+    async def test_lost_answer_leaves_the_run(self, target):
+        """Accepted, then timed out: the run is there to be found, and a second start is that run."""
+        target.weather.losing_answers("start", times=1)
+        with pytest.raises(Unreachable):
+            await target.start("deploy", KEY, {})
+        found = await target.find("deploy", KEY)
+        assert found is not None
+        assert (await target.start("deploy", KEY, {})).id == found.id
+
+    @pytest.mark.parametrize(
+        ("bring", "problem"),
+        [
+            (lambda weather: weather.busy(retry_after=7), RateLimited),
+            (lambda weather: weather.refusing(), AccessRefused),
+            (lambda weather: weather.down(), Unreachable),
+        ],
+        ids=["busy", "refusing", "down"],
+    )
+    async def test_bad_weather_lasts_until_it_clears(self, target, bring, problem):
+        """Every method meets it."""
+        run = await target.start("deploy", KEY, {})
+        bring(target.weather)
+        for call in (
+            target.start("deploy", KEY, {}),
+            target.find("deploy", KEY),
+            target.status(run.id),
+            target.cancel(run.id),
+            target.probe(),
+        ):
+            with pytest.raises(problem):
+                await call
+        target.weather.clear()
+        assert (await target.status(run.id)).state is RunState.QUEUED
 
     async def test_forgotten_run_is_not_found(self, target):
         """Deleted behind our back."""
