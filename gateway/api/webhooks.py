@@ -13,7 +13,7 @@ from gateway.api.services import Services
 router = APIRouter(tags=["webhooks"])
 
 
-def services(request: Request) -> Services:
+async def services(request: Request) -> Services:
     """The operations of this gateway."""
     return request.app.state.services  # type: ignore[no-any-return]
 
