@@ -38,9 +38,8 @@ def serve(
         if port is not None:
             settings = settings.model_copy(update={"listen": f"{settings.address[0]}:{port}"})
         settings.require_safe_address()
-        with bound(*settings.address) as listening:
-            with asyncio.Runner(loop_factory=_loop) as runner:
-                runner.run(_serve(settings, listening))
+        with bound(*settings.address) as listening, asyncio.Runner(loop_factory=_loop) as runner:
+            runner.run(_serve(settings, listening))
 
 
 def _loop() -> asyncio.AbstractEventLoop:
