@@ -27,6 +27,7 @@ from providers.vcs import (
     Event,
     Forge,
     IgnoredEvent,
+    MembersEvent,
     ParsedDelivery,
     Refusal,
     StatusEvent,
@@ -122,7 +123,7 @@ class ReceiveDelivery:
                     for c in changes
                     if c.state == "open"
                 ]
-            case BranchEvent() | IgnoredEvent():
+            case BranchEvent() | MembersEvent() | IgnoredEvent():
                 return []
             case _:
                 assert_never(event)

@@ -13,6 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NewType, Protocol, TypeAlias
 
+from providers.vcs.membership import OrganizationMembers, RepositoryMembers
 from providers.vcs.model import Change, ChangeState, Repository
 
 Sha = NewType("Sha", str)
@@ -36,6 +37,8 @@ class Capability(StrEnum):
     """The forge can insist on who reports a status; without it `reported` must be watched for forgeries."""
     REDELIVERY = "redelivery"
     """Missed deliveries can be asked for again."""
+    MEMBERSHIP = "membership"
+    """Who belongs to organisations, teams and repositories can be asked for: `members` and `teams`."""
 
 
 # --- deliveries -----------------------------------------------------------------------
@@ -101,13 +104,25 @@ class BranchEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MembersEvent:
+    """Who belongs to what has changed: in an organisation or its teams, or on a repository. A hint: read them anew.
+
+    organization, repository: by name; None where the payload does not say, never both.
+    """
+
+    organization: str | None
+    repository: str | None
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IgnoredEvent:
     """Understood, and of no consequence here (pings, kinds nobody asked for): acknowledged, never an error."""
 
     what: str
 
 
-Event: TypeAlias = ChangeEvent | StatusEvent | BranchEvent | IgnoredEvent
+Event: TypeAlias = ChangeEvent | StatusEvent | BranchEvent | MembersEvent | IgnoredEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,6 +258,19 @@ class Forge(Protocol):
         """Merge if the head still is `head_sha`; the merge commit's sha. Already merged with that head = success.
 
         Raises Conflict (the head moved, conflicts), PermanentError (closed, draft, refused), TemporaryError.
+        """
+
+    async def members(self, repository: str) -> RepositoryMembers:
+        """Who has which role on the repository, all pages; teams and organisations are told as such, not taken apart.
+
+        Needs an account that administers it on some forges. Raises AccessRefused (naming what is lacking), NotFound,
+        TornFacts (the lists moved while they were read), Unsupported without the capability `membership`.
+        """
+
+    async def teams(self, organization: str) -> OrganizationMembers:
+        """Everybody in the organisation, and each of its teams with its members, all pages.
+
+        Needs an account that owns it on some forges. Raises as `members`; NotFound too where the name is an account's.
         """
 
     async def own_login(self) -> str:

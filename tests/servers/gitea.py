@@ -101,6 +101,7 @@ class Gitea:
         self._client = httpx.Client(base_url=f"{url}/api/v1", timeout=60)
         self._count = itertools.count(1)
         self._accounts: dict[str, User] = {}
+        self._extras: dict[str, User] = {}
         self.admin = self._first_admin()
 
     @property
@@ -128,14 +129,13 @@ class Gitea:
 
     def user(self, login: str) -> User:
         """A new account with a token of all scopes."""
+        user = self._extras.pop(login, None) or self._without_token(login)
+        return User(login=login, id=user.id, password=user.password, token=self.token(user, ["all"]))
+
+    def _without_token(self, login: str) -> User:
         password = f"password-of-{login}"
-        made = self.call(
-            "POST",
-            "/admin/users",
-            json={"username": login, "email": f"{login}@example.test", "password": password, "must_change_password": False},
-        )
-        user = User(login=login, id=made["id"], password=password, token="")
-        return User(login=login, id=made["id"], password=password, token=self.token(user, ["all"]))
+        fields = {"username": login, "email": f"{login}@example.test", "password": password, "must_change_password": False}
+        return User(login=login, id=self.call("POST", "/admin/users", json=fields)["id"], password=password, token="")
 
     def account(self, login: str) -> User:
         """The account with that login, made when first asked for; not for tests that change or delete it."""
@@ -156,21 +156,32 @@ class Gitea:
     def delete_account(self, login: str, *, purge: bool = False) -> None:
         """Remove the account; what it wrote becomes a ghost's (unless purged). It may own no repository."""
         self._accounts.pop(login, None)
+        self._extras.pop(login, None)
         self.call("DELETE", f"/admin/users/{login}", params={"purge": str(purge).lower()})
 
-    def repository(self, owner: User, name: str, *, private: bool = False) -> Project:
-        """A new repository `owner/name` with a README.md on `main`."""
+    def extra(self, login: str) -> str:
+        """The login of an account that never acts, made when first asked for: it needs no token."""
+        if login not in self._accounts and login not in self._extras:
+            self._extras[login] = self._without_token(login)
+        return login
+
+    def fresh_organization(self, owner: User) -> str:
+        """The name of a new organisation that nobody has used."""
+        return str(self.call("POST", "/orgs", as_=owner, json={"username": f"organization-{next(self._count)}"})["username"])
+
+    def repository(self, owner: User, name: str, *, private: bool = False, organization: str | None = None) -> Project:
+        """A new repository `owner/name`, or the organisation's, with a README.md on `main`."""
         made = self.call(
             "POST",
-            "/user/repos",
+            f"/orgs/{organization}/repos" if organization else "/user/repos",
             as_=owner,
             json={"name": name, "auto_init": True, "default_branch": "main", "private": private, "readme": "Default"},
         )
-        return Project(self, owner, name, made["id"])
+        return Project(self, owner, name, made["id"], organization)
 
-    def fresh_repository(self, owner: User, *, private: bool = False) -> Project:
+    def fresh_repository(self, owner: User, *, private: bool = False, organization: str | None = None) -> Project:
         """As `repository`, with a name nobody has used."""
-        return self.repository(owner, f"project-{next(self._count)}", private=private)
+        return self.repository(owner, f"project-{next(self._count)}", private=private, organization=organization)
 
     def _first_admin(self) -> User:
         password = "password-of-root-admin"

@@ -42,14 +42,15 @@ class Pull:
 
 
 class Project:
-    """A repository. Every method acts as its owner unless `by` says otherwise."""
+    """A repository. Every method acts as its owner unless `by` says otherwise; `organization` is whose it is, if not the owner's."""
 
-    def __init__(self, gitea: Gitea, owner: User, name: str, id: int) -> None:
+    def __init__(self, gitea: Gitea, owner: User, name: str, id: int, organization: str | None = None) -> None:
         self.gitea, self.owner, self.name, self.id = gitea, owner, name, id
+        self._space = organization or owner.login
 
     @property
     def full_name(self) -> str:
-        return f"{self.owner.login}/{self.name}"
+        return f"{self._space}/{self.name}"
 
     def call(self, method: str, path: str, *, by: User | None = None, json: Any = None, params: Mapping[str, Any] | None = None) -> Any:
         """`path` below `/repos/owner/name`."""

@@ -10,9 +10,10 @@ import httpx
 
 from providers.errors import NotFound, TornFacts, Unreachable
 from providers.vcs.documents import Document, UnexpectedShape
-from providers.vcs.gitea import deliveries, folders, merging, reading, rights
+from providers.vcs.gitea import belonging, deliveries, folders, merging, reading, rights
 from providers.vcs.gitea.client import GiteaClient, path_of
 from providers.vcs.gitea.facts import Facts
+from providers.vcs.membership import OrganizationMembers, RepositoryMembers
 from providers.vcs.model import Actor, Change, Repository
 from providers.vcs.names import fits_one_of, is_literal
 from providers.vcs.port import (
@@ -62,7 +63,7 @@ class GiteaForge:
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        return frozenset({Capability.NAMED_STATUS_REQUIRED})
+        return frozenset({Capability.NAMED_STATUS_REQUIRED, Capability.MEMBERSHIP})
 
     def parse_delivery(self, headers: Mapping[str, str], body: bytes) -> ParsedDelivery:
         return deliveries.parse_delivery(headers, body, self._secrets)
@@ -182,6 +183,12 @@ class GiteaForge:
             except UnexpectedShape as problem:
                 raise Unreachable(str(problem)) from problem
         return self._own
+
+    async def members(self, repository: str) -> RepositoryMembers:
+        return await belonging.members(self._client, self._connection, repository)
+
+    async def teams(self, organization: str) -> OrganizationMembers:
+        return await belonging.teams(self._client, self._connection, organization)
 
     async def missing_rights(self, repository: str) -> Sequence[str]:
         return await rights.missing(self._client, repository)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from providers.errors import Conflict, NotFound, PermanentError, TornFacts
+from providers.vcs.membership import OrganizationMembers, RepositoryMembers
+from providers.vcs.memory import belonging
 from providers.vcs.memory.deliveries import parse_delivery
 from providers.vcs.memory.facts import facts
 from providers.vcs.memory.merging import land
@@ -64,7 +66,7 @@ class MemoryForge(People):
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        return frozenset({Capability.NAMED_STATUS_REQUIRED})
+        return frozenset({Capability.NAMED_STATUS_REQUIRED, Capability.MEMBERSHIP})
 
     def parse_delivery(self, headers: Mapping[str, str], body: bytes) -> ParsedDelivery:
         return parse_delivery(headers, body, self._secrets)
@@ -181,6 +183,16 @@ class MemoryForge(People):
         for context in sorted(rule.contexts):
             if context not in statuses or statuses[context].state != "success":
                 raise PermanentError(f"change {change.number}: the required status '{context}' is not successful")
+
+    # --- people -----------------------------------------------------------------------------------
+
+    async def members(self, repository: str) -> RepositoryMembers:
+        await self.weather.meet("members")
+        return belonging.members(self.world, repository)
+
+    async def teams(self, organization: str) -> OrganizationMembers:
+        await self.weather.meet("teams")
+        return belonging.teams(self.world, organization)
 
     async def own_login(self) -> str:
         await self.weather.meet("own_login")

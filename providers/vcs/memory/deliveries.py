@@ -18,6 +18,7 @@ from providers.vcs.port import (
     DeliveryRefused,
     Event,
     IgnoredEvent,
+    MembersEvent,
     ParsedDelivery,
     Refusal,
     StatusEvent,
@@ -92,6 +93,8 @@ def _payload(event: Event) -> dict[str, object]:
         case BranchEvent():
             repository = {"id": event.repository_id, "name": event.repository}
             return {"kind": "branch", "what": event.what, "repository": repository, "branch": event.branch, "sha": event.sha}
+        case MembersEvent():
+            return {"kind": "members", "what": event.what, "organization": event.organization, "of": event.repository}
         case IgnoredEvent():
             return {"kind": "other", "what": event.what}
 
@@ -126,4 +129,6 @@ def _event(payload: Document) -> Event:
             sha=payload.text_or_none("sha"),
             what=what,
         )
+    if kind == "members":
+        return MembersEvent(organization=payload.text_or_none("organization"), repository=payload.text_or_none("of"), what=what)
     return IgnoredEvent(what=what)

@@ -9,14 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from providers.errors import Conflict
-from providers.vcs.memory.hosting import Content, Hosting
+from providers.vcs.memory.belonging import Belonging
+from providers.vcs.memory.hosting import Content
 from providers.vcs.memory.merging import land
 from providers.vcs.memory.state import StoredChange
 from providers.vcs.model import ChangeState, Comment, Review, ReviewState, Thread
 from providers.vcs.port import ChangeKey, MergeMethod
 
 
-class People(Hosting):
+class People(Belonging):
     """The forge as its users have it."""
 
     def open_change(

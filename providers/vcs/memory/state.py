@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from providers.errors import NotFound
+from providers.vcs.membership import Role
 from providers.vcs.memory.git import Objects
 from providers.vcs.model import (
     Actor,
@@ -50,8 +51,30 @@ class StoredHook:
 
 
 @dataclass(slots=True, kw_only=True)
+class StoredTeam:
+    id: str
+    name: str
+    members: dict[str, Actor] = field(default_factory=dict)
+    maintainers: dict[str, Actor] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class StoredOrganization:
+    """`owners`, `members` and a team's are by account id; owners and members of teams are members. `teams` are by name."""
+
+    id: str
+    name: str
+    owners: dict[str, Actor] = field(default_factory=dict)
+    members: dict[str, Actor] = field(default_factory=dict)
+    teams: dict[str, StoredTeam] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
 class StoredRepository:
-    """`branches`: name → sha. `statuses`: sha → context → the newest. `rules`: protected branch → what it demands."""
+    """`branches`: name → sha. `statuses`: sha → context → the newest. `rules`: protected branch → what it demands.
+
+    `roles` and `team_roles`: by account id and by the team's name.
+    """
 
     id: str
     name: str
@@ -60,6 +83,9 @@ class StoredRepository:
     rules: dict[str, StoredRule] = field(default_factory=dict)
     hooks: dict[str, StoredHook] = field(default_factory=dict)
     changes: dict[int, StoredChange] = field(default_factory=dict)
+    roles: dict[str, tuple[Actor, Role]] = field(default_factory=dict)
+    team_roles: dict[str, Role] = field(default_factory=dict)
+    public: bool = True
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,6 +128,7 @@ class World:
         self.accounts: dict[str, Actor] = {}
         self.ghosts: set[str] = set()
         self.repositories: dict[str, StoredRepository] = {}
+        self.organizations: dict[str, StoredOrganization] = {}
         self._ids = 0
 
     def new_id(self) -> str:
@@ -126,6 +153,13 @@ class World:
         found = self.repositories.get(name.lower())
         if found is None:
             raise NotFound(f"no repository '{name}' on this forge")
+        return found
+
+    def organization(self, name: str) -> StoredOrganization:
+        """By name, in any case. Raises NotFound."""
+        found = self.organizations.get(name.lower())
+        if found is None:
+            raise NotFound(f"no organisation '{name}' on this forge")
         return found
 
     def change(self, key: ChangeKey) -> StoredChange:

@@ -11,13 +11,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from providers.vcs import ChangeKey, Forge, ForgeSetup, Gap, ReviewState
+from providers.vcs import ChangeKey, Forge, ForgeSetup, Gap, ReviewState, Role
 from providers.vcs.gitea import GiteaForge, GiteaSetup
 from providers.vcs.memory import MemoryForge, MemorySetup
 from tests.servers.gitea import Project, Pull, User, session_gitea
 
 Files = Mapping[str, str | bytes | None]
 GITEA_SCOPES = ["write:repository", "read:issue", "read:user"]
+GITEA_PERMISSIONS = {Role.OWNER: "admin", Role.WRITER: "write", Role.READER: "read"}
+GITEA_UNITS = ["repo.code", "repo.issues", "repo.pulls"]
 
 
 LOOSENED: Mapping[Gap, Mapping[str, Any]] = {
@@ -130,6 +132,32 @@ class MemoryStage:
     def settle(self, key: ChangeKey) -> None:
         """Nothing here takes its time."""
 
+    def forge_of_owner(self) -> Forge:
+        return self._forge
+
+    def administer(self, repository: str) -> None:
+        """Everybody may see everything here."""
+
+    def organization(self, *, owner: str) -> str:
+        self._count += 1
+        return self._forge.create_organization(f"organization-{self._count}", owners=(owner, "admit")).name
+
+    def repository_of(self, organization: str) -> str:
+        self._count += 1
+        return self._forge.create_repository(f"{organization}/project-{self._count}").name
+
+    def team(self, organization: str, name: str, *logins: str) -> None:
+        self._forge.join_team(organization, name, *logins)
+
+    def leave_team(self, organization: str, name: str, login: str) -> None:
+        self._forge.leave_team(organization, name, login)
+
+    def grant(self, repository: str, login: str, role: Role | None) -> None:
+        self._forge.grant(repository, login, role)
+
+    def grant_team(self, repository: str, team: str, role: Role) -> None:
+        self._forge.grant_team(repository, team, role)
+
 
 class GiteaStage:
     """Repositories of its own on the session's server, through an account that is a writer with three scopes."""
@@ -140,9 +168,57 @@ class GiteaStage:
     def __init__(self) -> None:
         self._gitea = session_gitea()
         self._projects: dict[str, Project] = {}
+        self._owners: dict[str, User] = {}
+        self._teams: dict[tuple[str, str], int] = {}
 
     def forge(self) -> Forge:
-        return GiteaForge(connection="exam", url=self._gitea.url, token=_token_of("admit"), webhook_secrets=["exam-secret"], timeout=60)
+        return GiteaForge(
+            connection="exam", url=self._gitea.url, token=_token_of("admit", *GITEA_SCOPES), webhook_secrets=["exam-secret"], timeout=60
+        )
+
+    def forge_of_owner(self) -> Forge:
+        """It administers what it asks about, and its token may read organisations."""
+        return GiteaForge(connection="exam", url=self._gitea.url, token=_token_of("admit", "read:repository", "read:organization"))
+
+    def administer(self, repository: str) -> None:
+        self._projects[repository].collaborator(self._user("admit"), permission="admin")
+
+    def organization(self, *, owner: str) -> str:
+        name = self._gitea.fresh_organization(self._user(owner))
+        owners = self._gitea.call("GET", f"/orgs/{name}/teams", as_=self._user(owner))[0]["id"]
+        self._gitea.call("PUT", f"/teams/{owners}/members/{self._user('admit').login}", as_=self._user(owner))
+        self._owners[name] = self._user(owner)
+        return name
+
+    def repository_of(self, organization: str) -> str:
+        project = self._gitea.fresh_repository(self._owners[organization], organization=organization)
+        self._projects[project.full_name] = project
+        return project.full_name
+
+    def team(self, organization: str, name: str, *logins: str) -> None:
+        owner = self._owners[organization]
+        team = {"name": name, "permission": "read", "units": GITEA_UNITS}
+        made = self._gitea.call("POST", f"/orgs/{organization}/teams", as_=owner, json=team)
+        self._teams[organization, name] = made["id"]
+        for login in logins:
+            self._gitea.call("PUT", f"/teams/{made['id']}/members/{self._gitea.extra(login)}", as_=owner)
+
+    def leave_team(self, organization: str, name: str, login: str) -> None:
+        self._gitea.call("DELETE", f"/teams/{self._teams[organization, name]}/members/{login}", as_=self._owners[organization])
+
+    def grant(self, repository: str, login: str, role: Role | None) -> None:
+        project, user = self._projects[repository], self._user(login)
+        if role is None:
+            project.call("DELETE", f"/collaborators/{user.login}")
+        else:
+            project.collaborator(user, permission=GITEA_PERMISSIONS[role])
+
+    def grant_team(self, repository: str, team: str, role: Role) -> None:
+        organization = repository.partition("/")[0]
+        owner, id = self._owners[organization], self._teams[organization, team]
+        change = {"name": team, "permission": GITEA_PERMISSIONS[role], "units": GITEA_UNITS}
+        self._gitea.call("PATCH", f"/teams/{id}", as_=owner, json=change)
+        self._gitea.call("PUT", f"/teams/{id}/repos/{repository}", as_=owner)
 
     def repository(self, files: Files | None = None) -> str:
         project = self._gitea.fresh_repository(self._user("acme"))
@@ -264,9 +340,9 @@ class GiteaStage:
 
 
 @functools.cache
-def _token_of(login: str) -> str:
+def _token_of(login: str, *scopes: str) -> str:
     gitea = session_gitea()
-    return gitea.token(gitea.account(login), GITEA_SCOPES)
+    return gitea.token(gitea.account(login), list(scopes))
 
 
 def _pull(key: ChangeKey) -> Pull:

@@ -17,9 +17,11 @@ from providers.vcs import (
     ChangeState,
     DeliveryRefused,
     Event,
+    MembersEvent,
     MergeMethod,
     Refusal,
     ReviewState,
+    Role,
     StatusEvent,
 )
 from providers.vcs.memory import MemoryForge
@@ -228,3 +230,43 @@ async def test_merging_outside_goes_by_no_rule_but_git(forge: MemoryForge) -> No
     change = await forge.read_change(KEY)
     assert change.merged_by is not None
     assert (change.state, change.merged_by.login) == (ChangeState.MERGED, "mallory")
+
+
+@pytest.mark.parametrize(
+    ("what", "act"),
+    [
+        ("organization.member_added", lambda f: f.join("acme", "bob")),
+        ("organization.member_removed", lambda f: f.leave("acme", "olga")),
+        ("team.member_added", lambda f: f.join_team("acme", "builders", "bob")),
+        ("team.member_removed", lambda f: f.leave_team("acme", "builders", "olga")),
+        ("repository.member_changed", lambda f: f.grant("acme/web", "bob", Role.READER)),
+        ("repository.team_changed", lambda f: f.grant_team("acme/web", "builders", Role.WRITER)),
+    ],
+)
+def test_who_belongs_to_what_tells_of_itself(forge: MemoryForge, what: str, act: Any) -> None:
+    """An event names the organisation or the repository, so that only that is read anew."""
+    forge.create_organization("acme", owners=("olga",))
+    forge.join_team("acme", "builders", "olga")
+    forge.outbox()
+    act(forge)
+
+    [event] = events(forge)
+
+    place = (
+        {"organization": None, "repository": "acme/web"} if what.startswith("repository") else {"organization": "acme", "repository": None}
+    )
+    assert event == MembersEvent(**place, what=what)
+
+
+async def test_who_left_an_organisation_is_in_none_of_its_teams(forge: MemoryForge) -> None:
+    """Nor is an account that was deleted."""
+    forge.create_organization("acme", owners=("olga", "mortal"))
+    forge.join_team("acme", "builders", "olga", "bob", "mortal", maintainer=True)
+    forge.leave("acme", "bob")
+    forge.delete_account("mortal")
+
+    told = await forge.teams("acme")
+
+    assert [actor.login for actor in told.owners] == [actor.login for actor in told.members] == ["olga"]
+    assert [[actor.login for actor in team.members] for team in told.teams] == [["olga"]]
+    assert [[actor.login for actor in team.maintainers] for team in told.teams] == [["olga"]]
