@@ -14,52 +14,17 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    SecretStr,
-    Tag,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationError, ValidationInfo, field_validator, model_validator
 
+from gateway.config_parts import Part, Secret
+from gateway.config_targets import TargetSettings
 from gateway.errors import ConfigurationWrong
 
 ULID = r"^[0-9A-HJKMNP-TV-Z]{26}$"
 _SCALARS = ("database", "public_url", "listen")
 
 
-def _secret(value: object) -> object:
-    """`env:NAME` or `file:PATH` → what it names."""
-    if isinstance(value, SecretStr):
-        return value
-    kind, _, where = str(value).partition(":")
-    match kind:
-        case "env":
-            if not os.environ.get(where):
-                raise ValueError(f"the environment variable {where} is not set")
-            return SecretStr(os.environ[where])
-        case "file":
-            try:
-                return SecretStr(Path(where).read_text().strip())
-            except OSError as problem:
-                raise ValueError(f"the file {where} cannot be read: {problem.strerror}") from problem
-        case _:
-            raise ValueError("expected env:NAME or file:PATH; a secret itself does not belong in this file")
-
-
-Secret = Annotated[SecretStr, BeforeValidator(_secret)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Connection(_Part):
+class Connection(Part):
     """One forge, served at `/webhooks/<name>`.
 
     repositories: globs of `owner/name`; what fits none is not judged. setup_token: an administrator's, for
@@ -81,7 +46,7 @@ class Connection(_Part):
         return self
 
 
-class Engine(_Part):
+class Engine(Part):
     """How policies are evaluated. Deadlines in seconds; `workers`: processes (each holds the bundles in force)."""
 
     workers: int = Field(default=1, ge=1, le=64)
@@ -89,13 +54,13 @@ class Engine(_Part):
     evaluation_deadline: float = Field(default=2.0, gt=0)
 
 
-class RelationsFile(_Part):
+class RelationsFile(Part):
     """Relationship checks answered from a store file (OpenFGA's format: model and tuples)."""
 
     file: Path
 
 
-class OAuthClient(_Part):
+class OAuthClient(Part):
     """OAuth 2.0 client credentials. issuer: the URL that gives tokens (`/oauth/token` is added where it has no path)."""
 
     client_id: str = Field(min_length=1)
@@ -105,7 +70,7 @@ class OAuthClient(_Part):
     scopes: tuple[str, ...] = ()
 
 
-class OpenFgaServer(_Part):
+class OpenFgaServer(Part):
     """An OpenFGA server's store.
 
     model_id: the model to ask; the store's newest where nothing is said. deadline: seconds for all questions of a
@@ -131,7 +96,7 @@ class OpenFgaServer(_Part):
         return self
 
 
-class RelationsServer(_Part):
+class RelationsServer(Part):
     """Relationship checks answered by an OpenFGA server."""
 
     openfga: OpenFgaServer
@@ -154,7 +119,7 @@ Relations = Annotated[
 ]
 
 
-class TemporalCluster(_Part):
+class TemporalCluster(Part):
     """Where workflows run when one machine is not enough. task_queue: names this house among others in the namespace."""
 
     address: str = Field(pattern=r"^\S+:\d+$")
@@ -162,13 +127,13 @@ class TemporalCluster(_Part):
     task_queue: str = Field(default="admittance", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,60}$")
 
 
-class Durable(_Part):
+class Durable(Part):
     """The durable core: embedded in the database where nothing is said."""
 
     temporal: TemporalCluster | None = None
 
 
-class Settings(_Part):
+class Settings(Part):
     """Everything `admit.yaml` can say.
 
     reconcile_seconds: between two looks for what webhooks did not tell, at repositories with open changes.
@@ -183,6 +148,7 @@ class Settings(_Part):
     relations: Relations | None = None
     engine: Engine = Engine()
     durable: Durable = Durable()
+    targets: tuple[TargetSettings, ...] = ()
     api_tokens: tuple[Secret, ...] = ()
     reconcile_seconds: float = Field(default=30.0, ge=0.1)
 
@@ -194,12 +160,12 @@ class Settings(_Part):
             raise ValueError("expected http://host[:port] or https://host[:port]")
         return value.rstrip("/")
 
-    @field_validator("connections")
+    @field_validator("connections", "targets")
     @classmethod
-    def _named_once(cls, value: tuple[Connection, ...]) -> tuple[Connection, ...]:
-        names = [connection.name for connection in value]
+    def _named_once(cls, value: tuple[Any, ...], info: ValidationInfo) -> tuple[Any, ...]:
+        names = [part.name for part in value]
         if twice := {name for name in names if names.count(name) > 1}:
-            raise ValueError(f"two connections are named '{min(twice)}'")
+            raise ValueError(f"two {info.field_name} are named '{min(twice)}'")
         return value
 
     @property

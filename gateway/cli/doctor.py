@@ -15,6 +15,7 @@ from gateway.cli.edge import ConfigFile, plain_errors, settings_from
 
 if TYPE_CHECKING:
     from gateway.config import Settings
+    from gateway.config_targets import TargetSettings
 
 
 def register(app: typer.Typer) -> None:
@@ -106,6 +107,24 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
             yield _bad(f"connection {connection.name}", problem)
         finally:
             await forge.close()
+    for target in settings.targets:
+        yield await _target(target)
+
+
+async def _target(settings: TargetSettings) -> Finding:
+    from gateway.errors import GatewayError
+    from gateway.wiring_targets import build_target
+    from providers.errors import ProviderError
+
+    what = f"target {settings.name}"
+    try:
+        target = build_target(settings)
+        try:
+            return Finding(what=what, well=True, says=await target.probe())
+        finally:
+            await target.close()
+    except (GatewayError, ProviderError) as problem:
+        return _bad(what, problem)
 
 
 async def _database(settings: Settings) -> Finding:

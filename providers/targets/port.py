@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any, NewType, Protocol
 
 RunKey = NewType("RunKey", str)
-"""The decision's id: one decision starts one run, however often `start` is tried. 1 to 200 printable ASCII characters."""
+"""The decision's id: one decision starts one run, however often `start` is tried. 1 to 64 of A-Z a-z 0-9 _ -"""
 
 
 class RunState(StrEnum):

@@ -146,6 +146,23 @@ def test_doctor_tells_what_is_there_and_what_is_missing(folder):
     assert [finding["what"] for finding in json.loads(ill.stdout) if not finding["well"]] == ["bundle bundle"]
 
 
+def test_doctor_tells_how_targets_are(folder):
+    """Who answers there; or that nobody does."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))  # and nobody listens
+        port = silent.getsockname()[1]
+        (folder / "admit.yaml").write_text(
+            "bundles: [bundle]\ntargets:\n  - {name: here, orchestrator: memory, workflows: [deploy]}\n"
+            f"  - {{name: prod, orchestrator: temporal, address: '127.0.0.1:{port}', task_queue: q, workflows: [deploy]}}\n"
+        )
+        told = admit("doctor", "--json", cwd=folder)
+    findings = {finding["what"]: finding for finding in json.loads(told.stdout)}
+    assert (findings["target here"]["well"], findings["target prod"]["well"]) == (True, False)
+    assert "deploy" in findings["target here"]["says"]
+    assert f"127.0.0.1:{port}" in findings["target prod"]["says"]
+    assert told.returncode == 1
+
+
 def test_migrate_is_repeatable(tmp_path):
     """Twice is as good as once."""
     assert "up to date" in admit("migrate", cwd=tmp_path).stdout
