@@ -26,8 +26,10 @@ from providers.vcs import (
     DeliveryRefused,
     Event,
     Forge,
+    HeadEvent,
     IgnoredEvent,
     MembersEvent,
+    MergeGroupEvent,
     ParsedDelivery,
     Refusal,
     StatusEvent,
@@ -116,14 +118,14 @@ class ReceiveDelivery:
         match event:
             case ChangeEvent():
                 return [event] if fits(self.watched[connection], event.key.repository, ignore_case=True) else []
-            case StatusEvent():
+            case StatusEvent() | HeadEvent():
                 changes = await self.storage.changes_with_head(connection, event.repository_id, event.sha)
                 return [
                     ChangeEvent(key=ChangeKey(repository=c.ref.repository, number=c.ref.number), what=event.what, by=event.by)
                     for c in changes
                     if c.state == "open"
                 ]
-            case BranchEvent() | MembersEvent() | IgnoredEvent():
+            case BranchEvent() | MembersEvent() | MergeGroupEvent() | IgnoredEvent():
                 return []
             case _:
                 assert_never(event)

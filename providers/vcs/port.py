@@ -116,13 +116,48 @@ class MembersEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeadEvent:
+    """Somebody asks for the changes with this head to be judged again: by a button, or by having a check run once more."""
+
+    repository_id: str
+    repository: str
+    sha: str
+    what: str
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeGroup:
+    """Changes a merge queue would land together on `branch`: a commit of the queue's own, made on top of `base_sha`.
+
+    ref: the queue's own branch for it; it may name the last member.
+    """
+
+    repository_id: str
+    repository: str
+    branch: str
+    base_sha: str
+    head_sha: str
+    ref: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeGroupEvent:
+    """A merge queue waits for an answer on the group's head; `ended`: it no longer does."""
+
+    group: MergeGroup
+    ended: bool
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IgnoredEvent:
     """Understood, and of no consequence here (pings, kinds nobody asked for): acknowledged, never an error."""
 
     what: str
 
 
-Event: TypeAlias = ChangeEvent | StatusEvent | BranchEvent | MembersEvent | IgnoredEvent
+Event: TypeAlias = ChangeEvent | StatusEvent | BranchEvent | HeadEvent | MergeGroupEvent | MembersEvent | IgnoredEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
+_TOOLS = {"go": "Go 1.26 or later", "npm": "Node's npm"}
 CACHE = Path(os.environ.get("ADMIT_SERVERS") or Path.home() / ".cache" / "admittance" / "servers")
 
 
@@ -48,7 +49,15 @@ class Server:
         """What a person has to do."""
         if self.packages:
             return f"install {' '.join(self.packages)} (Debian: apt-get install {' '.join(self.packages)})"
-        return "install Go 1.26 or later, then run: make servers"
+        return f"install {_TOOLS[self.needs]}, then run: make servers"
+
+
+def _from_npm(package: str, version: str, *files: str) -> tuple[str, ...]:
+    """The command that takes these files out of a package: what a service publishes of itself."""
+    archive = f"{package.removeprefix('@').replace('/', '-')}-{version}.tgz"
+    wanted = " ".join(f"package/{file}" for file in files)
+    take = f"npm pack --silent {package}@{version} >/dev/null && tar -xzf {archive} {wanted} && rm {archive}"
+    return ("sh", "-c", f"cd '{{folder}}' && {take}")
 
 
 SERVERS = (
@@ -70,6 +79,27 @@ SERVERS = (
         version="1.22.1",
         binary="openfga",
         build=("env", "GOBIN={folder}", "go", "install", "github.com/openfga/openfga/cmd/openfga@v1.22.1"),
+    ),
+    Server(
+        name="github-openapi",
+        version="23.0.2",
+        binary="package/generated/api.github.com.json",
+        build=_from_npm("@octokit/openapi", "23.0.2", "generated/api.github.com.json", "generated/ghes-3.19.json"),
+        needs="npm",
+    ),
+    Server(
+        name="github-graphql",
+        version="15.26.1",
+        binary="package/schema.graphql",
+        build=_from_npm("@octokit/graphql-schema", "15.26.1", "schema.graphql"),
+        needs="npm",
+    ),
+    Server(
+        name="github-payloads",
+        version="7.6.1",
+        binary="package/api.github.com/index.json",
+        build=_from_npm("@octokit/webhooks-examples", "7.6.1", "api.github.com/index.json"),
+        needs="npm",
     ),
     Server(name="postgresql", version="system", binary="postgres", packages=("postgresql",), found_in=("/usr/lib/postgresql/*/bin",)),
     Server(name="mariadb", version="system", binary="mariadbd", packages=("mariadb-server",), found_in=("/usr/sbin",)),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from providers.vcs.documents import Document, UnexpectedShape, document, parsed
 from providers.vcs.port import (
@@ -17,8 +17,11 @@ from providers.vcs.port import (
     ChangeKey,
     DeliveryRefused,
     Event,
+    HeadEvent,
     IgnoredEvent,
     MembersEvent,
+    MergeGroup,
+    MergeGroupEvent,
     ParsedDelivery,
     Refusal,
     StatusEvent,
@@ -95,6 +98,11 @@ def _payload(event: Event) -> dict[str, object]:
             return {"kind": "branch", "what": event.what, "repository": repository, "branch": event.branch, "sha": event.sha}
         case MembersEvent():
             return {"kind": "members", "what": event.what, "organization": event.organization, "of": event.repository}
+        case HeadEvent():
+            repository = {"id": event.repository_id, "name": event.repository}
+            return {"kind": "head", "what": event.what, "repository": repository, "sha": event.sha, "by": event.by}
+        case MergeGroupEvent():
+            return {"kind": "merge_group", "what": event.what, "group": asdict(event.group), "ended": event.ended}
         case IgnoredEvent():
             return {"kind": "other", "what": event.what}
 
@@ -131,4 +139,20 @@ def _event(payload: Document) -> Event:
         )
     if kind == "members":
         return MembersEvent(organization=payload.text_or_none("organization"), repository=payload.text_or_none("of"), what=what)
+    if kind == "head":
+        repository = payload.document("repository")
+        return HeadEvent(
+            repository_id=repository.text("id"),
+            repository=repository.text("name"),
+            sha=payload.text("sha"),
+            what=what,
+            by=payload.text_or_none("by"),
+        )
+    if kind == "merge_group":
+        group = payload.document("group")
+        return MergeGroupEvent(
+            group=MergeGroup(**{name: group.text(name) for name in MergeGroup.__dataclass_fields__}),
+            ended=payload.flag("ended"),
+            what=what,
+        )
     return IgnoredEvent(what=what)
