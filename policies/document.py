@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from policies.canonical import canonical
 from policies.errors import NotCanonical, RequestRefused
-from policies.model import AdmissionRequest, ChangeFacts, WorkflowFacts, rfc3339
+from policies.model import AdmissionRequest, Approval, Approvals, ChangeFacts, Word, WorkflowFacts, rfc3339
 from policies.schema import described, shape_at
 from policies.schema.models import InputDocument
 
@@ -42,7 +42,24 @@ def request_from_document(document: object, *, at: datetime | None = None) -> Ad
     except NotCanonical as problem:
         raise RequestRefused(str(problem)) from problem
     thing = ChangeFacts(document=facts["change"]) if kind == "change" else WorkflowFacts(document=facts["workflow"])
-    return AdmissionRequest(subject=facts["subject"], thing=thing, time=datetime.fromisoformat(parsed.time))
+    time, said = datetime.fromisoformat(parsed.time), facts["approvals"]
+    return AdmissionRequest(subject=facts["subject"], thing=thing, time=time, approvals=approvals_from(said) if said else None)
+
+
+def approvals_from(document: Mapping[str, Any]) -> Approvals:
+    """From the input's `approvals`, whose shape has been checked."""
+    given = (
+        Approval(
+            user=item["user"],
+            name=item["name"],
+            word=Word(item["word"]),
+            at=datetime.fromisoformat(item["at"]),
+            until=datetime.fromisoformat(item["until"]),
+            reason=item["reason"],
+        )
+        for item in document["given"]
+    )
+    return Approvals(given=tuple(given), same_person=document["same_person"])
 
 
 def _thing_of(document: Mapping[str, Any]) -> Literal["change", "workflow"]:

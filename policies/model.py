@@ -87,17 +87,61 @@ class WorkflowFacts:
         return str(self.document["target"])
 
 
+class Word(StrEnum):
+    """What somebody said to a request that waits for people."""
+
+    APPROVED = "approved"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """What one account said, when, and until when that is good. name: what people call it, to be shown and no more."""
+
+    user: str
+    name: str
+    word: Word
+    at: datetime
+    until: datetime
+    reason: str | None = None
+
+    def document(self) -> dict[str, Json]:
+        """As it stands in the input."""
+        return {
+            "user": self.user,
+            "name": self.name,
+            "word": self.word.value,
+            "at": rfc3339(self.at),
+            "until": rfc3339(self.until),
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approvals:
+    """What people said so far, in that order. same_person: the relation between accounts of one human, None = not known."""
+
+    given: tuple[Approval, ...]
+    same_person: str | None = None
+
+    def document(self) -> dict[str, Json]:
+        """As it stands in the input."""
+        return {"given": [approval.document() for approval in self.given], "same_person": self.same_person}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionRequest:
     """The question: may `subject` do `action` with this change or workflow, at `time`?
 
     subject: an Actor document (`id, login, kind, ref`); in this field the subject is who asks.
     time: aware; the judgement's clock, and the only one a policy can read.
+    approvals: what people said to it meanwhile; None where nobody said anything.
     """
 
     subject: JsonObject
     thing: ChangeFacts | WorkflowFacts
     time: datetime
+    approvals: Approvals | None = None
 
     def __post_init__(self) -> None:
         if self.time.tzinfo is None:
@@ -116,6 +160,7 @@ class AdmissionRequest:
             "subject": dict(self.subject),
             "time": rfc3339(self.time),
             key: dict(self.thing.document),
+            **({} if self.approvals is None else {"approvals": self.approvals.document()}),
         }
 
 
@@ -172,6 +217,17 @@ class Hold:
     object: str
     count: int = 1
     expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A hold that waits no longer: `by` whom, one account for each human who counted."""
+
+    policy: PolicyId
+    message: str
+    relation: str
+    object: str
+    by: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,6 +330,7 @@ class Verdict:
     violations: tuple[Violation, ...] = ()
     faults: tuple[Fault, ...] = ()
     holds: tuple[Hold, ...] = ()
+    released: tuple[Release, ...] = ()
     warnings: tuple[Warning, ...] = ()
     dryrun: tuple[ShadowResult, ...] = ()
     policies: tuple[PolicyResult, ...] = ()
@@ -322,6 +379,7 @@ def combined(verdicts: Iterable[Verdict]) -> Verdict:
         violations=tuple(v for part in parts for v in part.violations),
         faults=tuple(f for part in parts for f in part.faults) + silent,
         holds=tuple(h for part in parts for h in part.holds),
+        released=tuple(r for part in parts for r in part.released),
         warnings=tuple(w for part in parts for w in part.warnings),
         dryrun=tuple(d for part in parts for d in part.dryrun),
         policies=tuple(p for part in parts for p in part.policies),

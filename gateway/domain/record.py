@@ -29,6 +29,7 @@ from policies.model import (
     PolicyResult,
     Question,
     Reason,
+    Release,
     ShadowResult,
     Verdict,
     Violation,
@@ -135,6 +136,7 @@ def verdict_document(verdict: Verdict) -> dict[str, Json]:
             }
             for h in verdict.holds
         ],
+        **_released(verdict),
         "warnings": [
             {"policy": _policy(w.policy), "message": w.message, "remedy": w.remedy, "location": _location(w.location)}
             for w in verdict.warnings
@@ -152,6 +154,15 @@ def verdict_document(verdict: Verdict) -> dict[str, Json]:
         ],
         "valid_until": rfc3339(verdict.valid_until) if verdict.valid_until else None,
     }
+
+
+def _released(verdict: Verdict) -> dict[str, Json]:
+    """Only where there are any: decisions recorded before there could be have to read as they were written."""
+    found: list[Json] = [
+        {"policy": _policy(r.policy), "message": r.message, "relation": r.relation, "object": r.object, "by": list(r.by)}
+        for r in verdict.released
+    ]
+    return {"released": found} if found else {}
 
 
 def decision_document(decision: Decision) -> dict[str, Json]:
@@ -272,6 +283,10 @@ def _verdict(document: dict[str, Any]) -> Verdict:
                 expires_at=_time(h["expires_at"]) if h["expires_at"] else None,
             )
             for h in document["holds"]
+        ),
+        released=tuple(
+            Release(policy=_policy_id(r["policy"]), message=r["message"], relation=r["relation"], object=r["object"], by=tuple(r["by"]))
+            for r in document.get("released", ())
         ),
         warnings=tuple(
             Warning(policy=_policy_id(w["policy"]), message=w["message"], remedy=w["remedy"], location=_location_from(w["location"]))

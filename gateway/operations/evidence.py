@@ -16,7 +16,9 @@ from policies import AdmissionRequest, BundleId, ChangeFacts, Judgement, Workflo
 from policies.bundles import Bundle
 from policies.bundles.checking import bundle_digest
 from policies.decide import Bench, decide
+from policies.document import approvals_from
 from policies.engines import PolicyEngine
+from policies.holds import settled
 from policies.relations import Relations
 from policies.repository import OwnFiles, OwnPolicies, decide_with_own, is_own, recalled
 
@@ -38,8 +40,10 @@ class Evidence:
         """What it comes to. Raises EngineBusy and NotCanonical."""
         bench = Bench(engine=engine, relations=relations)
         if self.own is None:
-            return await decide(self.request, self.bundles, bench)
-        return await decide_with_own(self.request, self.bundles, self.own, OwnPolicies(engine=engine), bench)
+            judgement = await decide(self.request, self.bundles, bench)
+        else:
+            judgement = await decide_with_own(self.request, self.bundles, self.own, OwnPolicies(engine=engine), bench)
+        return await settled(judgement, self.request, relations)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +93,13 @@ def _request(facts: bytes) -> AdmissionRequest | None:
         if "fault" in document:
             return None
         thing = ChangeFacts(document=document["change"]) if "change" in document else WorkflowFacts(document=document["workflow"])
-        request = AdmissionRequest(subject=document["subject"], thing=thing, time=datetime.fromisoformat(document["time"]))
+        said = document.get("approvals")
+        request = AdmissionRequest(
+            subject=document["subject"],
+            thing=thing,
+            time=datetime.fromisoformat(document["time"]),
+            approvals=approvals_from(said) if said is not None else None,
+        )
     except (ValueError, KeyError, TypeError) as problem:
         raise StorageError(f"the recorded facts cannot be read: {problem!r}") from problem
     if canonical(request.document()) != facts:

@@ -15,6 +15,7 @@ from policies.bundles import Bundle
 from policies.decide import Bench, decide
 from policies.engines import PolicyEngine
 from policies.errors import BundleRefused, NotCanonical
+from policies.holds import settled
 from policies.relations import Relations
 from policies.repository import OwnFiles, OwnPolicies, decide_with_own
 
@@ -54,6 +55,7 @@ class Judge:
                 judgement = await decide(request, bundles, bench)
             else:
                 judgement = await decide_with_own(request, bundles, own, OwnPolicies(engine=self.engine, known=self._own), bench)
+            judgement = await settled(judgement, request, self.relations)
         except (UnknownThing, BundleRefused, StorageError) as problem:
             judgement = self._broken(request, f"the bundles in force cannot be used: {problem}")
         decision = Decision(

@@ -34,6 +34,8 @@ def a_document(overrides: Mapping[str, Any] | None = None) -> dict[str, Json]:
     if isinstance(complete.get("change"), Mapping):
         complete["change"] = _change(complete["change"])
         complete.setdefault("subject", complete["change"].get("author"))
+    if isinstance(complete.get("workflow"), Mapping):
+        complete["workflow"] = _workflow(complete["workflow"])
     complete["subject"] = _person(complete.get("subject"), _connection_of(complete))
     return complete
 
@@ -65,6 +67,27 @@ _CHANGE: Mapping[str, Any] = {
     "updated_at": _MOMENT,
 }
 _WORKFLOW: Mapping[str, Any] = {"name": "deploy", "target": "production", "input": {}, "labels": {}, "source": None}
+
+_SOURCE: Mapping[str, Any] = {"connection": "work", "repository": "acme/shop", "ref": "main", "sha": "a" * 40, "admission": None}
+_ADMISSION: Mapping[str, Any] = {
+    "outcome": "admitted",
+    "at": _MOMENT,
+    "generation": 1,
+    "decision": "an-earlier-decision",
+    "merged": "gate",
+    "target_branch": "main",
+}
+
+
+def _workflow(workflow: Mapping[str, Any]) -> dict[str, Any]:
+    """A source, and what is on record of it, completed where there is a part of one."""
+    source = workflow.get("source")
+    if not isinstance(source, Mapping):
+        return dict(workflow)
+    complete = {**_SOURCE, **source}
+    if isinstance(complete["admission"], Mapping):
+        complete["admission"] = {**_ADMISSION, **complete["admission"]}
+    return {**workflow, "source": complete}
 
 
 def _over(base: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from policies.schema.models import InputDocument
 
 SCHEMA_FILE = Path(__file__).parent / "input.schema.json"
 _DESCRIPTION = "What a policy reads as `input`: one of `change` and `workflow` is there; null means: this forge cannot say."
-_OPTIONAL_AT_THE_TOP = ("change", "workflow")
+_OPTIONAL_AT_THE_TOP = ("change", "workflow", "approvals")
 
 
 def input_schema() -> dict[str, Any]:

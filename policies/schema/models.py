@@ -195,10 +195,56 @@ class Change(_Strict):
     updated_at: Moment
 
 
+class SourceAdmission(_Strict):
+    """What is on record of the change that brought a commit, as the gateway looked it up."""
+
+    outcome: Literal["admitted", "denied", "held", "undecided"] | None
+    """Of the decision in force for it; null: it was never judged."""
+    at: Moment | None
+    """When that was decided."""
+    generation: int | None
+    """By which bundles."""
+    decision: str | None
+    merged: Literal["gate", "bypass"] | None
+    """gate: merged while it was admitted; bypass: merged although it was not; null: not merged."""
+    target_branch: str
+    """Where it landed, or would."""
+
+
 class WorkflowSource(_Strict):
+    """Where what runs comes from, as the submitter says; admission is the gateway's own word on it."""
+
+    connection: str | None = None
+    """The forge, by its connection's name in admit.yaml; null: not said, or no connection has this repository."""
     repository: str
+    """owner/name."""
     ref: str
+    """A branch or tag."""
     sha: str
+    admission: SourceAdmission | None = None
+    """null: nothing is on record of this commit."""
+
+
+class Approval(_Strict):
+    """What one account said to a request that waits for people."""
+
+    user: str
+    """user:<connection>/<id>"""
+    name: str
+    word: Literal["approved", "refused"]
+    at: Moment
+    until: Moment
+    """When it stops to count."""
+    reason: str | None = None
+
+
+class Approvals(_Strict):
+    """What people said so far. The gateway counts it for `hold`; a policy has no need to."""
+
+    given: list[Approval]
+    """In the order it was said."""
+    same_person: str | None
+    """The relation between accounts of one human."""
 
 
 class Workflow(_Strict):
@@ -211,7 +257,7 @@ class Workflow(_Strict):
     """What it would be given: any JSON."""
     labels: dict[str, str]
     source: WorkflowSource | None
-    """Where its definition comes from, if that is known."""
+    """Where what runs comes from, if that is known."""
 
 
 class InputDocument(_Strict):
@@ -231,3 +277,5 @@ class InputDocument(_Strict):
     """There when action is merge."""
     workflow: Workflow | None = None
     """There when action is submit."""
+    approvals: Approvals | None = None
+    """There when people have approved or refused it."""

@@ -33,6 +33,7 @@ PROMISED = {
     "dependencies",
     "freeze-windows",
     "no-drafts",
+    "only-admitted-code",
     "owner-approval",
     "production-window",
     "protected-paths",
