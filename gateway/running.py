@@ -136,8 +136,7 @@ async def running_gateway(
 
 async def configured_tokens(settings: Settings, tokens: Tokens) -> str | None:
     """Keep the configured tokens; with none configured and none known, make the first and return its text."""
-    for number, secret in enumerate(settings.api_tokens):
-        await tokens.keep(f"admit.yaml:{number}", secret.get_secret_value())
+    await tokens.configure([secret.get_secret_value() for secret in settings.api_tokens])
     return None if settings.api_tokens else await tokens.first()
 
 

@@ -8,13 +8,16 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import JSONResponse
 
 from gateway.api.bodies import json_body
+from gateway.api.rights import needs
 from gateway.api.webhooks import Asked
+from gateway.domain.access import Scope
 from gateway.domain.record import decision_document
 
 router = APIRouter(prefix="/v1", tags=["admissions"])
 
 
 @router.post("/admissions")
+@needs(Scope.SUBMITTER, Scope.AUTHOR, Scope.OPERATOR)
 async def judge(request: Request, asked: Asked, dry_run: bool = False) -> JSONResponse:
     """Judge a change by URL (`{"change": {"url": …}}`: its facts are gathered, the decision is reported), or a whole input
     document (`facts: provided`, never reported). `?dry_run=true` records nothing.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 
-from gateway.api import admissions, bundles, changes, decisions, health, metrics, problems, webhooks, workflows
+from gateway.api import admissions, bundles, changes, decisions, health, metrics, problems, rights, tokens, webhooks, workflows
 from gateway.api.access import BearerTokens
 from gateway.api.headers import SafeHeaders
 from gateway.api.services import Services
@@ -21,17 +21,12 @@ def create_app(services: Services, *, pages: APIRouter | None = None) -> FastAPI
     )
     app.state.services = services
     problems.install(app)
-    for router in (
-        webhooks.router,
-        admissions.router,
-        decisions.router,
-        changes.router,
-        bundles.router,
-        workflows.router,
-        health.router,
-        metrics.router,
-    ):
+    guarded = [admissions.router, decisions.router, changes.router, bundles.router, workflows.router, tokens.router]
+    for router in guarded:
+        app.include_router(router, dependencies=[Depends(rights.allowed)])
+    for router in (webhooks.router, health.router, metrics.router):
         app.include_router(router)
+    rights.describe(app, guarded)
     if pages is not None:
         app.include_router(pages)
     app.add_middleware(BearerTokens, tokens=services.tokens)

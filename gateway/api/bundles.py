@@ -10,8 +10,10 @@ from pydantic import BaseModel, ConfigDict
 
 from gateway.api.bodies import limited_body
 from gateway.api.bundle_documents import bundle_document, bundle_summary, event_document, generation_summary, revision_document
+from gateway.api.rights import caller, needs
 from gateway.api.services import Services
 from gateway.api.webhooks import Asked
+from gateway.domain.access import Scope
 from gateway.domain.record import Generation
 from gateway.errors import StorageError, UnknownThing
 from policies import Enforcement
@@ -43,6 +45,7 @@ class EnforcementChosen(BaseModel):
 
 
 @router.get("/bundles")
+@needs(Scope.READER)
 async def list_bundles(asked: Asked) -> dict[str, Any]:
     """What is in force, by name."""
     generation = await asked.storage.generation()
@@ -53,6 +56,7 @@ async def list_bundles(asked: Asked) -> dict[str, Any]:
 
 
 @router.get("/bundles/{name}", response_model=None)
+@needs(Scope.READER)
 async def one_bundle(name: str, asked: Asked, download: bool = False) -> Response:
     """Manifest, revisions, what each policy reads and what is enforced; `?download=true` gives the tar.gz."""
     generation, bundle = await _in_force(asked, name)
@@ -63,12 +67,13 @@ async def one_bundle(name: str, asked: Asked, download: bool = False) -> Respons
 
 
 @router.put("/bundles/{name}", openapi_extra={"requestBody": _ARCHIVE})
+@needs(Scope.AUTHOR)
 async def publish(name: str, request: Request, asked: Asked) -> JSONResponse:
     """Bring a bundle (a tar.gz, `application/gzip`) into force: checked, tested, then a new generation. 201: of a new name.
 
     409: managed by file. 415: not gzip. 422: refused, with every problem; nothing has changed. 503: could not be checked.
     """
-    by = _admin(request)
+    by = caller(request).name
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() not in _GZIP:
         raise HTTPException(415, "expected Content-Type: application/gzip and a tar.gz as the body")
     before = await asked.storage.generation()
@@ -80,14 +85,16 @@ async def publish(name: str, request: Request, asked: Asked) -> JSONResponse:
 
 
 @router.delete("/bundles/{name}")
+@needs(Scope.AUTHOR)
 async def remove(name: str, request: Request, asked: Asked) -> dict[str, Any]:
     """Take a bundle out of force. Its revisions stay."""
-    generation = await asked.steer_bundle.remove(name, by=_admin(request))
+    generation = await asked.steer_bundle.remove(name, by=caller(request).name)
     asked.core.wake()
     return {"generation": generation_summary(generation)}
 
 
 @router.get("/bundles/{name}/revisions")
+@needs(Scope.READER)
 async def revisions(name: str, asked: Asked) -> dict[str, Any]:
     """Every revision that ever was in force, newest first."""
     found = await _revisions(asked, name)
@@ -97,36 +104,28 @@ async def revisions(name: str, asked: Asked) -> dict[str, Any]:
 
 
 @router.post("/bundles/{name}/activate")
+@needs(Scope.AUTHOR)
 async def activate(name: str, chosen: RevisionChosen, request: Request, asked: Asked) -> JSONResponse:
     """Bring an earlier revision into force again."""
-    generation = await asked.steer_bundle.activate(name, chosen.revision, by=_admin(request))
+    generation = await asked.steer_bundle.activate(name, chosen.revision, by=caller(request).name)
     asked.core.wake()
     return JSONResponse(await _named_document(asked, generation, name))
 
 
 @router.post("/bundles/{name}/enforcement")
+@needs(Scope.AUTHOR)
 async def enforce(name: str, chosen: EnforcementChosen, request: Request, asked: Asked) -> JSONResponse:
     """Let one policy deny, warn or run dry, without a new revision. It stays so until it is set again."""
-    generation = await asked.steer_bundle.enforce(name, chosen.package, chosen.enforcement, by=_admin(request))
+    generation = await asked.steer_bundle.enforce(name, chosen.package, chosen.enforcement, by=caller(request).name)
     asked.core.wake()
     return JSONResponse(await _named_document(asked, generation, name))
 
 
 @router.get("/audit")
-async def audit(
-    request: Request, asked: Asked, about: str | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 200
-) -> dict[str, Any]:
+@needs(Scope.ADMIN)
+async def audit(asked: Asked, about: str | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 200) -> dict[str, Any]:
     """Who changed what judges, newest first."""
-    _admin(request)
     return {"events": [event_document(event) for event in await asked.storage.audit_events(about=about, limit=limit)]}
-
-
-def _admin(request: Request) -> str:
-    """The name of the token, which has to be an administrator's. Raises 403."""
-    token = request.scope["admit.token"]
-    if "admin" not in token.scopes:
-        raise HTTPException(403, f"the token '{token.name}' may not do this; it needs the scope admin")
-    return str(token.name)
 
 
 async def _readable(asked: Services, generation: Generation) -> tuple[Bundle, ...]:

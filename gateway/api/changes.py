@@ -8,7 +8,9 @@ from uuid import uuid4
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 
+from gateway.api.rights import needs
 from gateway.api.webhooks import Asked
+from gateway.domain.access import Scope
 from gateway.domain.record import TrackedChange
 from gateway.errors import UnknownThing
 from gateway.operations.receive import judge_dispatch
@@ -21,18 +23,21 @@ Limit = Annotated[int, Query(ge=1, le=1000)]
 
 
 @router.get("/changes")
+@needs(Scope.READER)
 async def list_changes(asked: Asked, state: str | None = "open", limit: Limit = 200) -> dict[str, Any]:
     """Most recently updated first. `state`: open, closed or merged."""
     return {"changes": [change_line(change) for change in await asked.storage.changes(state=state, limit=limit)]}
 
 
 @router.get("/changes/{connection}/{owner}/{name}/{number}")
+@needs(Scope.READER)
 async def one_change(connection: str, owner: str, name: str, number: int, asked: Asked) -> dict[str, Any]:
     """What is known of a change, and the decision in force for it."""
     return change_line(await _known(asked, connection, f"{owner}/{name}", number))
 
 
 @router.post("/changes/{connection}/{owner}/{name}/{number}/recheck", status_code=202)
+@needs(Scope.OPERATOR)
 async def recheck(connection: str, owner: str, name: str, number: int, asked: Asked) -> JSONResponse:
     """Have it judged again, as an event would; the answer comes as a new or confirmed decision."""
     asked.receive.known(connection)

@@ -8,7 +8,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Query, Response
 from fastapi.responses import JSONResponse
 
+from gateway.api.rights import needs
 from gateway.api.webhooks import Asked
+from gateway.domain.access import Scope
 from gateway.domain.record import DecisionId, decision_document
 from gateway.errors import UnknownThing
 from gateway.storage import DecisionFilter
@@ -18,6 +20,7 @@ router = APIRouter(prefix="/v1/decisions", tags=["decisions"])
 
 
 @router.get("")
+@needs(Scope.READER)
 async def list_decisions(
     asked: Asked,
     connection: str | None = None,
@@ -42,6 +45,7 @@ async def list_decisions(
 
 
 @router.get("/{id}")
+@needs(Scope.READER)
 async def one_decision(id: str, asked: Asked) -> JSONResponse:
     """One decision, whole."""
     decision = await asked.storage.decision(DecisionId(id))
@@ -51,6 +55,7 @@ async def one_decision(id: str, asked: Asked) -> JSONResponse:
 
 
 @router.get("/{id}/input")
+@needs(Scope.READER)
 async def input_of_decision(id: str, asked: Asked) -> Response:
     """The facts it judged, in the bytes its `input_digest` is over."""
     decision = await asked.storage.decision(DecisionId(id))

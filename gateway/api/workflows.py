@@ -6,7 +6,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 
+from gateway.api.rights import caller, needs
 from gateway.api.webhooks import Asked
+from gateway.domain.access import Scope
 from gateway.durable import RetrySchedule, WorkflowStatus
 from gateway.durable.documents import event_document, letter_document, queue_document, run_document
 
@@ -17,18 +19,21 @@ Id = Annotated[str, Path(description="A workflow's id; slashes as they are.")]
 
 
 @router.get("/queue")
+@needs(Scope.READER)
 async def queue(asked: Asked) -> dict[str, Any]:
     """How much waits, since when, what runs, what is parked, and how many dead letters there are."""
     return queue_document(await asked.core.queue())
 
 
 @router.get("/workflows")
+@needs(Scope.READER)
 async def list_workflows(asked: Asked, type: str | None = None, status: WorkflowStatus | None = None, limit: Limit = 100) -> dict[str, Any]:
     """Runs, newest first."""
     return {"workflows": [run_document(run) for run in await asked.core.list(type=type, status=status, limit=limit)]}
 
 
 @router.get("/workflows/{id:path}/history")
+@needs(Scope.READER)
 async def history(id: Id, asked: Asked, run_id: str | None = None) -> dict[str, Any]:
     """Every event of a run (the newest, if none is named), in order."""
     run = await asked.core.describe(id, run_id)
@@ -37,6 +42,7 @@ async def history(id: Id, asked: Asked, run_id: str | None = None) -> dict[str, 
 
 
 @router.post("/workflows/{id:path}/retry")
+@needs(Scope.OPERATOR, act="workflow.retried")
 async def retry(id: Id, asked: Asked, request: Request, activity: str | None = None) -> dict[str, Any]:
     """Try now what waits for its next attempt."""
     await asked.core.retry(id, activity=activity, by=_who(request))
@@ -44,6 +50,7 @@ async def retry(id: Id, asked: Asked, request: Request, activity: str | None = N
 
 
 @router.post("/workflows/{id:path}/reschedule")
+@needs(Scope.OPERATOR, act="workflow.rescheduled")
 async def reschedule(
     id: Id,
     asked: Asked,
@@ -58,6 +65,7 @@ async def reschedule(
 
 
 @router.post("/workflows/{id:path}/give-up")
+@needs(Scope.OPERATOR, act="workflow.given_up")
 async def give_up(id: Id, asked: Asked, request: Request, activity: str | None = None) -> dict[str, Any]:
     """Do not try again: the activity fails, and the workflow decides what that means."""
     await asked.core.give_up(id, activity=activity, by=_who(request))
@@ -65,6 +73,7 @@ async def give_up(id: Id, asked: Asked, request: Request, activity: str | None =
 
 
 @router.post("/workflows/{id:path}/cancel")
+@needs(Scope.OPERATOR, act="workflow.cancelled")
 async def cancel(id: Id, asked: Asked, request: Request) -> dict[str, Any]:
     """End the newest run as cancelled; an ended one stays as it ended."""
     await asked.core.cancel(id, by=_who(request))
@@ -72,18 +81,21 @@ async def cancel(id: Id, asked: Asked, request: Request) -> dict[str, Any]:
 
 
 @router.get("/workflows/{id:path}")
+@needs(Scope.READER)
 async def one_workflow(id: Id, asked: Asked, run_id: str | None = None) -> dict[str, Any]:
     """A run as it stands (the newest, if none is named)."""
     return run_document(await asked.core.describe(id, run_id))
 
 
 @router.get("/dead-letters")
+@needs(Scope.READER)
 async def list_dead_letters(asked: Asked, type: str | None = None, limit: Limit = 100) -> dict[str, Any]:
     """Runs that failed and were not revived, newest first."""
     return {"dead_letters": [letter_document(letter) for letter in await asked.core.dead_letters(type=type, limit=limit)]}
 
 
 @router.post("/dead-letters/revive")
+@needs(Scope.OPERATOR, act="dead_letter.revived")
 async def revive_all(asked: Asked, request: Request, type: str | None = None, limit: Limit = 100) -> dict[str, Any]:
     """Revive every dead letter, or those of one type; each goes on from the step that failed."""
     letters = await asked.core.dead_letters(type=type, limit=limit)
@@ -93,6 +105,7 @@ async def revive_all(asked: Asked, request: Request, type: str | None = None, li
 
 
 @router.post("/dead-letters/{id:path}/revive")
+@needs(Scope.OPERATOR, act="dead_letter.revived")
 async def revive(id: Id, asked: Asked, request: Request, run_id: str | None = None) -> dict[str, Any]:
     """Go on from the step that failed; completed steps keep their results."""
     await asked.core.revive(id, run_id, by=_who(request))
@@ -100,6 +113,7 @@ async def revive(id: Id, asked: Asked, request: Request, run_id: str | None = No
 
 
 @router.post("/dead-letters/{id:path}/discard")
+@needs(Scope.OPERATOR, act="dead_letter.discarded")
 async def discard(id: Id, asked: Asked, request: Request, run_id: str | None = None) -> dict[str, Any]:
     """Put it away: the run counts as cancelled."""
     await asked.core.discard(id, run_id, by=_who(request))
@@ -107,10 +121,11 @@ async def discard(id: Id, asked: Asked, request: Request, run_id: str | None = N
 
 
 @router.get("/dead-letters/{id:path}")
+@needs(Scope.READER)
 async def one_dead_letter(id: Id, asked: Asked, run_id: str | None = None) -> dict[str, Any]:
     """What was given up, why, and every attempt with its time and error."""
     return letter_document(await asked.core.dead_letter(id, run_id))
 
 
 def _who(request: Request) -> str:
-    return f"token {request.scope['admit.token'].name}"
+    return f"token {caller(request).name}"

@@ -108,6 +108,8 @@ def token_document(token: StoredToken) -> dict[str, Json]:
         "scopes": list(token.scopes),
         "created_at": rfc3339(token.created_at),
         "expires_at": rfc3339(token.expires_at) if token.expires_at else None,
+        "actor": token.actor,
+        "revoked_at": rfc3339(token.revoked_at) if token.revoked_at else None,
     }
 
 
@@ -118,6 +120,9 @@ def token_from_document(document: dict[str, Any]) -> StoredToken:
         scopes=tuple(document["scopes"]),
         created_at=_time(document["created_at"]),
         expires_at=_time(document["expires_at"]) if document["expires_at"] else None,
+        # tokens kept before there were these two had neither
+        actor=document.get("actor"),
+        revoked_at=_time(document["revoked_at"]) if document.get("revoked_at") else None,
     )
 
 

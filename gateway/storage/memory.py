@@ -122,8 +122,7 @@ class MemoryStorage:
             for id in generation.bundles
             if (id.name, id.digest) not in known
         ]
-        self._events.append(event)
-        self._enlist(EntryKind.AUDIT, str(len(self._events)), canonical(event_document(event)))
+        self._put_event(event)
         self._dispatch(dispatches)
 
     async def generation(self) -> Generation | None:
@@ -141,6 +140,11 @@ class MemoryStorage:
     async def audit_events(self, *, about: str | None = None, limit: int = 200) -> Sequence[AuditEvent]:
         self._open()
         return [event for event in reversed(self._events) if about is None or event.about == about][:limit]
+
+    async def record_event(self, event: AuditEvent, dispatches: Sequence[Dispatch] = ()) -> None:
+        self._open()
+        self._put_event(event)
+        self._dispatch(dispatches)
 
     async def bundle_files(self, digest: Digest) -> Mapping[str, bytes] | None:
         self._open()
@@ -177,12 +181,10 @@ class MemoryStorage:
     async def track_change(self, change: TrackedChange, dispatches: Sequence[Dispatch] = (), *, event: AuditEvent | None = None) -> None:
         self._open()
         canonical(change_document(change))
-        written = None if event is None else canonical(event_document(event))
+        if event is not None:
+            self._put_event(event)
         self._put_change(carried_over(self._changes.get(_place(change.ref)), change))
         self._dispatch(dispatches)
-        if event is not None and written is not None:
-            self._events.append(event)
-            self._enlist(EntryKind.AUDIT, str(len(self._events)), written)
 
     async def decision(self, id: DecisionId) -> Decision | None:
         self._open()
@@ -236,6 +238,29 @@ class MemoryStorage:
         canonical(token_document(token))
         self._tokens[token.name] = token
 
+    async def create_token(self, token: StoredToken, *, event: AuditEvent) -> bool:
+        self._open()
+        checks.nameable(token)
+        canonical(token_document(token))
+        if token.name in self._tokens:
+            return False
+        self._put_event(event)
+        self._tokens[token.name] = token
+        return True
+
+    async def revoke_token(self, name: str, *, at: datetime, event: AuditEvent) -> StoredToken | None:
+        self._open()
+        token = self._tokens.get(name)
+        if token is None or token.revoked_at is not None:
+            return token
+        self._put_event(event)
+        self._tokens[name] = replace(token, revoked_at=at)
+        return self._tokens[name]
+
+    async def tokens(self) -> Sequence[StoredToken]:
+        self._open()
+        return [self._tokens[name] for name in sorted(self._tokens)]
+
     async def token(self, hash: str) -> StoredToken | None:
         self._open()
         return next((token for token in self._tokens.values() if token.hash == hash), None)
@@ -285,6 +310,11 @@ class MemoryStorage:
 
     def _enlist(self, kind: EntryKind, id: str, written: bytes) -> None:
         self.entries.append((Entry(kind=kind, id=id, content=content_hash(kind, written)), written))
+
+    def _put_event(self, event: AuditEvent) -> None:
+        written = canonical(event_document(event))
+        self._events.append(event)
+        self._enlist(EntryKind.AUDIT, str(len(self._events)), written)
 
     def _put_change(self, change: TrackedChange) -> None:
         self._changes[_place(change.ref)] = change

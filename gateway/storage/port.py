@@ -72,13 +72,22 @@ class PostedReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredToken:
-    """An API token, known only by its hash (SHA-256 of 256 random bits: no salt is needed)."""
+    """An API token, known only by its hash (SHA-256 of 256 random bits: no salt is needed).
+
+    scopes: `domain.access.Scope` by name. actor: who holds it, as relationship checks name them; None = nobody in particular.
+    """
 
     name: str
     hash: str
     scopes: tuple[str, ...]
     created_at: datetime
     expires_at: datetime | None
+    actor: str | None = None
+    revoked_at: datetime | None = None
+
+    def valid(self, at: datetime) -> bool:
+        """Neither expired nor revoked at that time."""
+        return (self.expires_at is None or at < self.expires_at) and (self.revoked_at is None or at < self.revoked_at)
 
 
 Concerned: TypeAlias = Callable[[TrackedChange], "Dispatch | None"]
@@ -129,6 +138,9 @@ class Storage(Protocol):
 
     async def audit_events(self, *, about: str | None = None, limit: int = 200) -> Sequence[AuditEvent]:
         """What was changed by whom, newest first; about: only what concerns this name."""
+
+    async def record_event(self, event: AuditEvent, dispatches: Sequence[Dispatch] = ()) -> None:
+        """Put an act on record that changes nothing here itself, with what it sets going."""
 
     async def bundle_files(self, digest: Digest) -> Mapping[str, bytes] | None:
         """The files of a bundle any generation or decision names."""
@@ -194,8 +206,20 @@ class Storage(Protocol):
     async def add_token(self, token: StoredToken) -> None:
         """Keep it; a known name is replaced."""
 
+    async def create_token(self, token: StoredToken, *, event: AuditEvent) -> bool:
+        """Keep a new one, with its audit event; False (and nothing changes) if its name was ever given."""
+
+    async def revoke_token(self, name: str, *, at: datetime, event: AuditEvent) -> StoredToken | None:
+        """It is not valid from then on, with the audit event; as it stands afterwards.
+
+        None if nobody knows the name. One that was revoked already stays as it was, and there is no event.
+        """
+
+    async def tokens(self) -> Sequence[StoredToken]:
+        """Every one, by name; revoked and expired ones too."""
+
     async def token(self, hash: str) -> StoredToken | None:
-        """By hash."""
+        """By hash; revoked and expired ones too."""
 
     async def has_tokens(self) -> bool:
         """Whether any token exists."""

@@ -16,6 +16,7 @@ from gateway.api.access import COOKIE
 from gateway.api.bodies import limited_body
 from gateway.api.services import Services
 from gateway.api.webhooks import Asked
+from gateway.domain.access import Scope, permits
 from gateway.domain.bypass import BYPASSED
 from gateway.domain.explanation import sentence, subject_of
 from gateway.domain.record import DecisionId
@@ -57,7 +58,8 @@ async def login(request: Request, asked: Asked) -> Response:
     """Keep the token in a cookie no script and no other site can use."""
     form = _form(await limited_body(request, 4096))
     text = form.get("token", "")
-    if await asked.tokens.recognise(text) is None:
+    token = await asked.tokens.recognise(text)
+    if token is None or not permits(token.scopes, [Scope.READER]):
         return sign_in(asked, refused=True)
     answer = RedirectResponse("/", 303)
     secure = asked.public_url.startswith("https:")  # behind a proxy the request itself would not say

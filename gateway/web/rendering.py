@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from gateway.api.services import Services
+from gateway.domain.access import Scope, permits
 
 HERE: Final = Path(__file__).parent
 HEADERS: Final = {
@@ -28,8 +29,9 @@ def page(template: str, asked: Services, *, status: int = 200, **values: Any) ->
 
 
 def may_read(request: Request, asked: Services) -> bool:
-    """Facts and lists are for those with a token; in the demo for everybody."""
-    return asked.open_pages or request.scope.get("admit.token") is not None
+    """Facts and lists are for those whose token may read; in the demo for everybody."""
+    token = request.scope.get("admit.token")
+    return asked.open_pages or (token is not None and permits(token.scopes, [Scope.READER]))
 
 
 def sign_in(asked: Services, *, refused: bool = False) -> HTMLResponse:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from tests.e2e.process import GatewayProcess, admit
 
 SECRET = "a webhook secret of the tests"
+SECRETS = {"T": "x", "S": SECRET}
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +27,7 @@ def gateway(tmp_path_factory) -> Iterator[GatewayProcess]:
     (bundle / "bundle.yaml").write_text("name: acme\npolicies:\n  - package: merge.x\n    match: {action: merge}\n")
     (bundle / "x.rego").write_text('package merge.x\n\ndeny contains "no label" if count(input.change.labels) == 0\n')
     connection = {"name": "work", "forge": "gitea", "url": "http://127.0.0.1:9", "token": "env:T", "webhook_secrets": ["env:S"]}
-    process = GatewayProcess(folder, environment={"T": "x", "S": SECRET}, bundles=["bundle"], connections=[connection])
+    process = GatewayProcess(folder, environment=SECRETS, bundles=["bundle"], connections=[connection])
     with process:
         yield process
 
@@ -139,6 +141,44 @@ def test_pages_show_facts_and_lists_only_to_those_with_a_token(gateway):
         assert "SameSite=strict" in signed_in.headers["set-cookie"]
         assert "Latest decisions" in browser.get("/").text
         assert browser.get("/decisions/nothing").status_code == 404
+
+
+def test_a_token_made_on_the_command_line_works_at_once_and_until_it_is_revoked(gateway):
+    """Beside the running gateway: shown once, listed without its text, refused as soon as it is revoked."""
+    made = admit(
+        "token", "create", "ci", "--scope", "reader", "--actor", "person:ana", "--expires", "90d", cwd=gateway.folder, environment=SECRETS
+    )
+    assert made.returncode == 0, made.stderr
+    headers = {"Authorization": f"Bearer {made.stdout.strip()}"}
+    assert httpx.get(f"{gateway.url}/v1/decisions", headers=headers).status_code == 200
+    refused = httpx.post(f"{gateway.url}/v1/workflows/x/retry", headers=headers)
+    assert refused.json()["detail"] == "the token 'ci' may not do this; it needs the scope operator"
+    (listed,) = [
+        token
+        for token in json.loads(admit("token", "list", "--json", cwd=gateway.folder, environment=SECRETS).stdout)
+        if token["name"] == "ci"
+    ]
+    assert (listed["scopes"], listed["actor"], listed["valid"]) == (["reader"], "person:ana", True)
+    again = admit("token", "create", "ci", "--scope", "reader", cwd=gateway.folder, environment=SECRETS)
+    assert (again.returncode, "there is, or was, a token named 'ci'" in again.stderr) == (2, True)
+    assert admit("token", "revoke", "ci", cwd=gateway.folder, environment=SECRETS).returncode == 0
+    assert httpx.get(f"{gateway.url}/v1/decisions", headers=headers).status_code == 401
+    assert made.stdout.strip() not in admit("token", "list", cwd=gateway.folder, environment=SECRETS).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--scope", "root"], "expected some of admin, author, operator, reader, submitter, found 'root'"),
+        (["--scope", "reader", "--expires", "tomorrow"], "expected 90d, 12h, 30m or a time"),
+        (["--scope", "reader", "--actor", "ana"], "expected user:CONNECTION/ID or person:NAME"),
+    ],
+)
+def test_a_token_nobody_could_use_is_not_made(gateway, arguments, says):
+    """With what was expected."""
+    refused = admit("token", "create", "wrong", *arguments, cwd=gateway.folder, environment={**SECRETS, "COLUMNS": "200"})
+    assert refused.returncode == 2
+    assert says in refused.stderr
 
 
 def test_the_first_token_is_printed_once_and_kept_only_as_a_hash(gateway):

@@ -63,6 +63,13 @@ class SqlStorage:
     async def audit_events(self, *, about: str | None = None, limit: int = 200) -> Sequence[AuditEvent]:
         return await self._database.read(lambda c: bundle_history.list_events(c, about=about, limit=limit))
 
+    async def record_event(self, event: AuditEvent, dispatches: Sequence[Dispatch] = ()) -> None:
+        def unit(c: Connection) -> None:
+            bundle_history.write_event(c, event)
+            write_dispatches(c, dispatches, now_ms=_now_ms())
+
+        await self._database.write(unit)
+
     async def bundle_files(self, digest: Digest) -> Mapping[str, bytes] | None:
         if not checks.digest_like(digest):
             return None
@@ -134,6 +141,16 @@ class SqlStorage:
     async def add_token(self, token: StoredToken) -> None:
         checks.nameable(token)
         await self._database.write(lambda c: tokens.put_token(c, token))
+
+    async def create_token(self, token: StoredToken, *, event: AuditEvent) -> bool:
+        checks.nameable(token)
+        return await self._database.write(lambda c: tokens.create_token(c, token, event))
+
+    async def revoke_token(self, name: str, *, at: datetime, event: AuditEvent) -> StoredToken | None:
+        return await self._database.write(lambda c: tokens.revoke_token(c, name, at, event))
+
+    async def tokens(self) -> Sequence[StoredToken]:
+        return await self._database.read(tokens.list_tokens)
 
     async def token(self, hash: str) -> StoredToken | None:
         return await self._database.read(lambda c: tokens.read_token(c, hash))

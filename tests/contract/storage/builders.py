@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from datetime import UTC, datetime, timedelta
 
+from gateway.domain.audit import AuditEvent
 from gateway.domain.delivery import Delivery
 from gateway.domain.dispatch import Dispatch
 from gateway.domain.record import ChangeRef, Decision, DecisionId, FactsOrigin, TrackedChange
@@ -147,6 +148,10 @@ def a_bundle(name: str = "acme", revision: str = "r1", files: dict[str, bytes] |
     files = files or {"bundle.yaml": b"name: acme", "a/policy.rego": b"package a\n"}
     its_digest = digest("bundle", canonical([name, revision, sorted((path, content.hex()) for path, content in files.items())]))
     return StoredBundle(id=BundleId(name=name, revision=revision, digest=its_digest), files=files)
+
+
+def an_event(what: str = "bundle.published", about: str = "acme", **fields) -> AuditEvent:
+    return AuditEvent(**{"at": NOON, "who": "ana", "what": what, "about": about, "details": {"revision": "r1"}, **fields})
 
 
 def a_report(**fields) -> PostedReport:

@@ -6,19 +6,14 @@ import asyncio
 
 import pytest
 
-from gateway.domain.audit import AuditEvent
 from gateway.domain.record import Generation
 from gateway.errors import GenerationMoved
 from policies.model import Enforcement, Outcome, PolicyId
-from tests.contract.storage.builders import NOON, a_bundle, a_dispatch, a_ref, a_tracked, a_verdict, minutes, recorded, some_facts
+from tests.contract.storage.builders import NOON, a_bundle, a_dispatch, a_ref, a_tracked, a_verdict, an_event, minutes, recorded, some_facts
 
 
 def a_generation(number, *bundles, by="ana", **fields):
     return Generation(number=number, activated_at=NOON + minutes(number), bundles=tuple(bundle.id for bundle in bundles), by=by, **fields)
-
-
-def an_event(what="bundle.published", about="acme", **fields):
-    return AuditEvent(**{"at": NOON, "who": "ana", "what": what, "about": about, "details": {"revision": "r1"}, **fields})
 
 
 class BundlesExam:

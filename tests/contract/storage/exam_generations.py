@@ -9,7 +9,7 @@ import pytest
 from gateway.errors import DatabaseUnavailable
 from gateway.storage import DecisionFilter
 from policies.canonical import digest
-from tests.contract.storage.builders import NOON, a_bundle, a_delivery, a_token, minutes
+from tests.contract.storage.builders import NOON, a_bundle, a_delivery, a_dispatch, a_token, an_event, minutes
 
 
 class GenerationsExam:
@@ -94,6 +94,38 @@ class TokensExam:
         """The same names on every database."""
         with pytest.raises(ValueError, match="name"):
             await storage.add_token(a_token(name=name))
+        with pytest.raises(ValueError, match="name"):
+            await storage.create_token(a_token(name=name), event=an_event())
+
+    async def test_created_token_is_on_record_and_its_name_is_given_once(self, storage):
+        """A second of that name changes nothing: neither the first token nor the audit."""
+        token = a_token(name="ci", actor="person:ana", expires_at=NOON)
+        assert await storage.create_token(token, event=an_event("token.created"))
+        assert not await storage.create_token(a_token(name="ci"), event=an_event("token.created"))
+        assert await storage.token(token.hash) == token
+        assert await storage.tokens() == [token]
+        assert [event.what for event in await storage.audit_events()] == ["token.created"]
+
+    async def test_revoked_token_stays_known_and_is_revoked_once(self, storage):
+        """From a moment on; the second time tells when the first was."""
+        await storage.add_token(a_token(name="zoe"))
+        await storage.add_token(a_token(name="ana"))
+        revoked = await storage.revoke_token("zoe", at=NOON, event=an_event("token.revoked"))
+        assert revoked.revoked_at == NOON
+        assert not revoked.valid(NOON)
+        assert await storage.revoke_token("zoe", at=NOON + minutes(1), event=an_event("token.revoked")) == revoked
+        assert await storage.token(revoked.hash) == revoked
+        assert [token.name for token in await storage.tokens()] == ["ana", "zoe"]
+        assert len(await storage.audit_events()) == 1
+        for name in ("ZOE", "zoe ", "\0", "nobody"):
+            assert await storage.revoke_token(name, at=NOON, event=an_event("token.revoked")) is None
+
+    async def test_act_is_on_record_with_what_it_sets_going(self, storage, outbox):
+        """Where nothing else is written."""
+        dispatch = a_dispatch(id="act:1")
+        await storage.record_event(an_event("workflow.retried"), [dispatch])
+        assert [event.what for event in await storage.audit_events()] == ["workflow.retried"]
+        assert "act:1" in await outbox()
 
 
 class EndExam:

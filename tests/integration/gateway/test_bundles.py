@@ -336,7 +336,7 @@ def test_only_administrators_change_what_judges(tmp_path):
 
     async def story():
         async with a_house(tmp_path) as house:
-            text = await house.gateway.services.tokens.create("reader", ("read",))
+            _, text = await house.gateway.services.tokens.create("reader", ("reader",), by="the tests")
             house.client.headers["Authorization"] = f"Bearer {text}"
             assert (await house.client.get("/v1/bundles")).status_code == 200
             answers = [

@@ -1,0 +1,98 @@
+"""What a route needs: every route under `/v1` states a scope, and a token without it is refused before anything is read.
+
+One that states none needs `reader` to look and `admin` to do anything else, so that forgetting it opens nothing. What a
+route needs is part of the API's description (`/docs`), and what an operator does beside the bundles' and tokens' own audit
+is put on record here, before it is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from fastapi import APIRouter, FastAPI, HTTPException, Request
+from fastapi.routing import APIRoute
+
+from gateway.api.webhooks import Asked
+from gateway.domain.access import Scope, permits
+from gateway.domain.audit import AuditEvent
+from gateway.domain.clock import utc_now
+from gateway.operations.seal_record import seal_dispatch
+from gateway.storage import StoredToken
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_SCOPES, _ACT = "_admit_scopes", "_admit_act"
+_LOOKING = frozenset({"GET", "HEAD", "OPTIONS"})
+_SCHEME = "token"
+
+
+def needs(*scopes: Scope, act: str | None = None) -> Callable[[_F], _F]:
+    """Decorates an endpoint, under its route: one of these scopes is needed. act: what the audit event of using it is called."""
+
+    def stated(endpoint: _F) -> _F:
+        setattr(endpoint, _SCOPES, scopes)
+        setattr(endpoint, _ACT, act)
+        return endpoint
+
+    return stated
+
+
+def caller(request: Request) -> StoredToken:
+    """The token of this request; there is one on every path under `/v1`."""
+    token: StoredToken = request.scope["admit.token"]
+    return token
+
+
+async def allowed(request: Request, asked: Asked) -> None:
+    """Raises 403 unless the token has what the route needs. Every router under `/v1` depends on it."""
+    endpoint, token = request.scope["endpoint"], caller(request)
+    needed = _needed(endpoint, request.method)
+    if not permits(token.scopes, needed):
+        raise HTTPException(403, f"the token '{token.name}' may not do this; it needs the scope {_in_words(needed)}")
+    if act := getattr(endpoint, _ACT, None):
+        details = {name: str(value) for name, value in [*request.path_params.items(), *request.query_params.items()]}
+        about = str(request.path_params.get("id", request.url.path))
+        event = AuditEvent(at=utc_now(), who=token.name, what=act, about=about, details=details)
+        await asked.storage.record_event(event, [seal_dispatch(event.at)])
+
+
+def describe(app: FastAPI, routers: list[APIRouter]) -> None:
+    """Say in the API's description which scope each route needs."""
+    stated = {(route.path_format, method): _needed(route.endpoint, method) for route, method in _operations(routers)}
+    plain = app.openapi
+
+    def described() -> dict[str, Any]:
+        if app.openapi_schema is not None:
+            return app.openapi_schema
+        schema = plain()
+        schemes = schema.setdefault("components", {}).setdefault("securitySchemes", {})
+        schemes[_SCHEME] = {"type": "http", "scheme": "bearer", "description": "A token of `admit token create`."}
+        for (path, method), scopes in stated.items():
+            operation = schema["paths"].get(path, {}).get(method.lower())
+            if operation is not None:
+                # one requirement for each scope that would do (OpenAPI 3.1: role names may be listed for any scheme)
+                operation["security"] = [{_SCHEME: [scope.value]} for scope in scopes]
+                operation["responses"].setdefault("401", {"description": "No valid token"})
+                operation["responses"].setdefault("403", {"description": f"The token lacks the scope {_in_words(scopes)}"})
+        return schema
+
+    app.openapi = described  # type: ignore[method-assign]
+
+
+def _operations(routers: list[APIRouter]) -> Iterator[tuple[APIRoute, str]]:
+    for router in routers:
+        for route in router.routes:
+            if isinstance(route, APIRoute) and route.path_format.startswith("/v1/"):
+                for method in route.methods or ():
+                    yield route, method
+
+
+def _needed(endpoint: Callable[..., Any], method: str) -> tuple[Scope, ...]:
+    stated: tuple[Scope, ...] | None = getattr(endpoint, _SCOPES, None)
+    if stated is not None:
+        return stated
+    return (Scope.READER,) if method in _LOOKING else (Scope.ADMIN,)
+
+
+def _in_words(scopes: tuple[Scope, ...]) -> str:
+    return " or ".join(scope.value for scope in scopes)
