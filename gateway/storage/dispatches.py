@@ -6,13 +6,16 @@ Taken rows stay as tombstones for a while, so that an id written again later sti
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from collections.abc import Sequence as Ordered
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Connection, Index, Table, delete, false, select, true, update
+from sqlalchemy import BigInteger, Boolean, Column, Connection, Index, Table, bindparam, delete, false, select, true, update
 
 from gateway.domain.dispatch import Dispatch
 from gateway.storage.columns import ExactName, LongText, Milliseconds, Sequence, metadata
+from gateway.storage.prepared import Prepared, PreparedFor, prepared_insert
 
 dispatches = Table(
     "dispatch",
@@ -32,21 +35,40 @@ dispatches = Table(
 )
 
 
+_KNOWN = PreparedFor(lambda ids: select(dispatches.c.id).where(dispatches.c.id.in_(ids)))
+_INSERT = prepared_insert(dispatches, without={"ord"})
+_WAITING = Prepared(
+    select(dispatches).where(dispatches.c.taken == false()).order_by(dispatches.c.ord).limit(bindparam("limit")).with_for_update()
+)
+_ANY = Prepared(select(dispatches.c.ord).where(dispatches.c.taken == false()).limit(1))
+_TAKE = PreparedFor(lambda ords: update(dispatches).where(dispatches.c.ord.in_(ords)).values(taken=true()))
+
+
 def write_dispatches(connection: Connection, batch: Ordered[Dispatch], *, now_ms: int) -> None:
     """Write those whose id is new; the others change nothing."""
+    _INSERT.run_many(connection, _new(connection, batch, now_ms))
+
+
+def write_taken_dispatches(connection: Connection, batch: Ordered[Dispatch], *, now_ms: int) -> list[WrittenDispatch]:
+    """Write those whose id is new as taken already: they are the caller's to act on in this same transaction."""
+    rows = _new(connection, batch, now_ms)
+    _INSERT.run_many(connection, [{**row, "taken": True} for row in rows])
+    return [_written(row) for row in rows]
+
+
+def _new(connection: Connection, batch: Ordered[Dispatch], now_ms: int) -> list[dict[str, Any]]:
     if not batch:
-        return
+        return []
     by_id = {dispatch.id: dispatch for dispatch in batch}
-    known = set(connection.scalars(select(dispatches.c.id).where(dispatches.c.id.in_(by_id))))
-    rows = [_row(dispatch, now_ms) for id, dispatch in by_id.items() if id not in known]
-    if rows:
-        connection.execute(dispatches.insert(), rows)
+    known = {row[0] for row in _KNOWN.run(connection, list(by_id))}
+    return [_row(dispatch, now_ms) for id, dispatch in by_id.items() if id not in known]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenDispatch:
     """A `Dispatch` as written: input and payload are JSON text."""
 
+    id: str
     workflow_id: str
     workflow_type: str | None
     input: str
@@ -61,27 +83,28 @@ def take_dispatches(connection: Connection, *, limit: int) -> list[WrittenDispat
 
     The rows are locked as they are read, so a second process waits here and then finds them taken.
     """
-    waiting = select(dispatches).where(dispatches.c.taken == false()).order_by(dispatches.c.ord).limit(limit).with_for_update()
-    rows = connection.execute(waiting).all()
+    rows = _WAITING.run(connection, limit=limit).all()
     if rows:
-        connection.execute(update(dispatches).where(dispatches.c.ord.in_([row.ord for row in rows])).values(taken=True))
-    return [
-        WrittenDispatch(
-            workflow_id=row.workflow_id,
-            workflow_type=row.workflow_type,
-            input=row.input,
-            signal=row.signal,
-            payload=row.payload,
-            start_key=row.start_key,
-            delay_ms=row.delay_ms,
-        )
-        for row in rows
-    ]
+        _TAKE.run(connection, [row.ord for row in rows])
+    return [_written(row._asdict()) for row in rows]
+
+
+def _written(row: Mapping[str, Any]) -> WrittenDispatch:
+    return WrittenDispatch(
+        id=row["id"],
+        workflow_id=row["workflow_id"],
+        workflow_type=row["workflow_type"],
+        input=row["input"],
+        signal=row["signal"],
+        payload=row["payload"],
+        start_key=row["start_key"],
+        delay_ms=row["delay_ms"],
+    )
 
 
 def has_dispatches(connection: Connection) -> bool:
     """Whether any waits to be taken."""
-    return connection.scalar(select(dispatches.c.ord).where(dispatches.c.taken == false()).limit(1)) is not None
+    return _ANY.run(connection).first() is not None
 
 
 def forget_dispatches(connection: Connection, *, before_ms: int, limit: int) -> int:
@@ -93,7 +116,7 @@ def forget_dispatches(connection: Connection, *, before_ms: int, limit: int) -> 
     return len(ords)
 
 
-def _row(dispatch: Dispatch, now_ms: int) -> dict[str, object]:
+def _row(dispatch: Dispatch, now_ms: int) -> dict[str, Any]:
     return {
         "id": dispatch.id,
         "workflow_id": dispatch.workflow_id,

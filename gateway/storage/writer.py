@@ -52,6 +52,7 @@ class Writer:
         self._units: queue.SimpleQueue[Unit | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._closed = False
+        self._connection: Connection | None = None
         self._thread = threading.Thread(target=self._run, name="database-writer", daemon=True)
         self._thread.start()
 
@@ -77,6 +78,7 @@ class Writer:
     def _run(self) -> None:
         while (group := self._next_group()) is not None:
             self._commit(group)
+        self._let_go()
 
     def _next_group(self) -> list[Unit] | None:
         first = self._units.get()
@@ -135,20 +137,39 @@ class Writer:
 
     def _transaction(self, group: Sequence[Unit]) -> list[_Outcome]:
         """Raises DBAPIError with nothing committed, or _InDoubt."""
+        try:
+            return self._on(self._connected(), group)
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _connected(self) -> Connection:
+        """One connection, kept from group to group: to ask the pool each time costs a round trip. A server that has gone
+        away meanwhile is noticed by the first statement, and nothing has been committed then."""
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        return self._connection
+
+    def _let_go(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(DBAPIError):  # it is broken: that is why
+                connection.close()
+
+    def _on(self, connection: Connection, group: Sequence[Unit]) -> list[_Outcome]:
         alone = len(group) == 1
-        with self._engine.connect() as connection:
-            connection.begin()
-            outcomes = [_alone(connection, unit) if alone else _saved(connection, unit) for unit in group]
-            if alone and not isinstance(outcomes[0], _Done):
-                connection.rollback()
-                return outcomes
-            _refuse_to_commit_a_failed_one(connection)
-            try:
-                connection.commit()
-            except DBAPIError as problem:
-                if problem.connection_invalidated:
-                    raise _InDoubt(f"lost while it was committing, which may or may not have happened: {first_line(problem)}") from problem
-                raise
+        connection.begin()
+        outcomes = [_alone(connection, unit) if alone else _saved(connection, unit) for unit in group]
+        if alone and not isinstance(outcomes[0], _Done):
+            connection.rollback()
+            return outcomes
+        _refuse_to_commit_a_failed_one(connection)
+        try:
+            connection.commit()
+        except DBAPIError as problem:
+            if problem.connection_invalidated:
+                raise _InDoubt(f"lost while it was committing, which may or may not have happened: {first_line(problem)}") from problem
+            raise
         return outcomes
 
 

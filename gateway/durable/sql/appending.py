@@ -8,19 +8,21 @@ so that no signal is overlooked.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import TypeAlias
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
-from gateway.durable.payloads import attributes_text
 from gateway.durable.port import HistoryEvent, WorkflowStatus
 from gateway.durable.sql.beginning import NewRun, begin_runs
-from gateway.durable.sql.tables import events, inbox, runs
+from gateway.durable.sql.inbox import delete_entries
+from gateway.durable.sql.recording import insert_events
+from gateway.durable.sql.tables import events, runs
 from gateway.storage.columns import to_ms
+from gateway.storage.prepared import Prepared, PreparedFor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,30 +67,27 @@ class Verdict(Enum):
     MOVED = "moved"  # something arrived meanwhile: nothing was written, look and try again
 
 
-def write_appends(connection: Connection, batch: Sequence[Append], owner: str, *, uncertain: bool = False) -> list[Verdict]:
-    """The unit of work: one verdict for each append, in order; each of another run."""
-    ours = _locked(connection, [append.run_id for append in batch], owner)
-    written = _already_written(connection, batch) if uncertain else set[str]()
-    verdicts = [_verdict(append, ours) for append in batch]
-    accepted = [append for append, verdict in zip(batch, verdicts, strict=True) if verdict is Verdict.WRITTEN]
-    _insert_events(connection, (append for append in accepted if append.run_id not in written))
-    consumed = [ord for append in accepted for ord in append.consumed]
-    if consumed:
-        connection.execute(delete(inbox).where(inbox.c.ord.in_(consumed)))
-    _park(connection, accepted)
-    _end(connection, accepted)
-    return verdicts
-
-
-def _locked(connection: Connection, run_ids: Sequence[str], owner: str) -> dict[str, int]:
-    """Lock the runs that are ours; their inbox counters."""
-    mine = (
+_MINE = PreparedFor(
+    lambda ids: (
         select(runs.c.run_id, runs.c.signals)
-        .where(runs.c.run_id.in_(run_ids), runs.c.owner == owner, runs.c.status == WorkflowStatus.RUNNING.value)
+        .where(runs.c.run_id.in_(ids), runs.c.owner == bindparam("me"), runs.c.status == WorkflowStatus.RUNNING.value)
         .order_by(runs.c.run_id)
         .with_for_update()
     )
-    return {row.run_id: row.signals for row in connection.execute(mine)}
+)
+
+
+def write_appends(connection: Connection, batch: Sequence[Append], owner: str, *, uncertain: bool = False) -> list[Verdict]:
+    """The unit of work: one verdict for each append, in order; each of another run."""
+    ours: dict[str, int] = dict(_MINE.run(connection, [append.run_id for append in batch], me=owner).all())
+    written = _already_written(connection, batch) if uncertain else set[str]()
+    verdicts = [_verdict(append, ours) for append in batch]
+    accepted = [append for append, verdict in zip(batch, verdicts, strict=True) if verdict is Verdict.WRITTEN]
+    insert_events(connection, ((append.run_id, event) for append in accepted if append.run_id not in written for event in append.events))
+    delete_entries(connection, [ord for append in accepted for ord in append.consumed])
+    _park(connection, accepted)
+    _end(connection, accepted)
+    return verdicts
 
 
 def _verdict(append: Append, ours: dict[str, int]) -> Verdict:
@@ -106,33 +105,18 @@ def _already_written(connection: Connection, batch: Sequence[Append]) -> set[str
     return {run_id for run_id, sequence in connection.execute(last) if sequence >= ends[run_id]}
 
 
-def _insert_events(connection: Connection, batch: Iterable[Append]) -> None:
-    rows = [event_row(append.run_id, event) for append in batch for event in append.events]
-    if rows:
-        connection.execute(events.insert(), rows)
-
-
-def event_row(run_id: str, event: HistoryEvent) -> dict[str, object]:
-    """As stored."""
-    return {
-        "run_id": run_id,
-        "sequence": event.sequence,
-        "at": to_ms(event.at),
-        "kind": event.kind,
-        "attributes": attributes_text(event.attributes),
-    }
-
-
 _SETTLE = update(runs).where(runs.c.run_id == bindparam("of"))
-_PARK = _SETTLE.values(status=WorkflowStatus.PARKED.value, owner=None, wake_at=bindparam("at"), error=bindparam("why"))
-_END = _SETTLE.values(
-    status=bindparam("as"),
-    owner=None,
-    live=None,
-    wake_at=None,
-    ended_at=bindparam("at"),
-    result=bindparam("with"),
-    error=bindparam("why"),
+_PARK = Prepared(_SETTLE.values(status=WorkflowStatus.PARKED.value, owner=None, wake_at=bindparam("at"), error=bindparam("why")))
+_END = Prepared(
+    _SETTLE.values(
+        status=bindparam("as"),
+        owner=None,
+        live=None,
+        wake_at=None,
+        ended_at=bindparam("at"),
+        result=bindparam("with"),
+        error=bindparam("why"),
+    )
 )
 
 
@@ -142,8 +126,7 @@ def _park(connection: Connection, batch: Sequence[Append]) -> None:
         for append in batch
         if isinstance(append.settlement, Park)
     ]
-    if rows:
-        connection.execute(_PARK, rows)
+    _PARK.run_many(connection, rows)
 
 
 def wake_ms(moment: datetime | None) -> int | None:
@@ -155,5 +138,8 @@ def _end(connection: Connection, batch: Sequence[Append]) -> None:
     ends = [(append.run_id, append.settlement) for append in batch if isinstance(append.settlement, End)]
     if not ends:
         return
-    connection.execute(_END, [{"of": run, "as": e.status.value, "at": to_ms(e.at), "with": e.result, "why": e.error} for run, e in ends])
+    _END.run_many(
+        connection,
+        [{"of": run, "as": end.status.value, "at": to_ms(end.at), "with": end.result, "why": end.error} for run, end in ends],
+    )
     begin_runs(connection, [end.successor for _, end in ends if end.successor is not None])

@@ -10,13 +10,21 @@ from sqlalchemy import Connection, update
 
 from gateway.durable.payloads import attributes_text, decoded
 from gateway.durable.port import HistoryEvent, WorkflowStatus
-from gateway.durable.sql.tables import events, inbox, runs
+from gateway.durable.sql.recording import insert_events
+from gateway.durable.sql.tables import inbox, runs
 from gateway.storage.columns import from_ms
+from gateway.storage.prepared import prepared_insert
+
+_INSERT = prepared_insert(runs, without={"ord", "ended_at", "result", "error"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRun:
-    """A run to begin: its row and first event. `signals`: inbox entries that go to it."""
+    """A run to begin: its row and first events. `signals`: inbox entries that go to it.
+
+    first_events: what its first step came to, after the event that it started. owner: whose it is from the start (None:
+    anybody's, once it is due).
+    """
 
     run_id: str
     workflow_id: str
@@ -27,19 +35,28 @@ class NewRun:
     start_key: str | None = None
     continues: str | None = None
     signals: tuple[int, ...] = ()
+    counted: int = 0
+    """Entries of its inbox that are inserted together with it."""
+    owner: str | None = None
+    first_events: tuple[HistoryEvent, ...] = ()
 
 
 def begin_runs(connection: Connection, beginning: Sequence[NewRun]) -> None:
     """Insert runs that are ready to be taken, each with its first event and the signals that go to it."""
     if not beginning:
         return
-    connection.execute(runs.insert(), [_run_row(new) for new in beginning])
-    connection.execute(events.insert(), [_started_row(new) for new in beginning])
+    _INSERT.run_many(connection, [_run_row(new) for new in beginning])
+    insert_events(connection, ((new.run_id, event) for new in beginning for event in _first_events(new)))
     for new in beginning:
         if new.signals:
             moved = update(inbox).where(inbox.c.ord.in_(new.signals))
             keep_start = {} if new.continues else {"start_type": None, "start_input": None}
             connection.execute(moved.values(run_id=new.run_id, **keep_start))
+
+
+def _first_events(new: NewRun) -> tuple[HistoryEvent, ...]:
+    """What a run that is not ours begins with, whoever takes it thinks out himself."""
+    return (started_event(new),) if new.owner is None else (started_event(new), *new.first_events)
 
 
 def _run_row(new: NewRun) -> dict[str, object]:
@@ -49,15 +66,12 @@ def _run_row(new: NewRun) -> dict[str, object]:
         "live": new.workflow_id,
         "start_key": new.start_key,
         "type": new.type,
-        "status": WorkflowStatus.READY.value,
-        "wake_at": new.wake_at_ms,
-        "signals": len(new.signals),
+        "status": (WorkflowStatus.READY if new.owner is None else WorkflowStatus.RUNNING).value,
+        "wake_at": new.wake_at_ms if new.owner is None else None,
+        "owner": new.owner,
+        "signals": len(new.signals) + new.counted,
         "started_at": new.at_ms,
     }
-
-
-def _started_row(new: NewRun) -> dict[str, object]:
-    return {"run_id": new.run_id, "sequence": 1, "at": new.at_ms, "kind": "WorkflowStarted", "attributes": _started_text(new)}
 
 
 def started_event(new: NewRun) -> HistoryEvent:

@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from sqlalchemy import Connection, and_, bindparam, func, select, update
 
-from gateway.durable.payloads import decoded
 from gateway.durable.port import HistoryEvent, WorkflowStatus
 from gateway.durable.sql.inbox import read_inboxes
+from gateway.durable.sql.recording import event_from
 from gateway.durable.sql.tables import events, runs
 from gateway.durable.stepping import Received
-from gateway.storage.columns import from_ms
+from gateway.storage.prepared import Prepared, PreparedFor
 
 _WAITING = (WorkflowStatus.READY.value, WorkflowStatus.PARKED.value)
-_DUE = and_(runs.c.status.in_(_WAITING), runs.c.wake_at <= bindparam("now"))
+_DUE = and_(runs.c.status.in_([bindparam(status, status) for status in _WAITING]), runs.c.wake_at <= bindparam("now"))
 
 
 Key: TypeAlias = tuple[str, str, str]
@@ -40,19 +40,33 @@ class Claimed:
     inbox: tuple[Received, ...]
 
 
+_DUE_ROWS = Prepared(select(runs.c.run_id).where(_DUE).order_by(runs.c.wake_at, runs.c.ord).limit(bindparam("limit")))
+_STILL_DUE = PreparedFor(
+    lambda ids: (
+        select(runs.c.run_id, runs.c.workflow_id, runs.c.type).where(runs.c.run_id.in_(ids), _DUE).order_by(runs.c.run_id).with_for_update()
+    )
+)
+_CLAIM = PreparedFor(
+    lambda ids: (
+        update(runs)
+        .where(runs.c.run_id.in_(ids))
+        .values(owner=bindparam("me"), status=WorkflowStatus.RUNNING.value, wake_at=None, error=None)
+    )
+)
+
+
 def claim(connection: Connection, owner: str, now_ms: int, limit: int) -> list[Key]:
     """Take up to `limit` due runs."""
-    due = select(runs.c.run_id).where(_DUE).order_by(runs.c.wake_at, runs.c.ord).limit(limit)
-    wanted = list(connection.scalars(due, {"now": now_ms}))
+    wanted = [row[0] for row in _DUE_ROWS.run(connection, now=now_ms, limit=limit)]
     if not wanted:
         return []
-    locked = select(runs.c.run_id, runs.c.workflow_id, runs.c.type).where(runs.c.run_id.in_(wanted), _DUE).order_by(runs.c.run_id)
-    rows = connection.execute(locked.with_for_update(), {"now": now_ms}).all()
-    mine = [row.run_id for row in rows]
+    mine = [(row.run_id, row.workflow_id, row.type) for row in _STILL_DUE.run(connection, wanted, now=now_ms)]
     if mine:
-        taken = {"owner": owner, "status": WorkflowStatus.RUNNING.value, "wake_at": None, "error": None}
-        connection.execute(update(runs).where(runs.c.run_id.in_(mine)).values(**taken))
-    return [(row.run_id, row.workflow_id, row.type) for row in rows]
+        _CLAIM.run(connection, [run_id for run_id, _, _ in mine], me=owner)
+    return mine
+
+
+_HISTORIES = PreparedFor(lambda ids: select(events).where(events.c.run_id.in_(ids)).order_by(events.c.run_id, events.c.sequence))
 
 
 def load(connection: Connection, claimed: Sequence[Key]) -> list[Claimed]:
@@ -60,7 +74,7 @@ def load(connection: Connection, claimed: Sequence[Key]) -> list[Claimed]:
     ids = [run_id for run_id, _, _ in claimed]
     inboxes = read_inboxes(connection, ids)
     histories: dict[str, list[HistoryEvent]] = defaultdict(list)
-    for row in connection.execute(select(events).where(events.c.run_id.in_(ids)).order_by(events.c.run_id, events.c.sequence)):
+    for row in _HISTORIES.run(connection, ids):
         histories[row.run_id].append(event_from(row))
     return [
         Claimed(
@@ -75,21 +89,18 @@ def load(connection: Connection, claimed: Sequence[Key]) -> list[Claimed]:
     ]
 
 
-def event_from(row: Any) -> HistoryEvent:
-    """As it was recorded."""
-    attributes: Any = decoded(row.attributes)
-    return HistoryEvent(sequence=row.sequence, at=from_ms(row.at), kind=row.kind, attributes=attributes)
+_COUNTERS = Prepared(select(runs.c.run_id, runs.c.signals).where(runs.c.owner == bindparam("me")))
+_NEXT_WAKE = Prepared(select(func.min(runs.c.wake_at)).where(runs.c.status == bindparam("status")))
 
 
 def counters(connection: Connection, owner: str) -> dict[str, int]:
     """The inbox counters of the runs that are ours."""
-    mine = select(runs.c.run_id, runs.c.signals).where(runs.c.owner == owner)
-    return {row.run_id: row.signals for row in connection.execute(mine)}
+    return dict(_COUNTERS.run(connection, me=owner).all())
 
 
 def next_wake(connection: Connection) -> int | None:
     """When the next waiting run falls due, in milliseconds."""
-    each = (connection.scalar(select(func.min(runs.c.wake_at)).where(runs.c.status == status)) for status in _WAITING)
+    each = (_NEXT_WAKE.run(connection, status=status).scalar() for status in _WAITING)
     return min((wake_at for wake_at in each if wake_at is not None), default=None)
 
 

@@ -13,10 +13,9 @@ from gateway.durable.letters import KINDS, letter_from
 from gateway.durable.payloads import encoded
 from gateway.durable.port import DeadLetter, HistoryEvent, NotDead, UnknownWorkflow, WorkflowRun, WorkflowStatus
 from gateway.durable.revival import effective, undone
-from gateway.durable.sql.appending import event_row
-from gateway.durable.sql.claims import event_from
 from gateway.durable.sql.inbox import put_in_inboxes
 from gateway.durable.sql.reading import find_history, run_from
+from gateway.durable.sql.recording import event_from, event_row
 from gateway.durable.sql.tables import events, runs
 from gateway.storage.columns import to_ms
 

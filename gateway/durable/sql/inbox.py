@@ -7,36 +7,51 @@ lies in the inbox of a run that sleeps for ever.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import Connection, case, insert, select, update
+from sqlalchemy import Connection, bindparam, case, delete, select, update
 
 from gateway.durable.payloads import decoded
 from gateway.durable.port import WorkflowStatus
 from gateway.durable.sql.tables import inbox, runs
 from gateway.durable.stepping import Received
+from gateway.storage.prepared import Prepared, PreparedFor, prepared_insert
+
+_PARKED = runs.c.status == WorkflowStatus.PARKED.value
+_INSERT = prepared_insert(inbox, without={"ord"})
+_COUNT = Prepared(
+    update(runs)
+    .where(runs.c.run_id == bindparam("of"))
+    # MySQL assigns from left to right: what reads `status` stands before what sets it
+    .ordered_values(
+        (runs.c.wake_at, case((_PARKED, bindparam("now")), else_=runs.c.wake_at)),
+        (runs.c.signals, runs.c.signals + bindparam("more")),
+        (runs.c.status, case((_PARKED, WorkflowStatus.READY.value), else_=runs.c.status)),
+    )
+)
+_USED = PreparedFor(lambda ords: delete(inbox).where(inbox.c.ord.in_(ords)))
+_LIVE = PreparedFor(lambda ids: select(runs.c.live, runs.c.run_id).where(runs.c.live.in_(ids)).order_by(runs.c.run_id).with_for_update())
+_COUNTERS = PreparedFor(lambda ids: select(runs.c.run_id, runs.c.signals).where(runs.c.run_id.in_(ids)))
+_ENTRIES = PreparedFor(lambda ids: select(inbox).where(inbox.c.run_id.in_(ids)).order_by(inbox.c.ord))
 
 
-def put_in_inboxes(connection: Connection, entries: Sequence[dict[str, object]], now_ms: int) -> None:
+def put_in_inboxes(connection: Connection, entries: Sequence[Mapping[str, object]], now_ms: int) -> None:
     """Add the entries, count them, and make what is parked ready."""
-    if not entries:
-        return
-    connection.execute(insert(inbox), list(entries))
-    counts: dict[str, int] = {}
-    for entry in entries:
-        counts[str(entry["run_id"])] = counts.get(str(entry["run_id"]), 0) + 1
-    parked = runs.c.status == WorkflowStatus.PARKED.value
-    for run_id, count in sorted(counts.items()):
-        connection.execute(
-            update(runs)
-            .where(runs.c.run_id == run_id)
-            # MySQL assigns from left to right: what reads `status` stands before what sets it
-            .ordered_values(
-                (runs.c.wake_at, case((parked, now_ms), else_=runs.c.wake_at)),
-                (runs.c.signals, runs.c.signals + count),
-                (runs.c.status, case((parked, WorkflowStatus.READY.value), else_=runs.c.status)),
-            )
-        )
+    insert_entries(connection, entries)
+    counts = Counter(str(entry["run_id"]) for entry in entries)
+    _COUNT.run_many(connection, [{"of": run_id, "more": count, "now": now_ms} for run_id, count in sorted(counts.items())])
+
+
+def insert_entries(connection: Connection, entries: Sequence[Mapping[str, object]]) -> None:
+    """Add the entries of runs that count them otherwise."""
+    _INSERT.run_many(connection, entries)
+
+
+def delete_entries(connection: Connection, ords: Sequence[int]) -> None:
+    """Forget the entries that were used up."""
+    if ords:
+        _USED.run(connection, ords)
 
 
 def lock_live(connection: Connection, workflow_ids: Iterable[str]) -> dict[str, str]:
@@ -48,8 +63,7 @@ def lock_live(connection: Connection, workflow_ids: Iterable[str]) -> dict[str, 
     found: dict[str, str] = {}
     missing = set(workflow_ids)
     while missing:
-        going = select(runs.c.live, runs.c.run_id).where(runs.c.live.in_(missing)).order_by(runs.c.run_id)
-        found |= {row.live: row.run_id for row in connection.execute(going.with_for_update())}
+        found |= dict(_LIVE.run(connection, sorted(missing)).all())
         missing -= found.keys()
         if connection.dialect.name == "sqlite":
             break  # nobody else writes meanwhile
@@ -72,11 +86,10 @@ def order(connection: Connection, workflow_id: str, name: str, payload_text: str
 
 def read_inboxes(connection: Connection, run_ids: Sequence[str]) -> dict[str, tuple[int, list[Received]]]:
     """Each run's counter and entries. The counter is read first: an entry it does not count only costs another look."""
-    counters = connection.execute(select(runs.c.run_id, runs.c.signals).where(runs.c.run_id.in_(run_ids)))
-    found: dict[str, tuple[int, list[Received]]] = {row.run_id: (row.signals, []) for row in counters}
-    for row in connection.execute(select(inbox).where(inbox.c.run_id.in_(run_ids)).order_by(inbox.c.ord)):
+    found: dict[str, tuple[int, list[Received]]] = {run_id: (signals, []) for run_id, signals in _COUNTERS.run(connection, run_ids)}
+    for row in _ENTRIES.run(connection, run_ids):
         starts = None if row.start_type is None else (row.start_type, row.start_input)
-        entry = Received(ord=row.ord, name=row.name, payload=decoded(row.payload), control=row.control, starts=starts)
+        entry = Received(ord=row.ord, name=row.name, payload=decoded(row.payload), control=bool(row.control), starts=starts)
         if row.run_id in found:
             found[row.run_id][1].append(entry)
     return found

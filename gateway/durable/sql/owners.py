@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from gateway.durable.port import WorkflowStatus
 from gateway.durable.sql.claims import release
 from gateway.durable.sql.processes import is_gone, this_machine, this_process
 from gateway.durable.sql.tables import owners, runs
+from gateway.storage.prepared import Prepared
 
 
 def register(connection: Connection, owner: str, now_ms: int) -> None:
@@ -22,9 +23,12 @@ def beat(connection: Connection, owner: str, now_ms: int) -> bool:
     return connection.execute(alive).rowcount == 1
 
 
+_REGISTERED = Prepared(select(owners.c.beat).where(owners.c.owner == bindparam("me")).with_for_update())
+
+
 def is_registered(connection: Connection, owner: str) -> bool:
     """True while nobody has taken us for dead; from here to the end of the transaction nobody can."""
-    return connection.execute(select(owners.c.beat).where(owners.c.owner == owner).with_for_update()).first() is not None
+    return _REGISTERED.run(connection, me=owner).first() is not None
 
 
 def beats(connection: Connection) -> dict[str, int]:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 
 from gateway.durable.payloads import decoded
 from gateway.durable.port import HistoryEvent, UnknownWorkflow, WorkflowRun, WorkflowStatus
-from gateway.durable.sql.claims import event_from
+from gateway.durable.sql.recording import event_from
 from gateway.durable.sql.tables import events, runs
 from gateway.storage.columns import from_ms
 

@@ -61,10 +61,11 @@ class Surroundings:
 
 
 class Resident:
-    """One claimed run."""
+    """One claimed run. execution: where it stands, if it began here; else it is folded from what was read."""
 
-    def __init__(self, claimed: Claimed, around: Surroundings) -> None:
+    def __init__(self, claimed: Claimed, around: Surroundings, execution: Execution | None = None) -> None:
         self.claimed = claimed
+        self._begun = execution
         self.run_id = claimed.run_id
         self.ended_as: WorkflowRun | None = None
         self._around = around
@@ -94,14 +95,11 @@ class Resident:
     async def run(self) -> None:
         """Until it leaves memory."""
         try:
-            self._execution = self._folded(self.claimed.events)
+            self._execution = self._taken_up() if self._begun is None else self._begun
         except (NonDeterministic, UnknownWorkflow) as problem:
             await self._rest(problem)
             return
         try:
-            for pending in underway(self._execution):
-                record_lost(self._execution, pending, self._now())
-            self._execution.settle(self._now())
             while await self._go_on():
                 await self._wait()
         finally:
@@ -109,6 +107,14 @@ class Resident:
             self._execution.close()
             if self._tasks:
                 await asyncio.wait(list(self._tasks.values()), timeout=_FAREWELL)
+
+    def _taken_up(self) -> Execution:
+        """Folded to where another process left it, whose attempts are lost."""
+        execution = self._folded(self.claimed.events)
+        for pending in underway(execution):
+            record_lost(execution, pending, self._now())
+        execution.settle(self._now())
+        return execution
 
     def _folded(self, events: Sequence[HistoryEvent]) -> Execution:
         workflow = self._around.workflows.get(self.claimed.type)

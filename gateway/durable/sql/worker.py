@@ -22,6 +22,7 @@ from gateway.durable.sql.clock import Clock, elapsed
 from gateway.durable.sql.inbox import read_inboxes
 from gateway.durable.sql.journal import Journal
 from gateway.durable.sql.keeping import retire
+from gateway.durable.sql.openings import Openings
 from gateway.durable.sql.presence import Presence
 from gateway.durable.sql.resident import Resident, Surroundings
 from gateway.durable.sql.rounds import work_round
@@ -177,18 +178,22 @@ class Worker:
 
     async def _work(self, batch: Sequence[Dispatch]) -> None:
         """One round of taking work. Only ever one at a time: what is claimed and not yet here would look like a stray."""
-        room, owner = self._room, self._presence.owner
-        work = partial(work_round, batch=batch, owner=owner, now_ms=self._clock.now_ms(), room=room)
-        done = await self._database.write(work)
-        self._more_waits = done.claimed >= room
+        room, now_ms, openings = self._room, self._clock.now_ms(), Openings()
+        openings.prepare(batch[: max(room, 0)], self._workflows, now_ms)
+        try:
+            work = partial(work_round, batch=batch, prepared=openings.runs, owner=self._presence.owner, now_ms=now_ms, room=room)
+            done = await self._database.write(work)
+            for each in done.fresh:
+                self._admit(Resident(each, self._around, openings.take(each.run_id)))
+        finally:
+            openings.close()
+        self._more_waits = done.full
         if done.buried:
             self._doubtful.set()
-        self.signalled(done.taken.signalled)
-        for each in done.fresh:
-            self._admit(Resident(each, self._around))
+        self.signalled(done.signalled)
         for each in await self._database.read(partial(load, claimed=done.known)) if done.known else []:
             self._admit(Resident(each, self._around))
-        if (done.taken.signalled | done.taken.started.keys()) - self._residents.keys():
+        if (done.signalled | done.started) - self._residents.keys():
             self.wake()  # what is not here falls due at some time
 
     def _survey(self, connection: Connection) -> tuple[bool, int | None, dict[str, int]]:

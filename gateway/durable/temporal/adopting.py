@@ -18,10 +18,10 @@ from sqlalchemy import Connection, delete, or_, select, update
 
 from gateway.durable.payloads import decoded
 from gateway.durable.port import WorkflowStatus
-from gateway.durable.sql.claims import event_from
 from gateway.durable.sql.inbox import read_inboxes
 from gateway.durable.sql.owners import beats
 from gateway.durable.sql.reading import find_history
+from gateway.durable.sql.recording import event_from
 from gateway.durable.sql.tables import events, owners, runs
 from gateway.durable.temporal.claims import keep_key
 from gateway.durable.temporal.events import event_document

@@ -19,7 +19,7 @@ from gateway.durable.sql.appending import Append, End, Park, Verdict, write_appe
 from gateway.durable.sql.beginning import begin_runs
 from gateway.durable.sql.claims import claim
 from gateway.durable.sql.inbox import put_in_inboxes, read_inboxes
-from gateway.durable.sql.intake import take
+from gateway.durable.sql.intake import Intake
 from gateway.durable.sql.owners import beats, bury
 from gateway.durable.sql.tables import events, inbox, owners, runs
 from gateway.storage import Database
@@ -172,12 +172,19 @@ async def test_signal_taken_while_its_run_continues_as_new_goes_to_the_new_run(d
         ending = ending.execution_options(admit_writes=True)
         ending.begin()
         write_appends(ending, [Append(run_id="old", events=(), settlement=end)], "me")
-        taking = asyncio.create_task(database.write(lambda c: take(c, NOW)))
+        taking = asyncio.create_task(database.write(_take))
         await asyncio.sleep(0.3)  # it waits for the row now; if it came late, it has less to get wrong
         ending.commit()
     assert (await taking).signalled == {"new"}
     [row] = await rows_of(database, select(inbox.c.run_id))
     assert row.run_id == "new"
+
+
+def _take(connection):
+    intake = Intake(connection, NOW)
+    intake.add_outbox()
+    intake.say()
+    return intake
 
 
 async def test_numbers_of_the_inbox_are_not_used_again(database):
