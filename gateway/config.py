@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationError, ValidationInfo, field_validator, model_validator
 
+from gateway.config_engine import Engine
 from gateway.config_parts import Part, Secret
 from gateway.config_targets import TargetSettings
 from gateway.errors import ConfigurationWrong
@@ -44,14 +45,6 @@ class Connection(Part):
         if self.forge != "memory" and (not self.url or self.token is None):
             raise ValueError(f"connection '{self.name}': a {self.forge} connection needs url and token")
         return self
-
-
-class Engine(Part):
-    """How policies are evaluated. Deadlines in seconds; `workers`: processes (each holds the bundles in force)."""
-
-    workers: int = Field(default=1, ge=1, le=64)
-    compile_deadline: float = Field(default=30.0, gt=0)
-    evaluation_deadline: float = Field(default=2.0, gt=0)
 
 
 class RelationsFile(Part):
@@ -221,6 +214,7 @@ def _settings(content: Mapping[str, Any], folder: Path) -> Settings:
     return settings.model_copy(
         update={
             "bundles": tuple(folder / path for path in settings.bundles),
+            "engine": settings.engine.model_copy(update={"opa": folder / settings.engine.opa}) if settings.engine.opa else settings.engine,
             "relations": _found_from(settings.relations, folder),
             "database": _beside(settings.database, folder),
         }

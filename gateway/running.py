@@ -39,6 +39,7 @@ from gateway.wiring import (
     build_relations,
     build_sealed_record,
     build_storage,
+    opa_binary,
 )
 from policies.engines import PolicyEngine
 from providers.vcs import Forge
@@ -82,9 +83,10 @@ async def running_gateway(
             stack.push_async_callback(forge.close)
         in_force = InForce(storage=storage, engine=engine)
         bring = BringIntoForce(storage=storage, in_force=in_force, clock=clock)
-        await ActivateBundles(bring=bring, engine=engine)(build_bundle_sources(settings.bundles))
+        opa = opa_binary(settings.engine)
+        await ActivateBundles(bring=bring, engine=engine, opa=opa)(build_bundle_sources(settings.bundles))
 
-        judge = Judge(in_force=in_force, engine=engine, relations=relations, clock=clock)
+        judge = Judge(in_force=in_force, engine=engine, relations=relations, clock=clock, own_deadline=settings.engine.own_compile_deadline)
         judge_change = JudgeChange(judge=judge, forges=forges, storage=storage, clock=clock)
         report = ReportStatus(forges=forges, storage=storage, clock=clock, public_url=settings.public_url)
         sealed_record = build_sealed_record(database)
@@ -106,8 +108,8 @@ async def running_gateway(
             receive=ReceiveDelivery(forges=forges, storage=storage, clock=clock, watched=watched),
             judge_on_request=JudgeOnRequest(judge=judge, judge_change=judge_change, forges=forges, storage=storage, clock=clock),
             in_force=in_force,
-            publish_bundle=PublishBundle(bring=bring, engine=engine),
-            steer_bundle=SteerBundle(bring=bring),
+            publish_bundle=PublishBundle(bring=bring, engine=engine, opa=opa),
+            steer_bundle=SteerBundle(bring=bring, opa=opa),
             tokens=tokens,
             storage=storage,
             sealed_record=sealed_record,

@@ -6,15 +6,16 @@ Wrappers with the port of what they wrap (caches, limits, simulations) are stack
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 from gateway.errors import ConfigurationWrong
 
 if TYPE_CHECKING:
     from gateway.config import Connection, Durable, OpenFgaServer, RelationsFile, RelationsServer, Settings
-    from gateway.config import Engine as EngineSettings
+    from gateway.config_engine import Engine as EngineSettings
     from gateway.durable import Activity, DurableCore
     from gateway.storage import Database, SealedRecord, Storage
     from policies.bundles import BundleSource
@@ -90,12 +91,33 @@ def build_core(database: Database, handlers: Mapping[str, Activity], settings: D
 
 
 def build_engine(settings: EngineSettings) -> PolicyEngine:
-    """OPA as a library, in killable workers. Raises EngineUnavailable where it is not installed, with the command that helps."""
-    from policies.engines.opa_library import OpaLibrary
+    """OPA as a library in killable workers, or its own server. Raises EngineUnavailable where it is not installed."""
+    limits: dict[str, Any] = {
+        "compile_deadline": settings.compile_deadline,
+        "evaluation_deadline": settings.evaluation_deadline,
+        "memory_limit": settings.memory_limit,
+        "queue_limit": settings.queue_limit,
+        "patience": settings.patience,
+        "quarantine_after": settings.quarantine_after,
+    }
+    match settings.adapter:
+        case "library":
+            from policies.engines.opa_library import OpaLibrary
 
-    return OpaLibrary(
-        workers=settings.workers, compile_deadline=settings.compile_deadline, evaluation_deadline=settings.evaluation_deadline
-    )
+            return OpaLibrary(workers=settings.workers, **limits)
+        case "server":
+            from policies.engines.opa_server import OpaServer
+
+            return OpaServer(binary=opa_binary(settings) or Path("opa"), at_once=settings.workers, **limits)
+    assert_never(settings.adapter)
+
+
+def opa_binary(settings: EngineSettings) -> Path | None:
+    """The `opa` named, or found on the PATH: asked for a second opinion on bundles, and the `server` adapter's engine."""
+    if settings.opa is not None:
+        return settings.opa
+    found = shutil.which("opa")
+    return Path(found) if found else None
 
 
 def build_relations(settings: RelationsFile | RelationsServer | None) -> Relations:

@@ -13,7 +13,7 @@ from policies.bundles import Bundle
 from policies.bundles.cases import Case
 from policies.decide import Bench, decide
 from policies.engines import PolicyEngine
-from policies.errors import EngineBusy, RelationsError
+from policies.errors import RelationsError
 from policies.model import Outcome, Verdict
 from policies.relations import Relations
 from policies.relations.assumed import AssumedRelations
@@ -45,7 +45,7 @@ class TriedCase:
 
 
 async def tried(cases: Sequence[Case], bundle: Bundle, engine: PolicyEngine) -> tuple[TriedCase, ...]:
-    """Every case judged by its bundle, in order. Never raises for a case that is wrong."""
+    """Every case judged by its bundle, in order. A case that is wrong raises nothing; EngineBusy is no case's fault."""
     return tuple([await _tried(case, bundle, engine) for case in cases])
 
 
@@ -55,7 +55,7 @@ async def _tried(case: Case, bundle: Bundle, engine: PolicyEngine) -> TriedCase:
         bundle = replace(bundle, policies=tuple(policy for policy in bundle.policies if policy.id.package == case.package))
     try:
         judgement = await decide(case.request, [bundle], Bench(engine=engine, relations=_relations(case)))
-    except (RelationsError, EngineBusy) as problem:
+    except RelationsError as problem:
         return TriedCase(case=case, error=str(problem), seconds=time.perf_counter() - started)
     differences = tuple(_differences(case, judgement.verdict))
     return TriedCase(case=case, differences=differences, verdict=judgement.verdict, seconds=time.perf_counter() - started)
@@ -79,6 +79,14 @@ def in_the_way(verdict: Verdict) -> list[str]:
     """The messages of everything that stands in the way; of faults only where nothing worse is known."""
     found = [violation.message for violation in verdict.violations] + [hold.message for hold in verdict.holds]
     return found + [fault.message for fault in verdict.faults] if verdict.outcome is Outcome.UNDECIDED else found
+
+
+def why_failed(tried: TriedCase) -> Iterator[str]:
+    """One line for each thing that is not as the case says."""
+    if tried.error is not None:
+        yield f"could not be judged: {tried.error}"
+    for difference in tried.differences:
+        yield f"{difference.what}: expected {difference.expected}, found {difference.found}"
 
 
 def _compared(what: str, expected: Sequence[str], found: Sequence[str]) -> Iterator[Difference]:

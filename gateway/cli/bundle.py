@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gateway.config import Settings
-    from policies.bundles import Bundle
+    from policies.bundles import Bundle, BundleFiles
     from policies.footprint import Footprint
     from policies.model import PolicyId
 
@@ -49,7 +49,7 @@ def register(app: typer.Typer) -> None:
 def build(
     folder: Source,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="By default NAME.tar.gz here.")] = None,
-    tests: Annotated[bool, typer.Option("--tests/--no-tests", help="Run the bundle's own tests first.")] = True,
+    tests: Annotated[bool, typer.Option("--tests/--no-tests", help="Run the bundle's own tests and cases first.")] = True,
     config: ConfigFile = None,
 ) -> None:
     """Check a bundle and pack it: the same files give the same bytes, on every machine.
@@ -71,7 +71,7 @@ def build(
 
 @bundle.command()
 def push(folder: Source, url: Url = None, config: ConfigFile = None) -> None:
-    """Publish a bundle to a running gateway, which checks and tests it before it is in force. Token: ADMIT_TOKEN.
+    """Publish a bundle to a running gateway, which checks it and runs its tests and cases first. Token: ADMIT_TOKEN.
 
     Exit code: 0 in force, 1 refused, 2 could not be published.
 
@@ -88,6 +88,7 @@ def push(folder: Source, url: Url = None, config: ConfigFile = None) -> None:
             name = read_manifest(files.files).name
         except ManifestRefused as refused:
             raise BundleRefused(files.name, refused.problems) from refused
+        asyncio.run(_second_opinion(settings_from(config), files))
         headers = {"Content-Type": "application/gzip"}
         _say(_ask("PUT", url, config, f"/v1/bundles/{quote(name)}", content=packed(files.files), headers=headers))
 
@@ -229,12 +230,29 @@ async def _checked(settings: Settings, folders: Sequence[Path], *, run_tests: bo
     from gateway import wiring
     from policies.bundles.checking import checked_bundle
     from policies.bundles.directory import read_bundle
+    from policies.proving import proven_bundle
 
     engine = wiring.build_engine(settings.engine)
     try:
-        return [await checked_bundle(read_bundle(folder), engine, run_tests=run_tests) for folder in folders]
+        opa = wiring.opa_binary(settings.engine)
+        if run_tests:
+            return [await proven_bundle(read_bundle(folder), engine, opa=opa) for folder in folders]
+        return [await checked_bundle(read_bundle(folder), engine, run_tests=False, opa=opa) for folder in folders]
     finally:
         await engine.close()
+
+
+async def _second_opinion(settings: Settings, files: BundleFiles) -> None:
+    """Of the `opa` here: the gateway's machine may have none. Everything else is the gateway's to check."""
+    from gateway import wiring
+    from policies.bundles.contents import read_contents
+    from policies.bundles.second_opinion import lost_by_opa
+    from policies.errors import BundleRefused
+
+    opa = wiring.opa_binary(settings.engine)
+    lost = await lost_by_opa(read_contents(files.files).modules, opa) if opa else ()
+    if lost:
+        raise BundleRefused(files.name, lost)
 
 
 async def _footprints(settings: Settings, folders: Sequence[Path]) -> dict[PolicyId, Footprint]:

@@ -65,8 +65,8 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
 
     from gateway import wiring
     from gateway.errors import GatewayError
-    from policies.bundles.checking import checked_bundle
     from policies.errors import PolicyError
+    from policies.proving import proven_bundle
     from providers.errors import ProviderError
 
     known = (GatewayError, PolicyError, ProviderError)
@@ -87,7 +87,7 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
             if engine is not None:
                 for source in wiring.build_bundle_sources([folder]):
                     for files in await source.bundles():
-                        bundle = await checked_bundle(files, engine)
+                        bundle = await proven_bundle(files, engine, opa=wiring.opa_binary(settings.engine))
                         says = f"{len(bundle.policies)} policies, revision {bundle.revision}"
                         yield Finding(what=f"bundle {bundle.name}", well=True, says=says)
         except known as problem:

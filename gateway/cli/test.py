@@ -50,7 +50,7 @@ def run_tests(
     configure_logs(quiet=True)
     with plain_errors():
         settings = settings_from(config)
-        trials = asyncio.run(_try(settings, folders, coverage=coverage or threshold is not None))
+        trials = asyncio.run(_try(settings, _bundles_among(folders), coverage=coverage or threshold is not None))
 
         from gateway.cli.trial_outputs import below, render
 
@@ -60,12 +60,24 @@ def run_tests(
         raise typer.Exit(int(any(trial.failed or below(trial, threshold) for trial in trials)))
 
 
+def _bundles_among(paths: Sequence[Path]) -> list[Path]:
+    """`bundles/*` names whatever lies there: files beside the bundles are left out, aloud. One named alone is meant."""
+    bundles = [path for path in paths if not path.is_file() or path.name.endswith((".tar.gz", ".tgz"))]
+    if not bundles:
+        return list(paths)
+    for path in paths:
+        if path not in bundles:
+            typer.echo(f"admit: left out {path}: a bundle is a folder or a tar.gz", err=True)
+    return bundles
+
+
 async def _try(settings: Settings, folders: Sequence[Path], *, coverage: bool) -> list[Trial]:
     from gateway import wiring
     from gateway.cli.trial import tried_bundle
 
     engine = wiring.build_engine(settings.engine)
     try:
-        return [await tried_bundle(folder, engine, coverage=coverage) for folder in folders]
+        opa = wiring.opa_binary(settings.engine)
+        return [await tried_bundle(folder, engine, coverage=coverage, opa=opa) for folder in folders]
     finally:
         await engine.close()

@@ -72,12 +72,12 @@ def percent_of(files: Sequence[FileCoverage]) -> float:
     return 100.0 * covered / (covered + missed) if covered + missed else 100.0
 
 
-async def tried_bundle(source: Path, engine: PolicyEngine, *, coverage: bool) -> Trial:
+async def tried_bundle(source: Path, engine: PolicyEngine, *, coverage: bool, opa: Path | None = None) -> Trial:
     """Everything the bundle tests itself with. Raises nothing: what cannot be tried has problems, a missing engine is one."""
     files = None
     try:
         files = read_bundle(source)
-        bundle = await checked_bundle(files, engine, run_tests=False)
+        bundle = await checked_bundle(files, engine, run_tests=False, opa=opa)
         report = await engine.test(bundle, coverage=coverage)
         cases = await tried(read_cases(bundle), bundle, engine)
     except BundleRefused as refused:

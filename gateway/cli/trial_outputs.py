@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 from gateway.cli.safe_text import one_line, xml_text
 from gateway.cli.trial import FileCoverage, ProblemShown, Trial, percent_of
-from policies.trials import TriedCase
+from policies.trials import TriedCase, why_failed
 
 
 def render(output: str, trials: Sequence[Trial], *, threshold: float | None) -> str:
@@ -21,14 +21,6 @@ def render(output: str, trials: Sequence[Trial], *, threshold: float | None) -> 
 def below(trial: Trial, threshold: float | None) -> bool:
     """Whether too little of the bundle is reached by its tests."""
     return threshold is not None and trial.percent is not None and trial.percent < threshold
-
-
-def why_failed(tried: TriedCase) -> Iterator[str]:
-    """One line for each thing that is not as the case says."""
-    if tried.error is not None:
-        yield f"could not be judged: {tried.error}"
-    for difference in tried.differences:
-        yield f"{difference.what}: expected {difference.expected}, found {difference.found}"
 
 
 def _text(trials: Sequence[Trial], threshold: float | None) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from gateway.domain.record import Generation
 from gateway.operations.bring_into_force import BringIntoForce, Cause, Standing
 from policies import Json
 from policies.bundles import Bundle, BundleSource
-from policies.bundles.checking import checked_bundle
 from policies.engines import PolicyEngine
 from policies.errors import BundleRefused, Problem
+from policies.proving import proven_bundle
 
 BY_FILE = "admit.yaml"
 
@@ -21,15 +22,17 @@ class ActivateBundles:
     """Check every bundle of the sources and bring them into force together; a bad one changes nothing.
 
     What files brought before and name no more goes; what was published stays, unless a file now has its name.
+    opa: the binary to ask for a second opinion, where there is one.
     """
 
     bring: BringIntoForce
     engine: PolicyEngine
+    opa: Path | None = None
 
     async def __call__(self, sources: Iterable[BundleSource]) -> Generation:
         """The generation in force afterwards (the same as before when nothing is new). Raises BundleRefused."""
         found = [files for source in sources for files in await source.bundles()]
-        bundles = [await checked_bundle(files, self.engine) for files in found]
+        bundles = [await proven_bundle(files, self.engine, opa=self.opa) for files in found]
         _refuse_twins(bundles)
         named: list[Json] = [{"name": b.name, "revision": b.revision, "digest": b.digest} for b in bundles]
         cause = Cause(who=BY_FILE, what="bundles.activated", about=BY_FILE, details={"bundles": named})

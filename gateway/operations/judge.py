@@ -29,12 +29,13 @@ class BundlesInForce(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judge:
-    """Judges requests by what is in force."""
+    """Judges requests by what is in force. own_deadline: seconds to parse, and to compile, what a repository says for itself."""
 
     in_force: BundlesInForce
     engine: PolicyEngine
     relations: Relations
     clock: Clock
+    own_deadline: float | None = None
     _own: dict[Digest, Bundle | BundleRefused] = field(default_factory=dict)
 
     async def __call__(
@@ -54,7 +55,8 @@ class Judge:
             if own is None or not own.evidence:
                 judgement = await decide(request, bundles, bench)
             else:
-                judgement = await decide_with_own(request, bundles, own, OwnPolicies(engine=self.engine, known=self._own), bench)
+                policies = OwnPolicies(engine=self.engine, known=self._own, deadline=self.own_deadline)
+                judgement = await decide_with_own(request, bundles, own, policies, bench)
             judgement = await settled(judgement, request, self.relations)
         except (UnknownThing, BundleRefused, StorageError) as problem:
             judgement = self._broken(request, f"the bundles in force cannot be used: {problem}")

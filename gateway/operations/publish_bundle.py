@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from gateway.domain.record import Generation
 from gateway.errors import ManagedByFile
@@ -11,18 +12,19 @@ from gateway.operations.bring_into_force import BringIntoForce, Cause, Standing
 from policies import Enforcement, PolicyId
 from policies.bundles import Bundle
 from policies.bundles.archive import unpacked
-from policies.bundles.checking import checked_bundle
 from policies.engines import PolicyEngine
 from policies.errors import BundleRefused, EngineBusy, EngineError, EngineUnavailable, Problem
+from policies.proving import proven_bundle
 from providers.errors import TemporaryError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishBundle:
-    """`PUT /v1/bundles/{name}`."""
+    """`PUT /v1/bundles/{name}`. opa: the binary to ask for a second opinion, where there is one."""
 
     bring: BringIntoForce
     engine: PolicyEngine
+    opa: Path | None = None
 
     async def __call__(self, name: str, archive: bytes, *, by: str) -> tuple[Generation, Bundle]:
         """The generation in force afterwards, and the bundle. Publishing what is in force changes nothing.
@@ -40,7 +42,7 @@ class PublishBundle:
 
     async def _checked(self, name: str, archive: bytes) -> Bundle:
         try:
-            return await checked_bundle(await asyncio.to_thread(unpacked, name, archive), self.engine)
+            return await proven_bundle(await asyncio.to_thread(unpacked, name, archive), self.engine, opa=self.opa)
         except (EngineUnavailable, EngineBusy) as problem:
             raise TemporaryError(f"the bundle could not be checked: {problem}", retry_after=5) from problem
         except EngineError as problem:

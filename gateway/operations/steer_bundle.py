@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from gateway.domain.record import Generation
 from gateway.errors import Ambiguous, UnknownThing
@@ -11,13 +12,18 @@ from gateway.operations.bring_into_force import BringIntoForce, Cause, Standing
 from gateway.operations.publish_bundle import refuse_by_file, with_bundle
 from gateway.storage import BundleRevision
 from policies import BundleId, Enforcement, PolicyId
+from policies.bundles.checking import second_opinion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SteerBundle:
-    """What can be done with a bundle without a new archive. Each is audited, and judges again whom it concerns."""
+    """What can be done with a bundle without a new archive. Each is audited, and judges again whom it concerns.
+
+    opa: the binary to ask for a second opinion on what is brought back, where there is one.
+    """
 
     bring: BringIntoForce
+    opa: Path | None = None
 
     async def activate(self, name: str, revision: str, *, by: str) -> Generation:
         """Bring an earlier revision, by its label or digest, into force again.
@@ -27,6 +33,7 @@ class SteerBundle:
         refuse_by_file(Standing.of(await self.bring.storage.generation()), name)
         chosen = _chosen(name, revision, await self.bring.storage.revisions(name))
         bundle = await self.bring.in_force.bundle(chosen)
+        await second_opinion(bundle, self.opa)
         details = {"revision": chosen.revision, "digest": chosen.digest}
         cause = Cause(who=by, what="bundle.revision_activated", about=name, details=details)
         return await self.bring(lambda standing: with_bundle(standing, bundle), cause=cause)

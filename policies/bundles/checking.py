@@ -14,12 +14,14 @@ import asyncio
 import difflib
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 from policies.bundles.contents import ADMIT_FILE, Contents, read_contents
 from policies.bundles.limits import MAX_BYTES, MAX_FILES
-from policies.bundles.manifest import MANIFEST_FILE, ListedPolicy, Manifest, ManifestRefused, read_manifest
+from policies.bundles.manifest import MANIFEST_FILE, ListedPolicy, Manifest, ManifestRefused, NoManifest, read_manifest
 from policies.bundles.model import Bundle, Policy
 from policies.bundles.port import BundleFiles
 from policies.bundles.rules import (
@@ -41,35 +43,51 @@ from policies.engines.queries import components, dotted
 from policies.engines.reserved import RESERVED_ROOTS
 from policies.errors import BundleRefused, Problem
 from policies.footprint import Subject, lost_references
-from policies.model import Digest, PolicyId
+from policies.model import Digest, Json, PolicyId
+
+Parse: TypeAlias = Callable[[Mapping[str, str]], Awaitable[Mapping[str, "Json | Problem"]]]
 
 _REVISION_DIGITS = 12
 _PROBLEMS_SHOWN = 100
 
 
-async def checked_bundle(files: BundleFiles, engine: PolicyEngine, *, run_tests: bool = True, opa: Path | None = None) -> Bundle:
+async def checked_bundle(
+    files: BundleFiles,
+    engine: PolicyEngine,
+    *,
+    run_tests: bool = True,
+    opa: Path | None = None,
+    fair_share: str = "",
+    deadline: float | None = None,
+) -> Bundle:
     """The bundle in these files, fit to judge.
 
     opa: the binary to ask for a second opinion on names; what it finds is refused too.
+    fair_share, deadline: whose work parsing and compiling is, and the seconds each may take (as in `PolicyEngine.parse`).
     Raises BundleRefused with every problem of the first step that found any; EngineError where the engine could not be asked.
     """
     contents = await asyncio.to_thread(read_contents, files.files)
     manifest = _manifest(files, contents)
     try:
-        program = await _parsed(manifest.name, contents, engine)
+        program = await _parsed(manifest.name, contents, partial(engine.parse, fair_share=fair_share, deadline=deadline))
         problems = await asyncio.to_thread(_static_problems, manifest, contents, program)
     except RecursionError:
         # Rego and Python differ in how deep they go: what cannot be looked through is not taken on trust.
         problems = [Problem(message="expected rules and terms that lead into each other less deeply", advice="split the deepest ones")]
     _refuse(manifest.name, problems)
     bundle = _bundle(files, manifest, contents, program)
-    await engine.compile(bundle)
-    if opa is not None:
-        _refuse(bundle.name, list(await lost_by_opa(bundle.modules, opa)))
+    await engine.compile(bundle, fair_share=fair_share, deadline=deadline)
+    await second_opinion(bundle, opa)
     if run_tests and bundle.tests:
         report = await engine.test(bundle)
         _refuse(bundle.name, [_failed(case) for case in report.cases if not case.passed])
     return bundle
+
+
+async def second_opinion(bundle: Bundle, opa: Path | None) -> None:
+    """Raises BundleRefused for names the `opa` binary does not find in the input; nothing where there is no binary."""
+    if opa is not None:
+        _refuse(bundle.name, list(await lost_by_opa(bundle.modules, opa)))
 
 
 def bundle_digest(files: Mapping[str, bytes]) -> Digest:
@@ -89,6 +107,8 @@ def _manifest(files: BundleFiles, contents: Contents) -> Manifest:
     problems = [*_too_much(files.files), *contents.problems]
     try:
         manifest = read_manifest(files.files)
+    except NoManifest as none:
+        raise BundleRefused(files.name, none.problems) from none
     except ManifestRefused as refused:
         raise BundleRefused(files.name, [*refused.problems, *problems]) from refused
     _refuse(manifest.name, problems)
@@ -102,11 +122,11 @@ def _too_much(files: Mapping[str, bytes]) -> Iterator[Problem]:
         yield Problem(message=f"expected at most {MAX_BYTES // 1_000_000} MB in all files together, found more", advice="split the bundle")
 
 
-async def _parsed(name: str, contents: Contents, engine: PolicyEngine) -> Program:
+async def _parsed(name: str, contents: Contents, parse: Parse) -> Program:
     """Every module and test; tests come last. The editors' copy of `data.admit` is looked at, and left out."""
     sources = {**contents.modules, **contents.tests}
     editors = {ADMIT_FILE: contents.admit} if contents.admit is not None else {}
-    trees = await engine.parse({**sources, **editors})
+    trees = await parse({**sources, **editors})
     _refuse(name, [tree for tree in trees.values() if isinstance(tree, Problem)])
     modules = {path: module_from_tree(path, source, trees[path]) for path, source in {**sources, **editors}.items()}  # type: ignore[arg-type]
     if editors and (found := modules.pop(ADMIT_FILE)).package != ("admit",):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -15,7 +16,8 @@ from policies.model import Json
 
 ADMIT_FILE = "admit.rego"
 _DATA_FILES = ("data.json", "data.yaml", "data.yml")
-_OTHER_DATA = (".json", ".yaml", ".yml")
+_YAML = (".yaml", ".yml")
+_OTHER_DATA = (".json", *_YAML)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -63,7 +65,14 @@ def _read(path: str, content: bytes, contents: Contents) -> None:
     elif name.endswith(_OTHER_DATA) and path != MANIFEST_FILE:
         # `opa test DIR` would load it as data, a bundle never does: what its tests see, the gateway would not.
         message = f"expected data in files named {', '.join(_DATA_FILES)}, found {name}, which is no part of an OPA bundle"
-        raise Unreadable(message, path=path, advice="move its content to a data file, or give it another ending")
+        raise Unreadable(message, path=path, advice=_instead(path, content))
+
+
+def _instead(path: str, content: bytes) -> str:
+    """Cases in a `.yaml` are the commonest of these mistakes."""
+    if path.endswith(_YAML) and re.search(rb"^cases:", content, re.MULTILINE):
+        return f"these are cases: rename it to {PurePosixPath(path).with_suffix('.case')}"
+    return "move its content to a data file, or give it another ending"
 
 
 def _merge(path: str, document: Document, data: dict[str, Json]) -> Iterable[Problem]:

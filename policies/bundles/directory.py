@@ -14,10 +14,12 @@ from pathlib import Path
 
 from policies.bundles.archive import unpacked
 from policies.bundles.limits import MAX_BYTES, Gathered
+from policies.bundles.manifest import MANIFEST_FILE
 from policies.bundles.port import BundleFiles
 from policies.errors import BundleRefused, Problem
 
 _KEPT_DOT_FILES = (".manifest",)
+_GZIP = b"\x1f\x8b"  # https://www.rfc-editor.org/rfc/rfc1952#section-2.3.1
 
 
 class DirectoryBundles:
@@ -35,11 +37,16 @@ def read_bundle(path: Path) -> BundleFiles:
     """The bundle in a folder or tar.gz file. Raises BundleRefused."""
     try:
         if path.is_dir():
+            _refuse_inside(path.resolve(strict=True))
             return read_folder(path)
         with path.open("rb") as file:
-            return unpacked(path.name, file.read(MAX_BYTES + 1))
+            content = file.read(MAX_BYTES + 1)
     except OSError as problem:
         raise _unreadable(path, problem) from problem
+    if not content.startswith(_GZIP):
+        message = f"expected a bundle's folder or tar.gz, found the file {path}"
+        raise BundleRefused(path.name, [Problem(message=message, advice="name the folder its bundle.yaml is in")])
+    return unpacked(path.name, content)
 
 
 def read_folder(folder: Path) -> BundleFiles:
@@ -49,6 +56,13 @@ def read_folder(folder: Path) -> BundleFiles:
     for file in _files(root, root, gathered):
         gathered.add(file.relative_to(root).as_posix(), _content(file, root, gathered))
     return BundleFiles(name=root.name, files=gathered.files)
+
+
+def _refuse_inside(folder: Path) -> None:
+    """A folder without a manifest below one that has it is a part of that bundle."""
+    if not (folder / MANIFEST_FILE).exists() and (folder.parent / MANIFEST_FILE).exists():
+        message = f"expected a bundle's folder, found a folder inside bundle {folder.parent.name}"
+        raise BundleRefused(folder.name, [Problem(message=message, advice=f"name {folder.parent}")])
 
 
 def _files(folder: Path, root: Path, gathered: Gathered) -> Iterator[Path]:
@@ -86,4 +100,5 @@ def _content(file: Path, root: Path, gathered: Gathered) -> bytes:
 
 def _unreadable(path: Path, problem: OSError) -> BundleRefused:
     found = problem.strerror or str(problem)
-    return BundleRefused(path.name, [Problem(message=f"expected a bundle's folder or tar.gz at {path}, found: {found}")])
+    advice = "start one with: admit init DIR" if isinstance(problem, FileNotFoundError) else None
+    return BundleRefused(path.name, [Problem(message=f"expected a bundle's folder or tar.gz at {path}, found: {found}", advice=advice)])

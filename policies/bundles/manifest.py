@@ -19,6 +19,7 @@ from policies.errors import NotCanonical, Problem
 from policies.model import Action, Enforcement, JsonObject
 
 MANIFEST_FILE = "bundle.yaml"
+_BUNDLES_SHOWN = 4
 NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?"
 _PACKAGE = r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*|\[\"[^\"\\]+\"\])*"
 
@@ -88,12 +89,14 @@ class ManifestRefused(Exception):
         super().__init__("\n".join(map(str, self.problems)))
 
 
+class NoManifest(ManifestRefused):
+    """There is none, so that this is no bundle: whatever else is wrong with the files says nothing."""
+
+
 def read_manifest(files: Mapping[str, bytes]) -> Manifest:
     """The manifest among a bundle's files. Raises ManifestRefused."""
     if MANIFEST_FILE not in files:
-        near = difflib.get_close_matches(MANIFEST_FILE, files, n=1)
-        hint = f"rename {near[0]}" if near else "write one, or start with: admit init DIR"
-        raise ManifestRefused([Problem(message=f"expected a file {MANIFEST_FILE}, found none", advice=hint)])
+        raise NoManifest([Problem(message=f"expected a file {MANIFEST_FILE}, found none", advice=_where_instead(files))])
     try:
         document = read_yaml(MANIFEST_FILE, files[MANIFEST_FILE])
     except Unreadable as unreadable:
@@ -106,6 +109,14 @@ def read_manifest(files: Mapping[str, bytes]) -> Manifest:
         raise ManifestRefused(problems)
     policies = tuple(_listed(policy, document.line(("policies", number))) for number, policy in enumerate(parsed.policies))
     return Manifest(name=parsed.name, revision=parsed.revision, policies=policies)
+
+
+def _where_instead(files: Mapping[str, bytes]) -> str:
+    inside = sorted(folder for folder, slash, name in (path.rpartition("/") for path in files) if slash and name == MANIFEST_FILE)
+    if inside:
+        return f"name one of the bundles in it: {', '.join(inside[:_BUNDLES_SHOWN])}{', …' if len(inside) > _BUNDLES_SHOWN else ''}"
+    near = difflib.get_close_matches(MANIFEST_FILE, [path for path in files if "/" not in path], n=1)
+    return f"rename {near[0]}" if near else "write one, or start with: admit init DIR"
 
 
 def _listed(policy: _Policy, line: int | None) -> ListedPolicy:

@@ -24,8 +24,8 @@ class Fleet:
         self._burials: set[asyncio.Task[None]] = set()
         self._closed = False
 
-    async def server(self, bundle: Bundle) -> OpaProcess:
-        """The bundle's server, ready. Raises BundleRefused, EngineTimedOut, EngineUnavailable."""
+    async def server(self, bundle: Bundle, deadline: float | None = None) -> OpaProcess:
+        """The bundle's server, ready; deadline: seconds it may take to start. Raises BundleRefused, EngineTimedOut, EngineUnavailable."""
         if self._closed:
             raise EngineUnavailable("the engine is closed")
         start = self._servers.get(bundle.digest)
@@ -33,7 +33,7 @@ class Fleet:
             self._bury(bundle.digest)
             start = None
         if start is None:
-            start = self._servers[bundle.digest] = asyncio.get_running_loop().create_task(self._start(bundle))
+            start = self._servers[bundle.digest] = asyncio.get_running_loop().create_task(self._start(bundle, deadline))
             for digest in list(self._servers)[: len(self._servers) - self._size]:
                 self._bury(digest)
         self._servers.move_to_end(bundle.digest)
@@ -46,11 +46,11 @@ class Fleet:
             self._bury(digest)
         await asyncio.gather(*self._burials)
 
-    async def _start(self, bundle: Bundle) -> OpaProcess:
+    async def _start(self, bundle: Bundle, deadline: float | None) -> OpaProcess:
         folder = await asyncio.to_thread(Folder, {**bundle.modules, **RESERVED_MODULES}, bundle.data)
         server = OpaProcess(self._binary, folder, listen=self._listen, memory_limit=self._memory_limit)
         try:
-            await server.start(bundle.name, self._compile_deadline)
+            await server.start(bundle.name, self._compile_deadline if deadline is None else deadline)
         except BaseException:
             await server.close()
             raise

@@ -81,21 +81,24 @@ class OpaLibrary:
         """Start the workers now rather than with the first call. Raises EngineUnavailable."""
         self._pool.start()
 
-    async def parse(self, modules: Mapping[str, str]) -> Mapping[str, Json | Problem]:
+    async def parse(
+        self, modules: Mapping[str, str], *, fair_share: str = "", deadline: float | None = None
+    ) -> Mapping[str, Json | Problem]:
         """See the port."""
         if not modules:
             return {}
         body = json.dumps(dict(modules), ensure_ascii=False).encode(errors="surrogatepass")
-        answer = json.loads(await self._pool.run(Job(kind=Kind.PARSE, body=body, deadline=self._compile_deadline)))
+        job = Job(kind=Kind.PARSE, body=body, deadline=self._compiling(deadline), share=fair_share)
+        answer = json.loads(await self._pool.run(job))
         return {path: _tree(path, envelope) for path, envelope in answer.items()}
 
-    async def compile(self, bundle: Bundle) -> None:
+    async def compile(self, bundle: Bundle, *, fair_share: str = "", deadline: float | None = None) -> None:
         """See the port."""
-        await self._pinned(bundle)
+        await self._pinned(bundle, fair_share, deadline)
 
     async def evaluate(self, evaluation: Evaluation) -> Mapping[str, PolicyValues | PolicyFailure]:
         """See the port."""
-        pinned = await self._pinned(evaluation.bundle)
+        pinned = await self._pinned(evaluation.bundle, evaluation.fair_share)
         return await evaluated(evaluation, partial(self._pass, pinned), self._quarantine, deadline=self._deadline(evaluation))
 
     async def test(self, bundle: Bundle, *, coverage: bool = False) -> TestReport:
@@ -108,20 +111,20 @@ class OpaLibrary:
         """See the port."""
         await self._pool.close()
 
-    async def _pinned(self, bundle: Bundle) -> frozenset[str]:
+    async def _pinned(self, bundle: Bundle, share: str, deadline: float | None = None) -> frozenset[str]:
         """What has to be pinned in this bundle's queries; it is compiled then."""
         self._quarantine.check(bundle.digest, bundle.name)
-        return await self._compiled.do(bundle.digest, lambda: self._compile(bundle))
+        return await self._compiled.do(bundle.digest, lambda: self._compile(bundle, share, deadline))
 
-    async def _compile(self, bundle: Bundle) -> frozenset[str]:
-        return reached_by((await self._load(bundle, tests=False)).values())
+    async def _compile(self, bundle: Bundle, share: str, deadline: float | None) -> frozenset[str]:
+        return reached_by((await self._load(bundle, tests=False, share=share, deadline=deadline)).values())
 
-    async def _load(self, bundle: Bundle, *, tests: bool) -> Mapping[str, Json | Problem]:
-        trees = await self.parse({**bundle.modules, **(bundle.tests if tests else {})})
+    async def _load(self, bundle: Bundle, *, tests: bool, share: str = "", deadline: float | None = None) -> Mapping[str, Json | Problem]:
+        trees = await self.parse({**bundle.modules, **(bundle.tests if tests else {})}, fair_share=share, deadline=deadline)
         problems = refusals(bundle, trees)
         if problems:
             raise BundleRefused(bundle.name, problems)
-        job = Job(kind=Kind.LOAD, deadline=self._compile_deadline, bundle=bundle, tests=tests)
+        job = Job(kind=Kind.LOAD, deadline=self._compiling(deadline), bundle=bundle, tests=tests, share=share)
         try:
             answer = json.loads(await self._pool.run(job))
         except (EngineTimedOut, EngineCrashed):
@@ -147,6 +150,9 @@ class OpaLibrary:
         if envelope.get("error"):
             return PolicyFailure(kind=FailureKind.FAILED, message=envelope["error"]["message"].replace(GIVEN, "input"))
         return asked.values(envelope["result"][0]["bindings"]["answer"])
+
+    def _compiling(self, deadline: float | None) -> float:
+        return self._compile_deadline if deadline is None else deadline
 
     def _deadline(self, evaluation: Evaluation) -> float:
         return evaluation.deadline if evaluation.deadline is not None else self._evaluation_deadline

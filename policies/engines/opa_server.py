@@ -88,22 +88,27 @@ class OpaServer:
             raise unavailable(self._binary, problem) from problem
         return EngineInfo(name="opa-server", version=said.partition("Version: ")[2].partition("\n")[0])
 
-    async def parse(self, modules: Mapping[str, str]) -> Mapping[str, Json | Problem]:
+    async def parse(
+        self, modules: Mapping[str, str], *, fair_share: str = "", deadline: float | None = None
+    ) -> Mapping[str, Json | Problem]:
         """See the port."""
         if not modules:
             return {}
-        with _folder({}, {}) as folder:
-            answer = await self._eval(folder, _PARSE, document=dict(modules))
-            trees: dict[str, Json] = answer["result"][0]["bindings"]["tree"]
-            return {path: trees[path] if path in trees else await self._problem(folder, path, source) for path, source in modules.items()}
+        async with self._slots.slot(fair_share):
+            with _folder({}, {}) as folder:
+                answer = await self._eval(folder, _PARSE, document=dict(modules), deadline=deadline)
+                trees: dict[str, Json] = answer["result"][0]["bindings"]["tree"]
+                missing = {path: source for path, source in modules.items() if path not in trees}
+                problems = {path: await self._problem(folder, path, source, deadline) for path, source in missing.items()}
+        return {path: trees[path] if path in trees else problems[path] for path in modules}
 
-    async def compile(self, bundle: Bundle) -> None:
+    async def compile(self, bundle: Bundle, *, fair_share: str = "", deadline: float | None = None) -> None:
         """See the port."""
-        await self._pinned(bundle)
+        await self._pinned(bundle, fair_share, deadline)
 
     async def evaluate(self, evaluation: Evaluation) -> Mapping[str, PolicyValues | PolicyFailure]:
         """See the port."""
-        pinned = await self._pinned(evaluation.bundle)
+        pinned = await self._pinned(evaluation.bundle, evaluation.fair_share)
         run = functools.partial(self._pass, pinned)
         return await evaluated(evaluation, run, self._quarantine, deadline=self._deadline(evaluation))
 
@@ -122,31 +127,34 @@ class OpaServer:
         """See the port."""
         await self._fleet.close()
 
-    async def _pinned(self, bundle: Bundle) -> frozenset[str]:
+    async def _pinned(self, bundle: Bundle, share: str, deadline: float | None = None) -> frozenset[str]:
         """What has to be pinned in this bundle's queries; it is compiled then."""
         self._quarantine.check(bundle.digest, bundle.name)
-        return await self._compiled.do(bundle.digest, lambda: self._compile(bundle))
+        return await self._compiled.do(bundle.digest, lambda: self._compile(bundle, share, deadline))
 
-    async def _compile(self, bundle: Bundle) -> frozenset[str]:
-        trees = await self._check(bundle, bundle.modules)
-        await self._started(bundle)
+    async def _compile(self, bundle: Bundle, share: str, deadline: float | None) -> frozenset[str]:
+        trees = await self._check(bundle, bundle.modules, share, deadline)
+        async with self._slots.slot(share):
+            await self._started(bundle, deadline)
         return reached_by(trees.values())
 
-    async def _check(self, bundle: Bundle, modules: Mapping[str, str]) -> Mapping[str, Json | Problem]:
-        trees = await self.parse(modules)
+    async def _check(
+        self, bundle: Bundle, modules: Mapping[str, str], share: str = "", deadline: float | None = None
+    ) -> Mapping[str, Json | Problem]:
+        trees = await self.parse(modules, fair_share=share, deadline=deadline)
         problems = refusals(bundle, trees)
         if problems:
             raise BundleRefused(bundle.name, problems)
         return trees
 
-    async def _problem(self, folder: Folder, path: str, source: str) -> Problem:
-        answer = await self._eval(folder, _PARSE_ONE, _STRICT, document={"path": path, "source": source})
+    async def _problem(self, folder: Folder, path: str, source: str, deadline: float | None) -> Problem:
+        answer = await self._eval(folder, _PARSE_ONE, _STRICT, document={"path": path, "source": source}, deadline=deadline)
         message = str(answer["errors"][0]["message"]).removeprefix("rego.parse_module: ")
         return replace(problems_in(message)[0], path=path)
 
-    async def _started(self, bundle: Bundle) -> OpaProcess:
+    async def _started(self, bundle: Bundle, deadline: float | None = None) -> OpaProcess:
         try:
-            return await self._fleet.server(bundle)
+            return await self._fleet.server(bundle, deadline)
         except EngineTimedOut:
             self._quarantine.strike(bundle.digest)
             raise

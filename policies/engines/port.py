@@ -98,17 +98,20 @@ class PolicyEngine(Protocol):
     def info(self) -> EngineInfo:
         """Name and OPA version, as recorded in decisions."""
 
-    async def parse(self, modules: Mapping[str, str]) -> Mapping[str, Json | Problem]:
+    async def parse(
+        self, modules: Mapping[str, str], *, fair_share: str = "", deadline: float | None = None
+    ) -> Mapping[str, Json | Problem]:
         """OPA's own syntax tree of each module (`rego.parse_module`'s JSON), or the problem with its line.
 
         Comments (METADATA too) are in the tree under `comments`/`annotations` where OPA gives them.
-        Raises EngineTimedOut, EngineUnavailable.
+        fair_share: as in Evaluation. deadline: seconds, None = the engine's for compiling.
+        Raises EngineTimedOut, EngineBusy, EngineUnavailable.
         """
 
-    async def compile(self, bundle: Bundle) -> None:
-        """Make the bundle ready under its digest, within the compile deadline. Repeating it costs nothing.
+    async def compile(self, bundle: Bundle, *, fair_share: str = "", deadline: float | None = None) -> None:
+        """Make the bundle ready under its digest, within the deadline (as in `parse`). Repeating it costs nothing.
 
-        Raises BundleRefused (with file and line), EngineTimedOut, EngineUnavailable.
+        Raises BundleRefused (with file and line), EngineTimedOut, EngineBusy, EngineUnavailable.
         """
 
     async def evaluate(self, evaluation: Evaluation) -> Mapping[str, PolicyValues | PolicyFailure]:

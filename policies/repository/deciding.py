@@ -47,15 +47,19 @@ _REMEMBERED = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnPolicies:
-    """Loads repositories' own policies, each content once. Raises nothing for what a repository got wrong."""
+    """Loads repositories' own policies, each content once. Raises nothing for what a repository got wrong.
+
+    deadline: seconds to parse, and to compile, them; None = the engine's for compiling.
+    """
 
     engine: PolicyEngine
+    deadline: float | None = None
     known: dict[Digest, Bundle | BundleRefused] = field(default_factory=dict)
 
-    async def load(self, name: str, files: Mapping[str, bytes]) -> Bundle | BundleRefused:
+    async def load(self, name: str, files: Mapping[str, bytes], *, fair_share: str) -> Bundle | BundleRefused:
         """The bundle, named `name` whatever it calls itself. Its tests are not run: a stranger's code gets no more time than it must.
 
-        Raises EngineError.
+        fair_share: whose work it is (the repository's). Raises EngineError.
         """
         if (found := too_large(files)) is not None:
             expected = f"expected at most {MOST_FILES} files with {MOST_BYTES:,} bytes, found {found}"
@@ -64,7 +68,9 @@ class OwnPolicies:
         known = self.known.pop(digest, None)
         if known is None:
             try:
-                known = await checked_bundle(BundleFiles(name=FOLDER, files=files), self.engine, run_tests=False)
+                known = await checked_bundle(
+                    BundleFiles(name=FOLDER, files=files), self.engine, run_tests=False, fair_share=fair_share, deadline=self.deadline
+                )
             except BundleRefused as refused:
                 known = refused
         self.known[digest] = known
@@ -83,7 +89,7 @@ async def decide_with_own(
     relations = _OwnRelations(KnownFirst(judgement.relations, bench.relations), own.repository)
     added = [
         await _of_target(request, own, policies, replace(bench, relations=relations)),
-        await _of_head(own, policies),
+        await _of_head(own, policies, bench.fair_share),
     ]
     verdicts = [judgement.verdict, *(part.verdict for part in added if part.verdict is not None)]
     answers = {question: answer for part in added for question, answer in part.relations.items()}
@@ -106,13 +112,9 @@ async def _of_target(request: AdmissionRequest, own: OwnFiles, policies: OwnPoli
     if not own.target:
         return _Added()
     assert isinstance(request.thing, ChangeFacts)
-    try:
-        bundle = await policies.load(own.name, own.target)
-    except EngineBusy:
-        raise
-    except EngineError as problem:
-        fault = Fault(reason=reason_of(problem), message=f"the repository's own policies could not be loaded: {problem}")
-        return _Added(verdict=Verdict(faults=(fault,)))
+    bundle = await _loaded(own.name, own.target, policies, bench.fair_share, "the repository's own policies could not be loaded")
+    if isinstance(bundle, Fault):
+        return _Added(verdict=Verdict(faults=(bundle,)))
     if isinstance(bundle, BundleRefused):
         if touches_nothing_else(request.thing):
             return _Added()
@@ -122,6 +124,18 @@ async def _of_target(request: AdmissionRequest, own: OwnFiles, policies: OwnPoli
         return _Added()
     judgement = await decide(request, [bundle], bench)
     return _Added(verdict=_confined(judgement.verdict, own.repository), relations=judgement.relations)
+
+
+async def _loaded(
+    name: str, files: Mapping[str, bytes], policies: OwnPolicies, fair_share: str, otherwise: str
+) -> Bundle | BundleRefused | Fault:
+    """The engine's faults as values, but for EngineBusy: then nothing was judged."""
+    try:
+        return await policies.load(name, files, fair_share=fair_share)
+    except EngineBusy:
+        raise
+    except EngineError as problem:
+        return Fault(reason=reason_of(problem), message=f"{otherwise}: {problem}")
 
 
 def _confined(verdict: Verdict, object: str) -> Verdict:
@@ -140,17 +154,13 @@ def _confined(verdict: Verdict, object: str) -> Verdict:
     )
 
 
-async def _of_head(own: OwnFiles, policies: OwnPolicies) -> _Added:
+async def _of_head(own: OwnFiles, policies: OwnPolicies, fair_share: str) -> _Added:
     """A change that touches the folder must leave it so that it loads; removing it is allowed."""
     if not own.head:
         return _Added()
-    try:
-        bundle = await policies.load(own.name, own.head)
-    except EngineBusy:
-        raise
-    except EngineError as problem:
-        fault = Fault(reason=reason_of(problem), message=f"{FOLDER}/ of this change could not be checked: {problem}")
-        return _Added(verdict=Verdict(faults=(fault,)))
+    bundle = await _loaded(own.name, own.head, policies, fair_share, f"{FOLDER}/ of this change could not be checked")
+    if isinstance(bundle, Fault):
+        return _Added(verdict=Verdict(faults=(bundle,)))
     id = PolicyId(bundle=own.name, package=_LOADS)
     if isinstance(bundle, Bundle):
         return _Added(verdict=Verdict(policies=(PolicyResult(policy=id, enforcement=Enforcement.DENY, outcome=Outcome.ADMITTED),)))

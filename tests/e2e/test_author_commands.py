@@ -58,6 +58,17 @@ def test_passes_what_passes(tmp_path):
     assert "PASSED   acme: 1 tests, 2 cases" in done.stdout
 
 
+def test_what_lies_beside_the_bundles_is_left_out_aloud(tmp_path):
+    """A shell's `*` names files too; one named alone is meant, and told how to be named instead."""
+    (tmp_path / "admit.rego").write_text("package admit\n")
+    done = admit("test", a_bundle(tmp_path), tmp_path / "admit.rego", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "admit.rego: a bundle is a folder or a tar.gz" in done.stderr
+    alone = admit("test", tmp_path / "admit.rego", cwd=tmp_path)
+    assert alone.returncode == 2
+    assert "name the folder its bundle.yaml is in" in alone.stdout
+
+
 def test_shows_what_was_expected_and_what_was_found(tmp_path):
     """A case that fails says both, and where it stands."""
     cases = CASES.replace("expect: admitted", "expect: held\n    warnings: [large]").replace('["no label"]', "[nothing like it]")

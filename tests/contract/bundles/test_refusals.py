@@ -32,6 +32,10 @@ MANIFESTS = {
         {"bundle.yaml": None, "bundle.yml2": MANIFEST},
         ["expected a file bundle.yaml, found none; rename bundle.yml2"],
     ),
+    "bundles in folders of it": (
+        {"bundle.yaml": None, "a/bundle.yaml": MANIFEST, "b/bundle.yaml": MANIFEST, "c.json": "{}"},
+        ["expected a file bundle.yaml, found none; name one of the bundles in it: a, b"],
+    ),
     "no yaml": (
         manifest("name: [acme"),
         ["bundle.yaml:1: expected YAML, found something else: expected ',' or ']', but got '<stream end>'"],
@@ -178,6 +182,13 @@ FILES = {
         [
             "teams/people.json: expected data in files named data.json, data.yaml, data.yml, found people.json, "
             "which is no part of an OPA bundle; move its content to a data file, or give it another ending"
+        ],
+    ),
+    "cases in a yaml": (
+        {"cases/size.yaml": "cases:\n  - name: x\n    expect: admitted\n"},
+        [
+            "cases/size.yaml: expected data in files named data.json, data.yaml, data.yml, found size.yaml, "
+            "which is no part of an OPA bundle; these are cases: rename it to cases/size.case"
         ],
     ),
     "data that lies where a rule does": (

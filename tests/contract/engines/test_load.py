@@ -58,6 +58,40 @@ def test_a_looping_repository_does_not_starve_the_others(make_engine, run):
     assert before_the_last_quiet_one.count("looping") <= 3
 
 
+def test_a_compilation_may_have_a_deadline_of_its_own(make_engine, run):
+    """Shorter than the engine's for whom it trusts less; what others compile keeps the engine's."""
+    engine = make_engine(compile_deadline=120.0, quarantine_after=99)
+    bundle = a_bundle("".join(("package slow\n\n", *(f"r{n} := x if {{ x := {n}; x > {n - 1} }}\n" for n in range(1500)))))
+
+    async def scene():
+        with pytest.raises(EngineTimedOut):
+            await engine.compile(bundle, fair_share="theirs", deadline=0.001)
+        await engine.compile(bundle)
+
+    run(scene())
+
+
+def test_compilations_take_turns_with_everything_else(make_engine, run):
+    """One repository that has many bundles compiled does not keep another's single one waiting until all of them are done."""
+    engine = make_engine(compile_deadline=60.0, evaluation_deadline=0.5, quarantine_after=99, patience=120.0)
+    order = []
+
+    async def asked(share, bundle):
+        await engine.compile(bundle, fair_share=share)
+        order.append(share)
+
+    async def scene():
+        await engine.compile(BUNDLE)
+        loops = [asyncio.ensure_future(engine.evaluate(an_evaluation(BUNDLE, "loops", fair_share="greedy"))) for _ in range(2)]
+        many = [asyncio.ensure_future(asked("greedy", a_bundle(f"package p\n\nx := {n}\n"))) for n in range(20)]
+        await asyncio.sleep(0)
+        await asyncio.gather(asked("modest", a_bundle("package p\n\ny := 1\n")), *many)
+        await asyncio.gather(*loops, return_exceptions=True)
+
+    run(scene())
+    assert order.index("modest") < len(order) - 1
+
+
 def test_many_at_once_are_each_answered_with_their_own(engine, run):
     """Three hundred evaluations in flight, none gets another's answer."""
     bundle = a_bundle("package p\n\nanswer := input.number * 2\n")

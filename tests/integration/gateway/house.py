@@ -12,7 +12,8 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from gateway.config import Connection, Engine, Settings
+from gateway.config import Connection, Settings
+from gateway.config_engine import Engine
 from gateway.domain.record import Decision
 from gateway.durable import UnknownWorkflow
 from gateway.running import Gateway, running_gateway

@@ -10,6 +10,7 @@ import pytest
 from policies import Outcome
 from policies.bundles.archive import packed
 from policies.canonical import is_digest
+from policies.errors import BundleRefused
 from tests.e2e.process import admit
 from tests.integration.gateway.house import REPOSITORY, a_bundle_folder, a_house
 
@@ -17,6 +18,13 @@ GZIP = {"content-type": "application/gzip"}
 SIZE = 'package merge.size\n\ndeny contains "too large" if count(input.change.files) > 1\n'
 STRICT = 'package merge.size\n\ndeny contains "too large" if count(input.change.files) > 0\n'
 TESTED = "package merge.size_test\n\nimport data.merge.size\n\ntest_it if count(size.deny) == %d with input as {}\n"
+
+
+FAILING_CASE = b"cases:\n  - name: two files\n    input: {change: {files: []}}\n    expect: denied\n"
+OPA_THAT_SAYS_NO = """#!/bin/sh
+echo '{"errors": [{"message": "undefined ref: input.change.files", "location": {"file": "./size.rego", "row": 3}}]}' >&2
+exit 1
+"""
 
 
 def run(test):
@@ -85,13 +93,14 @@ def test_a_published_bundle_judges_beside_those_of_files(tmp_path):
         (an_archive(SIZE.replace("count(", "counts(")), "size.rego:3"),
         (an_archive(SIZE.replace("files", "flies")), "did you mean files?"),
         (an_archive(files={"size_test.rego": (TESTED % 7).encode()}), "test merge.size_test.test_it failed"),
+        (an_archive(files={"size.case": FAILING_CASE}), "size.case:2: case 'two files' failed: outcome: expected denied"),
         (an_archive(name="other"), "expected 'team', as it is published, found 'other'"),
         (packed({"size.rego": SIZE.encode()}), "expected a file bundle.yaml, found none"),
         (an_archive(SIZE.replace("merge.size", "admit")), "admit"),
         (b"not a tar.gz", "expected a tar.gz"),
         (b"", "expected a tar.gz"),
     ],
-    ids=["does-not-compile", "typo", "failing-test", "other-name", "no-manifest", "reserved", "no-archive", "empty"],
+    ids=["does-not-compile", "typo", "failing-test", "failing-case", "other-name", "no-manifest", "reserved", "no-archive", "empty"],
 )
 def test_a_bad_bundle_changes_nothing(tmp_path, archive, says):
     """422 with what is wrong and where; what is in force, and the audit, stay as they were."""
@@ -106,6 +115,33 @@ def test_a_bad_bundle_changes_nothing(tmp_path, archive, says):
             assert says in answer.json()["detail"]
             assert answer.json()["problems"]
             assert ((await house.client.get("/v1/bundles")).json(), await events(house)) == before
+
+    run(story())
+
+
+def test_a_second_opinion_is_asked_for_whatever_comes_into_force(tmp_path):
+    """Where `opa` is present its refusal of a name refuses the bundle: published, brought back, or named in admit.yaml."""
+    opa = tmp_path / "opa"
+
+    def says(program):
+        opa.write_text(program)
+        opa.chmod(0o755)
+
+    async def story():
+        says("#!/bin/sh\nexit 0\n")
+        async with a_house(tmp_path, engine={"opa": opa}) as house:
+            await put(house, an_archive(revision="r1"))
+            await put(house, an_archive(STRICT, revision="r2"))
+            says(OPA_THAT_SAYS_NO)
+            published = await put(house, an_archive(revision="r3"))
+            back = await house.client.post("/v1/bundles/team/activate", json={"revision": "r1"})
+            for answer in (published, back):
+                assert answer.status_code == 422
+                assert "size.rego:3: input.change.files: opa check --schema finds no such name in the input" in answer.json()["detail"]
+            assert (await house.client.get("/v1/bundles/team")).json()["revision"] == "r2"
+        with pytest.raises(BundleRefused, match="opa check --schema finds no such name"):
+            async with a_house(tmp_path, engine={"opa": opa}):
+                pass
 
     run(story())
 

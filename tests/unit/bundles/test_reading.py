@@ -249,3 +249,20 @@ def test_a_damaged_archive_is_read_or_refused_and_nothing_else(data):
         content[data.draw(st.integers(0, 2000))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(BundleRefused):
         unpacked("upload", gzip.compress(bytes(content), compresslevel=1))
+
+
+def test_what_is_no_bundle_is_told_what_to_name_instead(tmp_path):
+    """A folder inside a bundle, a file beside one, nothing at all: one line, with the way out."""
+    inside = tmp_path / "acme" / "merge"
+    inside.mkdir(parents=True)
+    (tmp_path / "acme" / "bundle.yaml").write_text("name: acme\n")
+    (inside / "size.rego").write_text("package merge.size\n")
+    for path, advice in (
+        (inside, f"expected a bundle's folder, found a folder inside bundle acme; name {tmp_path / 'acme'}"),
+        (inside / "size.rego", "name the folder its bundle.yaml is in"),
+        (tmp_path / "nothing", "start one with: admit init DIR"),
+    ):
+        with pytest.raises(BundleRefused) as refused:
+            read_bundle(path)
+        assert len(refused.value.problems) == 1
+        assert str(refused.value).endswith(advice)
