@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 from fastapi import FastAPI
@@ -106,7 +106,14 @@ async def running_gateway(
         tokens = Tokens(storage=storage, clock=clock)
         services = Services(
             receive=ReceiveDelivery(forges=forges, storage=storage, clock=clock, watched=watched),
-            judge_on_request=JudgeOnRequest(judge=judge, judge_change=judge_change, forges=forges, storage=storage, clock=clock),
+            judge_on_request=JudgeOnRequest(
+                judge=judge,
+                guarded=replace(judge, in_force=in_force.recent),
+                judge_change=judge_change,
+                forges=forges,
+                storage=storage,
+                clock=clock,
+            ),
             in_force=in_force,
             publish_bundle=PublishBundle(bring=bring, engine=engine, opa=opa),
             steer_bundle=SteerBundle(bring=bring, opa=opa),

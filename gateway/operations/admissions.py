@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 
 from gateway.domain.admission import change_ref, merge_request, provided_ref
 from gateway.domain.clock import Clock
 from gateway.domain.record import ChangeRef, Decision, FactsOrigin
-from gateway.errors import UnknownThing
+from gateway.errors import GenerationMoved, UnknownThing
 from gateway.operations.judge import Judge
 from gateway.operations.judge_change import JudgeChange
 from gateway.operations.own_policies import read_own_policies
@@ -19,18 +19,24 @@ from gateway.storage.keys import is_name
 from policies import AdmissionRequest
 from policies.document import request_from_document
 from policies.errors import RequestRefused
+from providers.errors import TemporaryError
 from providers.vcs import ChangeKey, Forge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeOnRequest:
-    """`POST /v1/admissions`."""
+    """`POST /v1/admissions`.
+
+    guarded: judges by what was in force a moment ago, for what is recorded under its generation's guard.
+    """
 
     judge: Judge
+    guarded: Judge
     judge_change: JudgeChange
     forges: Mapping[str, Forge]
     storage: Storage
     clock: Clock
+    _sealing: list[str] = field(default_factory=list)
 
     async def change(self, url: str, *, dry_run: bool) -> Decision:
         """Gather, judge, record and report like an event would; a dry run only gathers and judges.
@@ -56,12 +62,24 @@ class JudgeOnRequest:
         """
         request = request_from_document(document, at=self.clock())
         about = _recordable(request)
-        decision, blob = await self.judge(request, facts=FactsOrigin.PROVIDED, change=about)
         if dry_run:
-            return decision
-        return await self.storage.record_decision(
-            decision, facts=blob, change=None, generation=decision.generation or None, dispatches=[seal_dispatch(self.clock())]
+            return (await self.judge(request, facts=FactsOrigin.PROVIDED, change=about))[0]
+        for judge in (self.guarded, self.judge, self.judge):
+            decision, blob = await judge(request, facts=FactsOrigin.PROVIDED, change=about)
+            try:
+                return await self._recorded(decision, blob)
+            except GenerationMoved:
+                continue
+        raise TemporaryError("other bundles came into force again and again while this was judged")
+
+    async def _recorded(self, decision: Decision, blob: bytes) -> Decision:
+        seal = seal_dispatch(self.clock())
+        known = seal.id in self._sealing  # written by this process before, so that writing it again would change nothing
+        recorded = await self.storage.record_decision(
+            decision, facts=blob, change=None, generation=decision.generation or None, dispatches=[] if known else [seal]
         )
+        self._sealing[:] = [seal.id]
+        return recorded
 
     def _located(self, url: str) -> tuple[str, ChangeKey]:
         for name, forge in self.forges.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -15,6 +16,8 @@ from policies.engines import PolicyEngine
 
 _REMEMBERED = 256
 """Checked bundles that are kept at hand."""
+_RECENT = 1.0
+"""Seconds for which what was in force is good enough for whoever records under its guard."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,13 +27,28 @@ class InForce:
     storage: Storage
     engine: PolicyEngine
     _checked: dict[Digest, Bundle] = field(default_factory=dict)
+    _seen: list[tuple[float, Generation, tuple[Bundle, ...]]] = field(default_factory=list)
+
+    async def recent(self) -> tuple[Generation, tuple[Bundle, ...]]:
+        """What was in force a moment ago, without asking the database each time.
+
+        Only for a judgement that is recorded under its generation's guard: recording refuses it where that has moved.
+        Raises as a call does.
+        """
+        now = time.monotonic()
+        if self._seen and now - self._seen[0][0] < _RECENT:
+            return self._seen[0][1:]
+        return await self()
 
     async def __call__(self) -> tuple[Generation, tuple[Bundle, ...]]:
         """The generation in force and its bundles. Raises UnknownThing before the first, BundleRefused, StorageError."""
+        asked_at = time.monotonic()
         generation = await self.storage.generation()
         if generation is None:
             raise UnknownThing("no bundle is in force", advice="name one under `bundles:` in admit.yaml, or publish one")
-        return generation, await self.of(generation)
+        bundles = await self.of(generation)
+        self._seen[:] = [(asked_at, generation, bundles)]
+        return generation, bundles
 
     async def of(self, generation: Generation) -> tuple[Bundle, ...]:
         """The bundles of any generation, enforced as it says. Raises BundleRefused, StorageError."""
