@@ -1,4 +1,9 @@
-"""The gateway beside what a team would write by hand: webhook intake, and `POST /v1/admissions` durably recorded."""
+"""The gateway beside what a team would write by hand: webhook intake, and `POST /v1/admissions` durably recorded.
+
+Both judge by the same 8 rules and 3 relationships. The hand-written service asks a real OPA server and a real OpenFGA; the
+gateway has its engine beside it, and its relationships in the process or on the same OpenFGA. The gateway never takes an
+answer from OpenFGA's cache; the hand-written one is measured without it, and with a cache that always hits.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +15,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 
+from tests.benchmarks import relations_beside as beside
 from tests.benchmarks.load import Load, closed_loop
 from tests.benchmarks.rows import Row
 from tests.builders import a_change_document, an_actor
@@ -62,24 +69,21 @@ def a_document(number: int) -> bytes:
 
 
 @contextmanager
-def by_hand(folder: Path, opa: str | None) -> Iterator[str]:
+def by_hand(folder: Path, opa: str, relations: beside.Served, consistency: str) -> Iterator[str]:
     """The hand-written service in a process of its own; its URL."""
     port = free_port()
-    environment = {**os.environ, "BY_HAND_DATABASE": str(folder / "by_hand.db"), "BY_HAND_SECRET": SECRET, "BY_HAND_OPA": opa or ""}
-    command = [
-        sys.executable,
-        "-m",
-        "uvicorn",
-        "tests.benchmarks.by_hand:app",
-        "--port",
-        str(port),
-        "--log-level",
-        "warning",
-        "--no-access-log",
-    ]
-    if opa is None:
-        del environment["BY_HAND_OPA"]
-    with _process(command, f"http://127.0.0.1:{port}/docs", environment):
+    environment = {
+        **os.environ,
+        **relations.environment,
+        "BY_HAND_DATABASE": str(folder / f"by_hand_{consistency}.db"),
+        "BY_HAND_SECRET": SECRET,
+        "BY_HAND_OPA": opa,
+        "BY_HAND_CONSISTENCY": consistency,
+    }
+    options = ["--port", str(port), "--log-level", "warning", "--no-access-log"]
+    with _process(
+        [sys.executable, "-m", "uvicorn", "tests.benchmarks.by_hand:app", *options], f"http://127.0.0.1:{port}/docs", environment
+    ):
         yield f"http://127.0.0.1:{port}"
 
 
@@ -107,40 +111,51 @@ def opa_server(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def our_gateway(folder: Path) -> Iterator[GatewayProcess]:
-    """`admit serve` with the same rules."""
+def our_gateway(folder: Path, relations: Mapping[str, Any]) -> Iterator[GatewayProcess]:
+    """`admit serve` with the same rules, and the relationships asked for."""
+    folder.mkdir()
     manifest = "name: bench\npolicies:\n  - package: bench\n    match: {action: merge}\n"
-    write_bundle(folder / "bundle", {"bundle.yaml": manifest, "bench.rego": RULES})
+    rules = RULES.replace("package bench\n", "package bench\n\nimport data.admit\n") + beside.RULES
+    write_bundle(folder / "bundle", {"bundle.yaml": manifest, "bench.rego": rules})
     connection = {"name": "work", "forge": "gitea", "url": "http://127.0.0.1:9", "token": "env:T", "webhook_secrets": ["env:S"]}
-    process = GatewayProcess(folder, environment={"T": "x", "S": SECRET}, bundles=["bundle"], connections=[connection])
-    with process:
+    environment = {"T": "x", "S": SECRET}
+    with GatewayProcess(folder, environment=environment, bundles=["bundle"], connections=[connection], relations=relations) as process:
         yield process
 
 
 async def measure() -> list[Row]:
     """At 1, 8 and 32 at once; each pair one after the other in the same run."""
     rows: list[Row] = []
-    with tempfile.TemporaryDirectory(prefix="admit-bench-") as name:
+    with tempfile.TemporaryDirectory(prefix="admit-bench-") as name, ExitStack() as stack:
         folder = Path(name)
-        with our_gateway(folder) as ours, opa_server(folder) as opa, by_hand(folder, opa) as other:
-            token = {"Authorization": f"Bearer {ours.token}", "Content-Type": "application/json"}
-            for at_once, requests in ((1, 300), (8, 1500), (32, 1500)):
-                mine = await closed_loop(
-                    f"{ours.url}/v1/admissions", lambda n: (token, a_document(n)), at_once=at_once, requests=requests, status=200
-                )
-                theirs = await closed_loop(
-                    f"{other}/judge",
-                    lambda n: ({"Content-Type": "application/json"}, a_document(n)),
-                    at_once=at_once,
-                    requests=requests,
-                    status=200,
-                )
-                rows += _rows(f"POST /v1/admissions, 8 rules, {at_once} at once", mine, theirs, "FastAPI + OPA server + 1 commit")
-            for at_once, requests in ((1, 500), (8, 3000), (32, 3000)):
-                mine = await closed_loop(f"{ours.url}/webhooks/work", _delivery, at_once=at_once, requests=requests, status=202)
-                theirs = await closed_loop(f"{other}/webhook", _delivery, at_once=at_once, requests=requests, status=202)
-                rows += _rows(f"webhook intake, 25 kB, {at_once} at once", mine, theirs, "FastAPI + HMAC + group commit")
+        opa, openfga = stack.enter_context(opa_server(folder)), stack.enter_context(beside.served(beside.CACHING))
+        other = stack.enter_context(by_hand(folder, opa, openfga, "HIGHER_CONSISTENCY"))
+        cached = stack.enter_context(by_hand(folder, opa, openfga, "MINIMIZE_LATENCY"))
+        store_file = str(beside.write_store_file(folder))
+        local = stack.enter_context(our_gateway(folder / "local", {"file": store_file}))
+        remote = stack.enter_context(our_gateway(folder / "remote", openfga.setting))
+        for at_once, requests in ((1, 300), (8, 1500), (32, 1500)):
+            what = f"POST /v1/admissions, {at_once} at once"
+            here, there = await _judged(local, at_once, requests), await _judged(remote, at_once, requests)
+            theirs, theirs_cached = await _judged(other, at_once, requests), await _judged(cached, at_once, requests)
+            rows += _rows(f"{what}, relations here", here, theirs, "by hand, OpenFGA")
+            rows += _rows(f"{what}, relations here", here, theirs_cached, "by hand, OpenFGA from its cache")
+            rows += _rows(f"{what}, OpenFGA", there, theirs, "by hand, OpenFGA")
+        for at_once, requests in ((1, 500), (8, 3000), (32, 3000)):
+            mine = await closed_loop(f"{local.url}/webhooks/work", _delivery, at_once=at_once, requests=requests, status=202)
+            theirs = await closed_loop(f"{other}/webhook", _delivery, at_once=at_once, requests=requests, status=202)
+            rows += _rows(f"webhook intake, 25 kB, {at_once} at once", mine, theirs, "FastAPI + HMAC + group commit")
     return rows
+
+
+async def _judged(service: GatewayProcess | str, at_once: int, requests: int) -> Load:
+    """So many documents, each of a change of its own; after some to warm up by."""
+    if isinstance(service, str):
+        url, headers = f"{service}/judge", {"Content-Type": "application/json"}
+    else:
+        url, headers = f"{service.url}/v1/admissions", {"Content-Type": "application/json", "Authorization": f"Bearer {service.token}"}
+    await closed_loop(url, lambda n: (headers, a_document(n)), at_once=at_once, requests=100, status=200)
+    return await closed_loop(url, lambda n: (headers, a_document(n)), at_once=at_once, requests=requests, status=200)
 
 
 def _rows(what: str, mine: Load, theirs: Load, alternative: str) -> list[Row]:

@@ -1,0 +1,41 @@
+"""Two gateways on one database: what one does holds for the other's next answer."""
+
+from __future__ import annotations
+
+import asyncio
+
+from gateway.config import Connection
+from gateway.running import running_gateway
+from providers.vcs.memory import MemoryForge
+from tests.builders import a_change_document
+from tests.integration.gateway.house import SECRET, a_house
+from tests.integration.gateway.test_bundles import STRICT, an_archive
+
+DOCUMENT = {"version": 1, "change": a_change_document(labels=["bug"])}
+
+
+async def judged(house):
+    answer = await house.client.post("/v1/admissions", json=DOCUMENT)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_a_bundle_published_at_one_gateway_judges_the_others_very_next_request(tmp_path):
+    """A gateway does not ask for every request what is in force; recording notices that it has moved, and it judges again."""
+
+    async def story():
+        async with a_house(tmp_path) as house:
+            before = await judged(house)
+            elsewhere = MemoryForge(connection="work", webhook_secrets=(SECRET,))
+            settings = house.gateway.settings.model_copy(update={"connections": (Connection(name="work", forge="memory"),)})
+            async with running_gateway(settings, forges={"work": elsewhere}) as other:
+                again = await judged(house)  # seen within the last second, whatever starting the other took
+                everywhere = "{action: merge}"
+                await other.services.publish_bundle("team", an_archive(STRICT, match=everywhere), by="the other")
+                after = await judged(house)
+            return before, again, after
+
+    before, again, after = asyncio.run(story())
+    assert before["outcome"] == again["outcome"] == "admitted"
+    assert after["generation"] == again["generation"] + 1
+    assert after["outcome"] == "denied"
