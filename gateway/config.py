@@ -96,17 +96,21 @@ class RelationsServer(Part):
 
 
 def _one_source(value: object) -> object:
+    if isinstance(value, str) and value != "local":
+        raise ValueError(f"expected local, file (an OpenFGA store file) or openfga (a server), found '{value}'")
     if isinstance(value, Mapping) and len({"file", "openfga"} & value.keys()) != 1:
         raise ValueError("expected either file (an OpenFGA store file) or openfga (a server)")
     return value
 
 
 def _source(value: object) -> str:
+    if value == "local":
+        return "local"
     return "server" if isinstance(value, RelationsServer) or (isinstance(value, Mapping) and "openfga" in value) else "file"
 
 
 Relations = Annotated[
-    Annotated[RelationsFile, Tag("file")] | Annotated[RelationsServer, Tag("server")],
+    Annotated[Literal["local"], Tag("local")] | Annotated[RelationsFile, Tag("file")] | Annotated[RelationsServer, Tag("server")],
     Discriminator(_source),
     BeforeValidator(_one_source),
 ]
@@ -129,6 +133,7 @@ class Durable(Part):
 class Settings(Part):
     """Everything `admit.yaml` can say.
 
+    relations: who answers relationship questions: `local` (the gateway itself, from its database), a store file, or a server.
     reconcile_seconds: between two looks for what webhooks did not tell, at repositories with open changes.
     api_tokens: bearer tokens for `/v1` and the pages; without one, one is made at first start and only loopback is served.
     """
@@ -138,7 +143,7 @@ class Settings(Part):
     listen: str | None = None
     bundles: tuple[Path, ...] = ()
     connections: tuple[Connection, ...] = ()
-    relations: Relations | None = None
+    relations: Relations = "local"
     engine: Engine = Engine()
     durable: Durable = Durable()
     targets: tuple[TargetSettings, ...] = ()
@@ -221,7 +226,7 @@ def _settings(content: Mapping[str, Any], folder: Path) -> Settings:
     )
 
 
-def _found_from(relations: RelationsFile | RelationsServer | None, folder: Path) -> RelationsFile | RelationsServer | None:
+def _found_from(relations: Relations, folder: Path) -> Relations:
     match relations:
         case RelationsFile(file=file):
             return RelationsFile(file=folder / file)

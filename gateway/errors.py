@@ -5,7 +5,8 @@ GatewayError
 ├── StorageError
 │   ├── DatabaseUnavailable   cannot be reached or is locked (a TemporaryError as well)
 │   ├── DatabaseOutdated      older or newer than this code; names the command to run
-│   └── GenerationMoved       other bundles came into force since the judgement started (a TemporaryError as well)
+│   ├── GenerationMoved       other bundles came into force since the judgement started (a TemporaryError as well)
+│   └── RelationsMoved        another relationship model came into force meanwhile (a TemporaryError as well)
 ├── UnknownThing          an id nobody knows: connection, decision, change, bundle
 ├── Ambiguous             several things go by this name
 └── ManagedByFile         a bundle that admit.yaml names cannot be changed from elsewhere
@@ -56,3 +57,7 @@ class DatabaseOutdated(StorageError):
 
 class GenerationMoved(TemporaryError):
     """Other bundles came into force since the judgement started: judge again."""
+
+
+class RelationsMoved(TemporaryError):
+    """Another relationship model came into force meanwhile: check against that one, and write again."""

@@ -18,17 +18,22 @@ from gateway.operations.access import Tokens
 from gateway.operations.activate_bundles import ActivateBundles
 from gateway.operations.activities import activities
 from gateway.operations.admissions import JudgeOnRequest
+from gateway.operations.ask_again import AskAgain
 from gateway.operations.bring_into_force import BringIntoForce
 from gateway.operations.in_force import InForce
 from gateway.operations.judge import Judge
 from gateway.operations.judge_change import JudgeChange
 from gateway.operations.own_policies_moved import OwnPoliciesMoved
+from gateway.operations.own_relations import OwnRelations
 from gateway.operations.publish_bundle import PublishBundle
 from gateway.operations.receive import ReceiveDelivery
 from gateway.operations.reconcile import Reconcile, reconcile_dispatch
+from gateway.operations.relate import Relate
 from gateway.operations.report_status import ReportStatus
 from gateway.operations.seal_record import SealRecord, seal_dispatch
 from gateway.operations.steer_bundle import SteerBundle
+from gateway.storage import Database
+from gateway.storage.followed_tuples import FollowedTuples
 from gateway.web.pages import router as pages
 from gateway.wiring import (
     build_bundle_sources,
@@ -36,9 +41,11 @@ from gateway.wiring import (
     build_database,
     build_engine,
     build_forge,
+    build_relation_store,
     build_relations,
     build_sealed_record,
     build_storage,
+    build_stored_relations,
     opa_binary,
 )
 from policies.engines import PolicyEngine
@@ -75,7 +82,8 @@ async def running_gateway(
         engine = build_engine(settings.engine)
         stack.push_async_callback(engine.close)
         await engine.parse({"probe.rego": "package probe\n"})  # a gateway without an engine must not come up
-        relations = build_relations(settings.relations)
+        own = build_own_relations(settings, database, clock)
+        relations = own.relations if own is not None else build_relations(settings.relations)
         stack.push_async_callback(relations.close)
         if forges is None:
             forges = {connection.name: build_forge(connection) for connection in settings.connections}
@@ -87,7 +95,9 @@ async def running_gateway(
         await ActivateBundles(bring=bring, engine=engine, opa=opa)(build_bundle_sources(settings.bundles))
 
         judge = Judge(in_force=in_force, engine=engine, relations=relations, clock=clock, own_deadline=settings.engine.own_compile_deadline)
-        judge_change = JudgeChange(judge=judge, forges=forges, storage=storage, clock=clock)
+        ask_again = AskAgain(storage=storage, relations=relations, clock=clock)
+        moved = ask_again.moved if own is not None else None
+        judge_change = JudgeChange(judge=judge, forges=forges, storage=storage, clock=clock, answers_moved=moved)
         report = ReportStatus(forges=forges, storage=storage, clock=clock, public_url=settings.public_url)
         sealed_record = build_sealed_record(database)
         watched = _watched(settings)
@@ -99,6 +109,7 @@ async def running_gateway(
                 report_status=report,
                 own_policies_moved=OwnPoliciesMoved(forges=forges, storage=storage),
                 reconcile=reconcile,
+                ask_again=ask_again,
                 seal_record=SealRecord(sealed_record=sealed_record),
             ),
             settings.durable,
@@ -120,6 +131,8 @@ async def running_gateway(
             tokens=tokens,
             storage=storage,
             sealed_record=sealed_record,
+            relations=relations,
+            own_relations=own,
             core=core,
             version=version("admittance"),
             public_url=settings.public_url,
@@ -141,6 +154,16 @@ async def running_gateway(
             forges=forges,
             first_token=first_token,
         )
+
+
+def build_own_relations(settings: Settings, database: Database, clock: Clock) -> OwnRelations | None:
+    """Relations the gateway keeps itself; None where a file or a server answers."""
+    if settings.relations != "local":
+        return None
+    store = build_relation_store(database)
+    world = FollowedTuples(store)
+    relate = Relate(store=store, world=world, clock=clock)
+    return OwnRelations(store=store, relate=relate, relations=build_stored_relations(world), clock=clock)
 
 
 async def configured_tokens(settings: Settings, tokens: Tokens) -> str | None:

@@ -14,14 +14,17 @@ from typing import TYPE_CHECKING, Any, assert_never
 from gateway.errors import ConfigurationWrong
 
 if TYPE_CHECKING:
-    from gateway.config import Connection, Durable, OpenFgaServer, RelationsFile, RelationsServer, Settings
+    from gateway.config import Connection, Durable, OpenFgaServer, Settings
+    from gateway.config import Relations as RelationsSettings
     from gateway.config_engine import Engine as EngineSettings
     from gateway.durable import Activity, DurableCore
-    from gateway.storage import Database, SealedRecord, Storage
+    from gateway.storage import Database, RelationStore, SealedRecord, Storage
+    from gateway.storage.followed_tuples import FollowedTuples
     from policies.bundles import BundleSource
     from policies.engines import PolicyEngine
     from policies.relations import Relations
     from policies.relations.openfga import OpenFgaRelations
+    from policies.relations.stored import StoredRelations
     from providers.vcs import Forge, ForgeSetup
 
 
@@ -120,12 +123,30 @@ def opa_binary(settings: EngineSettings) -> Path | None:
     return Path(found) if found else None
 
 
-def build_relations(settings: RelationsFile | RelationsServer | None) -> Relations:
-    """An OpenFGA server's answers, a store file's, or refusals that say what to configure."""
+def build_relation_store(database: Database) -> RelationStore:
+    """Tuples and models, in SQL."""
+    from gateway.storage.sql.relation_store import SqlRelationStore
+
+    return SqlRelationStore(database)
+
+
+def build_stored_relations(world: FollowedTuples) -> StoredRelations:
+    """Answers in process, from what the gateway keeps."""
+    from policies.relations.stored import StoredRelations
+
+    return StoredRelations(world)
+
+
+def build_relations(settings: RelationsSettings | None, database: Database | None = None) -> Relations:
+    """An OpenFGA server's answers, a store file's, the database's, or refusals that say what to configure."""
     from gateway.config import RelationsFile, RelationsServer
 
     match settings:
-        case None:
+        case "local" if database is not None:
+            from gateway.storage.followed_tuples import FollowedTuples
+
+            return build_stored_relations(FollowedTuples(build_relation_store(database)))
+        case None | "local":
             from policies.relations.absent import NoRelations
 
             return NoRelations()
@@ -165,13 +186,13 @@ def build_openfga(settings: OpenFgaServer) -> OpenFgaRelations:
     )
 
 
-async def probe_relations(settings: RelationsFile | RelationsServer | None) -> str:
+async def probe_relations(settings: RelationsSettings) -> str:
     """Who answers, having looked whether it can. Raises RelationsError, ConfigurationWrong."""
     from gateway.config import RelationsFile, RelationsServer
 
     match settings:
-        case None:
-            return "none configured; a policy that asks is undecided"
+        case "local":
+            return "answered in process, from the gateway's database"
         case RelationsFile(file=file):
             await build_relations(settings).close()
             return f"answered from {file}"

@@ -26,6 +26,7 @@ from policies.errors import (
 )
 from policies.model import AdmissionRequest, Fault, Judgement, PolicyId, Question, Reason
 from policies.relations import Relations
+from policies.relations.answers import Answers
 from policies.verdict import Asked, Plan, Results, asked, judge, plan, question_queries, relations_document, rule_queries, unanswered
 
 Queries: TypeAlias = Callable[[Sequence[Policy]], tuple[PolicyQuery, ...]]
@@ -62,6 +63,7 @@ async def decide(request: AdmissionRequest, bundles: Sequence[Bundle], bench: Be
         bundles=tuple(bundle.id for bundle in selection.bundles.values()),
         engine=bench.engine.info,
         relations=answers,
+        relations_model=answers.model if isinstance(answers, Answers) else None,
     )
 
 

@@ -417,7 +417,7 @@ class Question:
 class Judgement:
     """A verdict with all it was based on: what is recorded, and what replay starts from.
 
-    facts: the canonical bytes of the request's document.
+    facts: the canonical bytes of the request's document. relations_model: what answered `relations`, if it says so.
     """
 
     facts: bytes
@@ -425,3 +425,4 @@ class Judgement:
     bundles: tuple[BundleId, ...]
     engine: EngineInfo
     relations: Mapping[Question, bool] = field(default_factory=dict)
+    relations_model: str | None = None

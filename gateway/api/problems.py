@@ -15,7 +15,17 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from gateway.durable import DurableError, EngineFull, NotDead, PayloadTooLarge, UnknownWorkflow
 from gateway.errors import Ambiguous, GatewayError, ManagedByFile, StorageError, UnknownThing
-from policies.errors import BundleRefused, EngineBusy, EngineError, NotCanonical, PolicyError, RequestRefused
+from policies.errors import (
+    BundleRefused,
+    EngineBusy,
+    EngineError,
+    NotCanonical,
+    PolicyError,
+    RelationsRefused,
+    RelationsUnavailable,
+    RequestRefused,
+)
+from policies.relations import ModelRefused
 from providers.errors import NotFound, PermanentError, ProviderError, TemporaryError
 from providers.vcs import DeliveryRefused, Refusal
 
@@ -51,6 +61,9 @@ def install(app: FastAPI) -> None:
         RequestRefused: _simple(422),
         NotCanonical: _simple(422),
         BundleRefused: _bundle_refused,
+        ModelRefused: _model_refused,
+        RelationsRefused: _simple(422),
+        RelationsUnavailable: _try_again,
         Ambiguous: _simple(409),
         ManagedByFile: _simple(409),
         DeliveryRefused: _delivery_refused,
@@ -90,7 +103,15 @@ async def _bundle_refused(request: Request, error: BundleRefused) -> JSONRespons
     return problem(422, str(error), problems=found)
 
 
-async def _try_again(request: Request, error: EngineError | EngineFull | TemporaryError) -> JSONResponse:
+async def _model_refused(request: Request, error: ModelRefused) -> JSONResponse:
+    found = [
+        {"code": p.code, "message": p.message, "line": p.at.line if p.at else None, "column": p.at.column if p.at else None}
+        for p in error.problems
+    ]
+    return problem(422, str(error), advice=error.advice, problems=found)
+
+
+async def _try_again(request: Request, error: EngineError | EngineFull | RelationsUnavailable | TemporaryError) -> JSONResponse:
     seconds = max(1, round(getattr(error, "retry_after", None) or _RETRY_AFTER))
     return problem(503, str(error), advice=f"try again in {seconds} s", headers={"Retry-After": str(seconds)})
 

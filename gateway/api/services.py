@@ -8,16 +8,19 @@ from gateway.durable import DurableCore
 from gateway.operations.access import Tokens
 from gateway.operations.admissions import JudgeOnRequest
 from gateway.operations.in_force import InForce
+from gateway.operations.own_relations import OwnRelations
 from gateway.operations.publish_bundle import PublishBundle
 from gateway.operations.receive import ReceiveDelivery
 from gateway.operations.steer_bundle import SteerBundle
 from gateway.storage import SealedRecord, Storage
+from policies.relations import Relations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """Every operation the HTTP interface and the pages call.
 
+    relations: whoever answers relationship questions. own_relations: where that is this gateway, its store.
     open_pages: everybody may read every page (the demo); else facts and lists are for those with a token.
     """
 
@@ -29,6 +32,8 @@ class Services:
     tokens: Tokens
     storage: Storage
     sealed_record: SealedRecord
+    relations: Relations
+    own_relations: OwnRelations | None
     core: DurableCore
     version: str
     public_url: str

@@ -41,8 +41,9 @@ class Supposed:
 async def what_if(settings: Settings, folders: Sequence[Path], count: int, *, as_json: bool) -> str:
     """For people, or as JSON. Raises UnknownThing where there is nothing to judge again."""
     engine = wiring.build_engine(settings.engine)
-    relations = wiring.build_relations(settings.relations)
-    storage = wiring.build_storage(wiring.existing_database(settings))
+    database = wiring.existing_database(settings)
+    relations = wiring.build_relations(settings.relations, database)
+    storage = wiring.build_storage(database)
     try:
         await storage.ready()
         judge = WhatIf(

@@ -90,6 +90,7 @@ class Decision:
     subject: the Actor's `ref`. input_digest: the blob of the facts judged (kind `facts`).
     generation: which bundles were in force; 0 = none of the gateway's (a dry run).
     microseconds: how long judging took.
+    relations_model: id of the model that answered `relations`, where whoever answered has one.
     policies_commit: where the repository's own `.admit/` was read, if it has one.
     """
 
@@ -106,6 +107,7 @@ class Decision:
     facts: FactsOrigin
     input_digest: Digest
     relations: tuple[tuple[Question, bool], ...] = ()
+    relations_model: str | None = None
     policies_commit: str | None = None
     microseconds: int = 0
     override: Override | None = None
@@ -197,6 +199,7 @@ def decision_document(decision: Decision) -> dict[str, Json]:
         "relations": [
             {"user": q.user, "relation": q.relation, "object": q.object, "related": related} for q, related in decision.relations
         ],
+        **({"relations_model": decision.relations_model} if decision.relations_model is not None else {}),
         "engine": {"name": decision.engine.name, "version": decision.engine.version},
         "policies_commit": decision.policies_commit,
         "microseconds": decision.microseconds,
@@ -250,6 +253,7 @@ def _decision(document: dict[str, Any]) -> Decision:
         relations=tuple(
             (Question(user=r["user"], relation=r["relation"], object=r["object"]), bool(r["related"])) for r in document["relations"]
         ),
+        relations_model=document.get("relations_model"),
         policies_commit=document["policies_commit"],
         microseconds=int(document["microseconds"]),
         override=None if override is None else Override(by=override["by"], reason=override["reason"], until=_time(override["until"])),

@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway.durable import Activity
 from gateway.errors import GatewayError
+from gateway.operations.ask_again import AskAgain
 from gateway.operations.judge_change import JudgeChange
 from gateway.operations.own_policies_moved import OwnPoliciesMoved
 from gateway.operations.reconcile import Reconcile
@@ -25,6 +26,7 @@ def activities(
     report_status: ReportStatus,
     own_policies_moved: OwnPoliciesMoved,
     reconcile: Reconcile,
+    ask_again: AskAgain,
     seal_record: SealRecord,
 ) -> Mapping[str, Activity]:
     """Every activity by the name workflows call it."""
@@ -64,12 +66,17 @@ def activities(
         with _refusals_are_permanent():
             return await reconcile.repository(str(connection), str(repository), thorough=bool(thorough))
 
+    async def _ask_again(cause: Json) -> Json:
+        with _refusals_are_permanent():
+            return await ask_again(str(cause))
+
     return {
         "judge_change": _judge_change,
         "report_status": _report_status,
         "own_policies_moved": _own_policies_moved,
         "watched_repositories": _watched_repositories,
         "reconcile_repository": _reconcile_repository,
+        "ask_again": _ask_again,
         "seal_record": seal_record,
     }
 

@@ -74,6 +74,7 @@ class Judge:
             facts=facts,
             input_digest=digest("facts", judgement.facts),
             relations=tuple(sorted(judgement.relations.items())),
+            relations_model=judgement.relations_model,
             policies_commit=own.commit if own is not None and own.evidence else None,
             microseconds=round((time.monotonic() - started) * 1_000_000),
         )

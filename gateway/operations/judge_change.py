@@ -6,7 +6,7 @@ A fault on the way is a decision too: undecided, with its reason, recorded and r
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -40,12 +40,16 @@ class JudgedMeanwhile(TemporaryError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeChange:
-    """Judges one change as it stands now. Idempotent: the same facts, bundles and verdict confirm the last decision."""
+    """Judges one change as it stands now. Idempotent: the same facts, bundles and verdict confirm the last decision.
+
+    answers_moved: looks once more, after recording, whether relationships are as they were; None where somebody else does.
+    """
 
     judge: Judge
     forges: Mapping[str, Forge]
     storage: Storage
     clock: Clock
+    answers_moved: Callable[[Decision], Awaitable[bool]] | None = None
 
     async def __call__(self, connection: str, key: ChangeKey, *, hint: ChangeEvent | None = None) -> Decision | None:
         """The recorded decision; None when there is nothing to judge (closed, merged, gone).
@@ -85,7 +89,10 @@ class JudgeChange:
             decision, facts = await self.judge.without_facts(tracked.ref, Reason.FACTS_MISSING, str(problem))
         if await self.storage.change(forge.connection, key.repository, key.number) != before:
             raise JudgedMeanwhile(f"{key.repository}#{key.number} was judged by others meanwhile")
-        return await self._recorded(decision, facts, tracked)
+        recorded = await self._recorded(decision, facts, tracked)
+        if self.answers_moved is not None and await self.answers_moved(recorded):
+            raise JudgedMeanwhile(f"relations of {key.repository}#{key.number} changed while it was judged")
+        return recorded
 
     async def _undecided(self, forge: Forge, key: ChangeKey, problem: ProviderError) -> Decision | None:
         """The facts cannot be had. What one call still says of the change decides where that is reported."""

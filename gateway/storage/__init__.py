@@ -2,6 +2,7 @@
 
 from gateway.storage.database import Database
 from gateway.storage.port import BundleRevision, Concerned, DecisionFilter, DecisionPage, PostedReport, Storage, StoredBundle, StoredToken
+from gateway.storage.relations import RelationsHead, RelationStore, StoredModel, TupleFilter, TuplePage
 from gateway.storage.sealing import SealedRecord
 
 __all__ = [
@@ -11,8 +12,13 @@ __all__ = [
     "DecisionFilter",
     "DecisionPage",
     "PostedReport",
+    "RelationStore",
+    "RelationsHead",
     "SealedRecord",
     "Storage",
     "StoredBundle",
+    "StoredModel",
     "StoredToken",
+    "TupleFilter",
+    "TuplePage",
 ]

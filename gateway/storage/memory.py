@@ -186,6 +186,17 @@ class MemoryStorage:
         self._put_change(carried_over(self._changes.get(_place(change.ref)), change))
         self._dispatch(dispatches)
 
+    def require_open(self) -> None:
+        """Raises DatabaseUnavailable once it has been closed."""
+        self._open()
+
+    def note(self, event: AuditEvent, dispatches: Sequence[Dispatch]) -> None:
+        """Keep what belongs on record of something kept beside this, and what that sets going."""
+        written = canonical(event_document(event))
+        self._events.append(event)
+        self._enlist(EntryKind.AUDIT, str(len(self._events)), written)
+        self._dispatch(dispatches)
+
     async def decision(self, id: DecisionId) -> Decision | None:
         self._open()
         recorded = self._decisions.get(id)

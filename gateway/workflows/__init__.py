@@ -6,6 +6,7 @@ from gateway.durable import Workflow
 from gateway.workflows.judge_change import judge_change
 from gateway.workflows.own_policies import own_policies
 from gateway.workflows.reconcile import reconcile
+from gateway.workflows.relations_moved import relations_moved
 from gateway.workflows.report_status import report_status
 from gateway.workflows.seal_record import seal_record
 
@@ -14,6 +15,7 @@ WORKFLOWS: Mapping[str, Workflow] = {
     "report_status": report_status,
     "own_policies": own_policies,
     "reconcile": reconcile,
+    "relations_moved": relations_moved,
     "seal_record": seal_record,
 }
 """Every workflow by the name dispatches call it."""

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from policies.errors import RelationsRefused
 from policies.model import Question
+from policies.relations.answers import Answers
 from policies.relations.port import Relations
 
 
@@ -37,7 +38,8 @@ class KnownFirst:
     async def answers(self, questions: Sequence[Question], *, at: datetime) -> Mapping[Question, bool]:
         unknown = [question for question in questions if question not in self._known]
         asked = await self._otherwise.answers(unknown, at=at) if unknown else {}
-        return {**asked, **{question: self._known[question] for question in questions if question in self._known}}
+        together = {**asked, **{question: self._known[question] for question in questions if question in self._known}}
+        return Answers(together, model=asked.model) if isinstance(asked, Answers) else together
 
     async def close(self) -> None:
         return None

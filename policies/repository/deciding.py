@@ -98,6 +98,7 @@ async def decide_with_own(
         verdict=combined(verdicts) if len(verdicts) > 1 else judgement.verdict,
         bundles=(*judgement.bundles, *(id for id, _ in own.evidence)),
         relations={**answers, **judgement.relations},
+        relations_model=judgement.relations_model or next((part.model for part in added if part.model is not None), None),
     )
 
 
@@ -105,6 +106,7 @@ async def decide_with_own(
 class _Added:
     verdict: Verdict | None = None
     relations: Mapping[Question, bool] = field(default_factory=dict)
+    model: str | None = None
 
 
 async def _of_target(request: AdmissionRequest, own: OwnFiles, policies: OwnPolicies, bench: Bench) -> _Added:
@@ -123,7 +125,8 @@ async def _of_target(request: AdmissionRequest, own: OwnFiles, policies: OwnPoli
     if not any(matches(policy.match, request) for policy in bundle.policies):
         return _Added()
     judgement = await decide(request, [bundle], bench)
-    return _Added(verdict=_confined(judgement.verdict, own.repository), relations=judgement.relations)
+    verdict = _confined(judgement.verdict, own.repository)
+    return _Added(verdict=verdict, relations=judgement.relations, model=judgement.relations_model)
 
 
 async def _loaded(

@@ -151,3 +151,40 @@ audit_events = Table(
     Column("document", LongBytes, nullable=False),
     Index(None, "about_key", "ord"),
 )
+
+relations_head = Table(
+    "relations_head",
+    metadata,
+    # one row, made by the migration: who edits locks it, so changes have neither gaps nor twins
+    Column("one", SmallInteger, primary_key=True, autoincrement=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("model", BigInteger, nullable=False),
+)
+
+relation_models = Table(
+    "relation_model",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("document", LongBytes, nullable=False),
+)
+
+relation_tuples = Table(
+    "relation_tuple",
+    metadata,
+    Column("key", Key, primary_key=True),
+    Column("ord", BigInteger, nullable=False, unique=True),
+    Column("object_key", Key, nullable=False),
+    Column("place_key", Key, nullable=False),
+    Column("user_key", Key, nullable=False),
+    Column("document", LongBytes, nullable=False),
+    Index(None, "object_key", "ord"),
+    Index(None, "place_key", "ord"),
+    Index(None, "user_key", "ord"),
+)
+
+relation_changes = Table(
+    "relation_change",
+    metadata,
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("document", LongBytes, nullable=False),
+)

@@ -10,7 +10,7 @@ from gateway.domain.chain import EMPTY
 from gateway.storage import Database
 from gateway.storage.columns import metadata
 from gateway.storage.migrations import migrate
-from gateway.storage.sql.tables import chain_head, in_force
+from gateway.storage.sql.tables import chain_head, in_force, relations_head
 from tests.servers.mariadb import fresh_mariadb
 from tests.servers.postgresql import fresh_postgresql
 
@@ -60,6 +60,7 @@ async def database(request, tmp_path, migrated_urls):
         for table in metadata.sorted_tables:
             connection.execute(table.delete())
         connection.execute(in_force.insert(), {"one": 1, "number": 0})
+        connection.execute(relations_head.insert(), {"one": 1, "sequence": 0, "model": 0})
         connection.execute(chain_head.insert(), {"one": 1, "position": EMPTY.position, "hash": EMPTY.hash})
     yield opened
     await opened.close()

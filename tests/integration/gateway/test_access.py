@@ -98,6 +98,9 @@ def test_the_scopes_are_the_ones_promised(tmp_path):
         ("POST", "/v1/tokens"): ["admin"],
         ("DELETE", "/v1/tokens/{name}"): ["admin"],
         ("GET", "/v1/audit"): ["admin"],
+        ("PUT", "/v1/relations/model"): ["admin"],
+        ("POST", "/v1/relations/tuples"): ["admin"],
+        ("POST", "/v1/relations/check"): ["reader"],
     }
 
     async def story():
