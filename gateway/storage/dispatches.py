@@ -49,9 +49,14 @@ def write_dispatches(connection: Connection, batch: Ordered[Dispatch], *, now_ms
     _INSERT.run_many(connection, _new(connection, batch, now_ms))
 
 
-def write_taken_dispatches(connection: Connection, batch: Ordered[Dispatch], *, now_ms: int) -> list[WrittenDispatch]:
-    """Write those whose id is new as taken already: they are the caller's to act on in this same transaction."""
-    rows = _new(connection, batch, now_ms)
+def write_taken_dispatches(
+    connection: Connection, batch: Ordered[Dispatch], *, now_ms: int, all_new: bool = False
+) -> list[WrittenDispatch]:
+    """Write those whose id is new as taken already: they are the caller's to act on in this same transaction.
+
+    all_new: the caller has looked, and their ids differ.
+    """
+    rows = [_row(dispatch, now_ms) for dispatch in batch] if all_new else _new(connection, batch, now_ms)
     _INSERT.run_many(connection, [{**row, "taken": True} for row in rows])
     return [_written(row) for row in rows]
 

@@ -31,7 +31,9 @@ class Prepared:
 
     def run_many(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """For each row, in order; none: nothing happens."""
-        if rows:
+        if len(rows) == 1:
+            self.run(connection, **rows[0])
+        elif rows:
             text, names, fixed = self._for(connection)
             connection.exec_driver_sql(text, [_parameters(names, fixed, row) for row in rows])
 

@@ -21,7 +21,8 @@ from gateway.durable.stepping import Received
 from gateway.storage.prepared import Prepared, PreparedFor
 
 _WAITING = (WorkflowStatus.READY.value, WorkflowStatus.PARKED.value)
-_DUE = and_(runs.c.status.in_([bindparam(status, status) for status in _WAITING]), runs.c.wake_at <= bindparam("now"))
+DUE = and_(runs.c.status.in_([bindparam(status, status) for status in _WAITING]), runs.c.wake_at <= bindparam("now"))
+"""Runs that anybody may take at the moment `now`."""
 
 
 Key: TypeAlias = tuple[str, str, str]
@@ -40,10 +41,10 @@ class Claimed:
     inbox: tuple[Received, ...]
 
 
-_DUE_ROWS = Prepared(select(runs.c.run_id).where(_DUE).order_by(runs.c.wake_at, runs.c.ord).limit(bindparam("limit")))
+_DUE_ROWS = Prepared(select(runs.c.run_id).where(DUE).order_by(runs.c.wake_at, runs.c.ord).limit(bindparam("limit")))
 _STILL_DUE = PreparedFor(
     lambda ids: (
-        select(runs.c.run_id, runs.c.workflow_id, runs.c.type).where(runs.c.run_id.in_(ids), _DUE).order_by(runs.c.run_id).with_for_update()
+        select(runs.c.run_id, runs.c.workflow_id, runs.c.type).where(runs.c.run_id.in_(ids), DUE).order_by(runs.c.run_id).with_for_update()
     )
 )
 _CLAIM = PreparedFor(
@@ -106,7 +107,7 @@ def next_wake(connection: Connection) -> int | None:
 
 def backlog(connection: Connection, now_ms: int, limit: int) -> int:
     """How many runs are due and taken by nobody, counted up to the limit."""
-    due = select(runs.c.run_id).where(_DUE).limit(limit).subquery()
+    due = select(runs.c.run_id).where(DUE).limit(limit).subquery()
     return connection.scalar(select(func.count()).select_from(due), {"now": now_ms}) or 0
 
 

@@ -32,6 +32,7 @@ _COUNT = Prepared(
 )
 _USED = PreparedFor(lambda ords: delete(inbox).where(inbox.c.ord.in_(ords)))
 _LIVE = PreparedFor(lambda ids: select(runs.c.live, runs.c.run_id).where(runs.c.live.in_(ids)).order_by(runs.c.run_id).with_for_update())
+_GOING = PreparedFor(lambda ids: select(runs.c.run_id).where(runs.c.live.in_(ids)).limit(1))
 _COUNTERS = PreparedFor(lambda ids: select(runs.c.run_id, runs.c.signals).where(runs.c.run_id.in_(ids)))
 _ENTRIES = PreparedFor(lambda ids: select(inbox).where(inbox.c.run_id.in_(ids)).order_by(inbox.c.ord))
 
@@ -67,7 +68,7 @@ def lock_live(connection: Connection, workflow_ids: Iterable[str]) -> dict[str, 
         missing -= found.keys()
         if connection.dialect.name == "sqlite":
             break  # nobody else writes meanwhile
-        if not missing or not connection.execute(select(runs.c.live).where(runs.c.live.in_(missing)).limit(1)).first():
+        if not missing or _GOING.run(connection, sorted(missing)).first() is None:
             break
     return found
 

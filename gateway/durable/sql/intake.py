@@ -54,6 +54,10 @@ class Intake:
         """The next of them."""
         if batch:
             self._look_up(batch)
+        self.add_unknown(batch)
+
+    def add_unknown(self, batch: Sequence[WrittenDispatch]) -> None:
+        """The same for those that are known to meet nothing that is there already."""
         for dispatch in batch:
             self._decide(dispatch)
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from gateway.domain.dispatch import Dispatch
 from gateway.durable.sql.beginning import NewRun, started_event
 from gateway.durable.sql.claims import Claimed, Key, claim
+from gateway.durable.sql.glance import stands_alone
 from gateway.durable.sql.intake import Intake
 from gateway.durable.sql.owners import is_registered
 from gateway.storage.dispatches import write_taken_dispatches
@@ -38,11 +39,15 @@ def work_round(
 ) -> Round:
     """The unit of work. On return every dispatch of the batch has been carried out; `room`: take no more than so many."""
     intake = Intake(connection, now_ms, prepared)
-    intake.add_outbox()
-    intake.add(write_taken_dispatches(connection, batch, now_ms=now_ms))
-    intake.say()
+    alone = stands_alone(connection, batch, now_ms)
+    if alone:
+        intake.add_unknown(write_taken_dispatches(connection, batch, now_ms=now_ms, all_new=True))
+    else:
+        intake.add_outbox()
+        intake.add(write_taken_dispatches(connection, batch, now_ms=now_ms))
+        intake.say()
     buried = room > 0 and not is_registered(connection, owner)
-    claimed = claim(connection, owner, now_ms, room) if room > 0 and not buried else []
+    claimed = claim(connection, owner, now_ms, room) if room > 0 and not buried and not alone else []
     begun = intake.begin(owner, 0 if buried else room - len(claimed))
     return Round(
         started=frozenset(intake.started),
