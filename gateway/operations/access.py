@@ -6,8 +6,10 @@ import hashlib
 import itertools
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+
+from cachetools import TTLCache
 
 from gateway.domain.access import Scope, is_actor
 from gateway.domain.audit import AuditEvent
@@ -21,6 +23,9 @@ from policies.errors import RequestRefused
 
 _PREFIX = "admit_"
 _SHORTEST = 32
+_RECENT = 1.0
+"""Seconds for which a token is taken for what it was: longer than that, nobody who was shut out gets in."""
+_REMEMBERED = 1000
 _BY_FILE = "admit.yaml:"
 """Names of tokens the configuration has: followed by a number."""
 
@@ -31,6 +36,7 @@ class Tokens:
 
     storage: Storage
     clock: Clock
+    _seen: TTLCache[str, StoredToken] = field(default_factory=lambda: TTLCache(_REMEMBERED, ttl=_RECENT))
 
     async def create(
         self, name: str, scopes: Sequence[str], *, by: str, actor: str | None = None, expires_at: datetime | None = None
@@ -60,6 +66,7 @@ class Tokens:
             raise ManagedByFile(f"the token '{name}' is one of api_tokens", advice="take it out of admit.yaml and restart the gateway")
         event = AuditEvent(at=self.clock(), who=by, what="token.revoked", about=name)
         token = await self.storage.revoke_token(name, at=self.clock(), event=event)
+        self._seen.clear()
         if token is None:
             raise UnknownThing(f"no token is named '{name}'", advice="see what there is: admit token list")
         await self.storage.record_dispatches([seal_dispatch(self.clock())])
@@ -88,6 +95,7 @@ class Tokens:
             if token.name.startswith(_BY_FILE) and token.hash not in wanted and token.revoked_at is None:
                 gone = AuditEvent(at=self.clock(), who="admit.yaml", what="token.revoked", about=token.name)
                 await self.storage.revoke_token(token.name, at=self.clock(), event=gone)
+        self._seen.clear()
 
     async def _configured(self, name: str, hash: str, *, first: bool) -> None:
         token = StoredToken(name=name, hash=hash, scopes=(Scope.ADMIN.value,), created_at=self.clock(), expires_at=None)
@@ -103,8 +111,11 @@ class Tokens:
         return text
 
     async def recognise(self, text: str) -> StoredToken | None:
-        """The token this is, unless it is unknown, has expired or was revoked."""
-        token = await self.storage.token(_hash(text))
+        """The token this is, unless it is unknown, has expired or was revoked; at another gateway, up to a second ago."""
+        hash = _hash(text)
+        token = self._seen.get(hash)
+        if token is None and (token := await self.storage.token(hash)) is not None:
+            self._seen[hash] = token
         return token if token is not None and token.valid(self.clock()) else None
 
     def _refuse_wrong(self, name: str, scopes: Sequence[str], actor: str | None, expires_at: datetime | None) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 
 from gateway.config import Connection
+from gateway.domain.clock import utc_now
+from gateway.operations.access import Tokens
 from gateway.running import running_gateway
 from providers.vcs.memory import MemoryForge
 from tests.builders import a_change_document
+from tests.e2e.process import PATIENCE
 from tests.integration.gateway.house import SECRET, a_house
 from tests.integration.gateway.test_bundles import STRICT, an_archive
 
@@ -39,3 +42,19 @@ def test_a_bundle_published_at_one_gateway_judges_the_others_very_next_request(t
     assert before["outcome"] == again["outcome"] == "admitted"
     assert after["generation"] == again["generation"] + 1
     assert after["outcome"] == "denied"
+
+
+def test_a_token_revoked_at_one_gateway_is_soon_refused_by_the_other(tmp_path):
+    """Each remembers for a second whom it knew, and no longer."""
+
+    async def story():
+        async with a_house(tmp_path) as house:
+            tokens = house.gateway.services.tokens
+            _, text = await tokens.create("ci", ["reader"], by="test")
+            assert await tokens.recognise(text)
+            await Tokens(storage=tokens.storage, clock=utc_now).revoke("ci", by="the other")
+            async with asyncio.timeout(PATIENCE):
+                while await tokens.recognise(text):
+                    await asyncio.sleep(0.05)
+
+    asyncio.run(story())
