@@ -9,6 +9,7 @@ GatewayError
 │   └── RelationsMoved        another relationship model came into force meanwhile (a TemporaryError as well)
 ├── UnknownThing          an id nobody knows: connection, decision, change, bundle
 ├── Ambiguous             several things go by this name
+├── NotAllowed            the token may come in, but not do this
 └── ManagedByFile         a bundle that admit.yaml names cannot be changed from elsewhere
 """
 
@@ -37,6 +38,10 @@ class UnknownThing(GatewayError):
 
 class Ambiguous(GatewayError):
     """Several things go by this name."""
+
+
+class NotAllowed(GatewayError):
+    """Whoever asks has not the right to it."""
 
 
 class ManagedByFile(GatewayError):

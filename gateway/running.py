@@ -23,6 +23,7 @@ from gateway.operations.bring_into_force import BringIntoForce
 from gateway.operations.in_force import InForce
 from gateway.operations.judge import Judge
 from gateway.operations.judge_change import JudgeChange
+from gateway.operations.override import OverrideChange
 from gateway.operations.own_policies_moved import OwnPoliciesMoved
 from gateway.operations.own_relations import OwnRelations
 from gateway.operations.publish_bundle import PublishBundle
@@ -102,6 +103,7 @@ async def running_gateway(
         sealed_record = build_sealed_record(database)
         watched = _watched(settings)
         reconcile = Reconcile(forges=forges, watched=watched, storage=storage, clock=clock)
+        override_change = OverrideChange(storage=storage, forges=forges, relations=relations, clock=clock)
         core = build_core(
             database,
             activities(
@@ -111,6 +113,7 @@ async def running_gateway(
                 reconcile=reconcile,
                 ask_again=ask_again,
                 seal_record=SealRecord(sealed_record=sealed_record),
+                override_change=override_change,
             ),
             settings.durable,
         )
@@ -129,6 +132,7 @@ async def running_gateway(
             publish_bundle=PublishBundle(bring=bring, engine=engine, opa=opa),
             steer_bundle=SteerBundle(bring=bring, opa=opa),
             tokens=tokens,
+            override_change=override_change,
             storage=storage,
             sealed_record=sealed_record,
             relations=relations,

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Depends, FastAPI
 
-from gateway.api import admissions, bundles, changes, decisions, health, metrics, problems, relations, rights, tokens, webhooks, workflows
+from gateway.api import (
+    admissions,
+    bundles,
+    changes,
+    decisions,
+    health,
+    metrics,
+    overrides,
+    problems,
+    relations,
+    rights,
+    tokens,
+    webhooks,
+    workflows,
+)
 from gateway.api.access import BearerTokens
 from gateway.api.headers import SafeHeaders
 from gateway.api.services import Services
@@ -21,7 +35,16 @@ def create_app(services: Services, *, pages: APIRouter | None = None) -> FastAPI
     )
     app.state.services = services
     problems.install(app)
-    guarded = [admissions.router, decisions.router, changes.router, bundles.router, relations.router, workflows.router, tokens.router]
+    guarded = [
+        admissions.router,
+        decisions.router,
+        overrides.router,
+        changes.router,
+        bundles.router,
+        relations.router,
+        workflows.router,
+        tokens.router,
+    ]
     for router in guarded:
         app.include_router(router, dependencies=[Depends(rights.allowed)])
     for router in (webhooks.router, health.router, metrics.router):

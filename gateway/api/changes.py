@@ -11,7 +11,9 @@ from fastapi.responses import JSONResponse
 from gateway.api.rights import needs
 from gateway.api.webhooks import Asked
 from gateway.domain.access import Scope
-from gateway.domain.record import TrackedChange
+from gateway.domain.clock import utc_now
+from gateway.domain.override import in_force
+from gateway.domain.record import TrackedChange, override_document
 from gateway.errors import UnknownThing
 from gateway.operations.receive import judge_dispatch
 from policies import rfc3339
@@ -63,6 +65,7 @@ def change_line(change: TrackedChange) -> dict[str, Any]:
         "draft": change.draft,
         "outcome": change.outcome.value if change.outcome else None,
         "decision": change.decision_id,
+        "override": override_document(change.override if in_force(change.override, utc_now()) else None),
         "updated_at": rfc3339(change.updated_at),
     }
 

@@ -8,6 +8,7 @@ from gateway.durable import DurableCore
 from gateway.operations.access import Tokens
 from gateway.operations.admissions import JudgeOnRequest
 from gateway.operations.in_force import InForce
+from gateway.operations.override import OverrideChange
 from gateway.operations.own_relations import OwnRelations
 from gateway.operations.publish_bundle import PublishBundle
 from gateway.operations.receive import ReceiveDelivery
@@ -30,6 +31,7 @@ class Services:
     publish_bundle: PublishBundle
     steer_bundle: SteerBundle
     tokens: Tokens
+    override_change: OverrideChange
     storage: Storage
     sealed_record: SealedRecord
     relations: Relations

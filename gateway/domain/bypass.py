@@ -1,4 +1,7 @@
-"""The bypass watch: a merge that happened is held against the decision in force at its head."""
+"""The bypass watch: a merge that happened is held against the decision in force at its head.
+
+What was merged under an override is no bypass, but on record as what it was.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ from datetime import datetime
 
 from gateway.domain.admission import change_ref
 from gateway.domain.audit import AuditEvent
-from gateway.domain.record import TrackedChange
+from gateway.domain.override import MERGED_UNDER_OVERRIDE, about, in_force
+from gateway.domain.record import TrackedChange, override_document
 from policies import Outcome
 from providers.vcs import Change, ChangeState
 
@@ -15,7 +19,7 @@ BYPASSED = "change.bypassed"
 
 
 def bypass_of(change: Change, before: TrackedChange | None, *, since: datetime | None, at: datetime) -> AuditEvent | None:
-    """The bypass this change's merge was, or None.
+    """The bypass this change's merge was, or the merge under an override, or None.
 
     before: what was known of the change until now; a merge that is known already was looked at then. since: when bundles
     first came into force; what was opened earlier, and never seen open, is nobody's bypass.
@@ -28,11 +32,13 @@ def bypass_of(change: Change, before: TrackedChange | None, *, since: datetime |
     good_for = before is not None and (before.ref.head_sha, before.ref.target_branch) == (ref.head_sha, ref.target_branch)
     if before is not None and good_for and before.outcome is Outcome.ADMITTED:
         return None
+    override = before.override if before is not None and good_for else None
+    overridden = in_force(override, min(at, change.updated_at))  # it was merged no later than its last update
     return AuditEvent(
         at=at,
         who=change.merged_by.ref if change.merged_by else "unknown",
-        what=BYPASSED,
-        about=f"{ref.connection}:{ref.repository}#{ref.number}",
+        what=MERGED_UNDER_OVERRIDE if overridden else BYPASSED,
+        about=about(ref.connection, ref.repository, ref.number),
         details={
             "url": ref.url,
             "title": ref.title,
@@ -42,5 +48,6 @@ def bypass_of(change: Change, before: TrackedChange | None, *, since: datetime |
             "merged_by": change.merged_by.login if change.merged_by else None,
             "decision": before.decision_id if before is not None and good_for else None,
             "outcome": before.outcome.value if before is not None and good_for and before.outcome is not None else None,
+            **({"override": override_document(override)} if overridden else {}),
         },
     )

@@ -189,9 +189,7 @@ def decision_document(decision: Decision) -> dict[str, Json]:
         },
         "workflow": decision.workflow,
         **verdict_document(decision.verdict),
-        "override": None
-        if decision.override is None
-        else {"by": decision.override.by, "reason": decision.override.reason, "until": rfc3339(decision.override.until)},
+        "override": override_document(decision.override),
         "bundles": [{"name": b.name, "revision": b.revision, "digest": b.digest} for b in decision.bundles],
         "generation": decision.generation,
         "facts": decision.facts.value,
@@ -207,13 +205,23 @@ def decision_document(decision: Decision) -> dict[str, Json]:
     }
 
 
+def override_document(override: Override | None) -> Json:
+    """By whom, why and until when; null where there is none."""
+    return None if override is None else {"by": override.by, "reason": override.reason, "until": rfc3339(override.until)}
+
+
+def override_from_document(document: dict[str, Any] | None) -> Override | None:
+    """The inverse of `override_document`."""
+    return None if document is None else Override(by=document["by"], reason=document["reason"], until=_time(document["until"]))
+
+
 def substance(decision: Decision, facts: bytes) -> str:
     """Equal for two decisions that say the same of the same facts: all but its id, when, how long, and the judgement's clock.
 
     Facts carry the time they were judged at, so their digests never meet twice; everything else in them counts.
     """
     said = decision_document(decision)
-    for incidental in ("id", "at", "microseconds", "confirmed_at", "override", "input_digest"):
+    for incidental in ("id", "at", "microseconds", "confirmed_at", "input_digest"):
         del said[incidental]
     judged = json.loads(facts)
     if isinstance(judged, dict):
@@ -236,7 +244,7 @@ def decision_from_document(document: dict[str, Any]) -> Decision:
 
 
 def _decision(document: dict[str, Any]) -> Decision:
-    change, override = document["change"], document["override"]
+    change = document["change"]
     return Decision(
         id=DecisionId(document["id"]),
         at=_time(document["at"]),
@@ -256,7 +264,7 @@ def _decision(document: dict[str, Any]) -> Decision:
         relations_model=document.get("relations_model"),
         policies_commit=document["policies_commit"],
         microseconds=int(document["microseconds"]),
-        override=None if override is None else Override(by=override["by"], reason=override["reason"], until=_time(override["until"])),
+        override=override_from_document(document["override"]),
         confirmed_at=_time(document["confirmed_at"]) if document["confirmed_at"] else None,
     )
 
@@ -364,7 +372,10 @@ class Generation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackedChange:
-    """What the gateway last knew of a change, and the decision in force for it. updated_at: the forge's own."""
+    """What the gateway last knew of a change, and the decision in force for it. updated_at: the forge's own.
+
+    override: the last one given for this head and target branch; it may have ended since.
+    """
 
     ref: ChangeRef
     state: str
@@ -373,10 +384,16 @@ class TrackedChange:
     updated_at: datetime
     draft: bool = False
     reasons: tuple[str, ...] = field(default=())
+    override: Override | None = None
 
 
 def carried_over(known: TrackedChange | None, now: TrackedChange) -> TrackedChange:
     """`now` with the decision that is known, which is good for one head and one target branch and for no other."""
     if known is None or (known.ref.head_sha, known.ref.target_branch) != (now.ref.head_sha, now.ref.target_branch):
-        return replace(now, decision_id=None, outcome=None)
-    return replace(now, decision_id=known.decision_id, outcome=known.outcome, reasons=known.reasons)
+        return replace(now, decision_id=None, outcome=None, override=None)
+    return replace(now, decision_id=known.decision_id, outcome=known.outcome, reasons=known.reasons, override=known.override)
+
+
+def decided(known: TrackedChange | None, now: TrackedChange, decision: Decision) -> TrackedChange:
+    """`now` with this decision, and with the override that is known, as far as that is good for it."""
+    return replace(carried_over(known, now), decision_id=decision.id, outcome=decision.outcome, reasons=now.reasons)

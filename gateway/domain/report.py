@@ -1,16 +1,19 @@
 """What is posted on a commit: one status for (repository, sha, context), the worst verdict of all that share it.
 
 A status belongs to a commit, and one commit can be in several changes; so the target branch is in the context, and every
-open change with that head and target counts. Success is for admitted, and for nothing else.
+open change with that head and target counts. Success is for admitted, and for what somebody who may has overridden, which
+the description then begins with.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import assert_never
 
-from gateway.domain.record import Decision, DecisionId, TrackedChange
+from gateway.domain.override import in_force, in_words
+from gateway.domain.record import Decision, DecisionId, Override, TrackedChange
 from policies import Outcome
 from providers.vcs import Status, StatusState
 
@@ -23,10 +26,14 @@ _WORST_FIRST = (Outcome.DENIED, Outcome.UNDECIDED, Outcome.HELD, Outcome.ADMITTE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How a head stands for a target: the decision that is worst, or None where a change of it was never judged."""
+    """How a head stands for a target: the decision that is worst, or None where a change of it was never judged.
+
+    override: what stands beside that decision, where nothing without one is worse than admitted.
+    """
 
     outcome: Outcome | None
     decision: DecisionId | None
+    override: Override | None = None
 
 
 def context_for(target_branch: str) -> str:
@@ -34,14 +41,21 @@ def context_for(target_branch: str) -> str:
     return CONTEXT_PREFIX + target_branch
 
 
-def worst(changes: Sequence[TrackedChange], target_branch: str) -> Standing | None:
+def worst(changes: Sequence[TrackedChange], target_branch: str, *, at: datetime) -> Standing | None:
     """The standing of all open changes onto `target_branch`; one that was never judged keeps the status pending.
+
+    What is overridden at that time does not hold back, but shows before what is admitted.
 
     None: no open change onto that branch, so there is nothing to say.
     """
     concerned = [change for change in changes if change.state == "open" and change.ref.target_branch == target_branch]
     if not concerned:
         return None
+    overridden = [change for change in concerned if change.decision_id is not None and in_force(change.override, at)]
+    concerned = [change for change in concerned if change not in overridden]
+    if overridden and all(change.outcome is Outcome.ADMITTED for change in concerned):
+        first = overridden[0]
+        return Standing(outcome=first.outcome, decision=first.decision_id, override=first.override)
     judged = sorted((c for c in concerned if c.outcome is not None), key=lambda c: _WORST_FIRST.index(c.outcome))
     if judged and judged[0].outcome in (Outcome.DENIED, Outcome.UNDECIDED):
         return Standing(outcome=judged[0].outcome, decision=judged[0].decision_id)
@@ -50,12 +64,15 @@ def worst(changes: Sequence[TrackedChange], target_branch: str) -> Standing | No
     return Standing(outcome=judged[0].outcome, decision=judged[0].decision_id)
 
 
-def status_for(decision: Decision, *, target_branch: str, public_url: str) -> Status:
-    """The decision as a status: names the first thing missing and leads to the decision's page."""
+def status_for(decision: Decision, *, target_branch: str, public_url: str, override: Override | None = None) -> Status:
+    """The decision as a status: names the first thing missing and leads to the decision's page.
+
+    override: one in force; it opens the gate, and says so before it says what was decided.
+    """
     return Status(
         context=context_for(target_branch),
-        state=state_for(decision.outcome),
-        description=shortened(_description(decision)),
+        state=state_for(decision.outcome) if override is None else StatusState.SUCCESS,
+        description=shortened(_description(decision) if override is None else f"{in_words(override)}. {_description(decision)}"),
         target_url=decision_url(public_url, decision.id),
     )
 
@@ -73,7 +90,7 @@ def decision_url(public_url: str, decision: DecisionId) -> str:
 
 
 def state_for(outcome: Outcome) -> StatusState:
-    """Success only for admitted."""
+    """Success only for admitted; what is overridden says so (`status_for`)."""
     match outcome:
         case Outcome.ADMITTED:
             return StatusState.SUCCESS

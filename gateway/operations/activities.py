@@ -11,6 +11,7 @@ from gateway.durable import Activity
 from gateway.errors import GatewayError
 from gateway.operations.ask_again import AskAgain
 from gateway.operations.judge_change import JudgeChange
+from gateway.operations.override import OverrideChange
 from gateway.operations.own_policies_moved import OwnPoliciesMoved
 from gateway.operations.reconcile import Reconcile
 from gateway.operations.report_status import ReportKey, ReportStatus
@@ -28,6 +29,7 @@ def activities(
     reconcile: Reconcile,
     ask_again: AskAgain,
     seal_record: SealRecord,
+    override_change: OverrideChange,
 ) -> Mapping[str, Activity]:
     """Every activity by the name workflows call it."""
 
@@ -70,6 +72,10 @@ def activities(
         with _refusals_are_permanent():
             return await ask_again(str(cause))
 
+    async def _end_override(change: Json) -> Json:
+        assert isinstance(change, dict)
+        return await override_change.ended(str(change["connection"]), str(change["repository"]), int(str(change["number"])))
+
     return {
         "judge_change": _judge_change,
         "report_status": _report_status,
@@ -78,6 +84,7 @@ def activities(
         "reconcile_repository": _reconcile_repository,
         "ask_again": _ask_again,
         "seal_record": seal_record,
+        "end_override": _end_override,
     }
 
 

@@ -16,7 +16,8 @@ from gateway.domain.audit import AuditEvent
 from gateway.domain.bypass import bypass_of
 from gateway.domain.clock import Clock
 from gateway.domain.dispatch import Dispatch
-from gateway.domain.record import ChangeRef, Decision, FactsOrigin, TrackedChange
+from gateway.domain.override import in_force
+from gateway.domain.record import ChangeRef, Decision, FactsOrigin, TrackedChange, carried_over
 from gateway.errors import GenerationMoved, UnknownThing
 from gateway.operations.judge import Judge
 from gateway.operations.own_policies import own_policies_dispatch, read_own_policies, touches_own_policies
@@ -128,7 +129,7 @@ class JudgeChange:
         before = await self.storage.change(change.connection, change.repository.name, change.number)
         event = bypass_of(change, before, since=first.activated_at if first else None, at=self.clock())
         if event is not None:
-            log.warning("merged without an admitted decision", about=event.about, by=event.who, **event.details)
+            log.warning("merged without an admitted decision", what=event.what, about=event.about, by=event.who, **event.details)
         return event
 
     async def _ended(self, tracked: TrackedChange, others: Sequence[Dispatch] = (), event: AuditEvent | None = None) -> None:
@@ -137,6 +138,10 @@ class JudgeChange:
         await self.storage.track_change(tracked, [*reports, *others, seal_dispatch(self.clock())], event=event)
 
     async def _recorded(self, decision: Decision, facts: bytes, tracked: TrackedChange) -> Decision:
+        known = await self.storage.change(tracked.ref.connection, tracked.ref.repository, tracked.ref.number)
+        override = carried_over(known, tracked).override
+        if in_force(override, decision.at):
+            decision = replace(decision, override=override)
         recorded = await self.storage.record_decision(
             decision,
             facts=facts,

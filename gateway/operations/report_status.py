@@ -97,13 +97,13 @@ class ReportStatus:
 
     async def _standing(self, key: ReportKey) -> Status | None:
         changes = await self.storage.changes_with_head(key.connection, key.repository_id, key.sha)
-        standing = worst(changes, key.target_branch)
+        standing = worst(changes, key.target_branch, at=self.clock())
         if standing is None:
             return await self._withdrawn(key, changes)
         decision = await self.storage.decision(standing.decision) if standing.decision else None
         if decision is None:
             return pending_status(target_branch=key.target_branch, public_url=self.public_url, why="Waiting to be judged")
-        return status_for(decision, target_branch=key.target_branch, public_url=self.public_url)
+        return status_for(decision, target_branch=key.target_branch, public_url=self.public_url, override=standing.override)
 
     async def _withdrawn(self, key: ReportKey, changes: Sequence[TrackedChange]) -> Status | None:
         """No open change is left: an approval that stands must not greet the next change with the same commit.

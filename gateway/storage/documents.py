@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.domain.audit import AuditEvent
 from gateway.domain.delivery import Delivery
-from gateway.domain.record import ChangeRef, DecisionId, Generation, TrackedChange
+from gateway.domain.record import ChangeRef, DecisionId, Generation, TrackedChange, override_document, override_from_document
 from gateway.storage.port import BundleRevision, PostedReport, StoredToken
 from policies.model import BundleId, Digest, Enforcement, Json, Outcome, PolicyId, rfc3339
 
@@ -78,6 +78,7 @@ def change_document(change: TrackedChange) -> dict[str, Json]:
         "updated_at": rfc3339(change.updated_at),
         "draft": change.draft,
         "reasons": list(change.reasons),
+        **({"override": override_document(change.override)} if change.override is not None else {}),
     }
 
 
@@ -90,6 +91,7 @@ def change_from_document(document: dict[str, Any]) -> TrackedChange:
         updated_at=_time(document["updated_at"]),
         draft=document["draft"],
         reasons=tuple(document["reasons"]),
+        override=override_from_document(document.get("override")),
     )
 
 

@@ -19,8 +19,10 @@ from gateway.domain.record import (
     Decision,
     DecisionId,
     Generation,
+    Override,
     TrackedChange,
     carried_over,
+    decided,
     decision_document,
     decision_from_document,
     substance,
@@ -174,7 +176,7 @@ class MemoryStorage:
             raise GenerationMoved(f"judged by generation {generation}, but {in_force} is in force: judge again")
         recorded = self._record(decision, facts)
         if change is not None:
-            self._put_change(replace(change, decision_id=recorded.id, outcome=recorded.outcome))
+            self._put_change(decided(self._changes.get(_place(change.ref)), change, recorded))
         self._dispatch(dispatches)
         return recorded
 
@@ -186,15 +188,27 @@ class MemoryStorage:
         self._put_change(carried_over(self._changes.get(_place(change.ref)), change))
         self._dispatch(dispatches)
 
+    async def set_override(
+        self, change: TrackedChange, override: Override | None, *, event: AuditEvent, dispatches: Sequence[Dispatch]
+    ) -> TrackedChange | None:
+        self._open()
+        known = self._changes.get(_place(change.ref))
+        if known is None or (known.ref, known.state, known.decision_id) != (change.ref, change.state, change.decision_id):
+            return None
+        overridden = replace(known, override=override)
+        canonical(change_document(overridden))
+        self._put_event(event)
+        self._put_change(overridden)
+        self._dispatch(dispatches)
+        return overridden
+
     def require_open(self) -> None:
         """Raises DatabaseUnavailable once it has been closed."""
         self._open()
 
     def note(self, event: AuditEvent, dispatches: Sequence[Dispatch]) -> None:
         """Keep what belongs on record of something kept beside this, and what that sets going."""
-        written = canonical(event_document(event))
-        self._events.append(event)
-        self._enlist(EntryKind.AUDIT, str(len(self._events)), written)
+        self._put_event(event)
         self._dispatch(dispatches)
 
     async def decision(self, id: DecisionId) -> Decision | None:

@@ -14,7 +14,7 @@ from typing import Protocol, TypeAlias
 from gateway.domain.audit import AuditEvent
 from gateway.domain.delivery import Delivery
 from gateway.domain.dispatch import Dispatch
-from gateway.domain.record import Decision, DecisionId, Generation, TrackedChange
+from gateway.domain.record import Decision, DecisionId, Generation, Override, TrackedChange
 from policies.model import BundleId, Digest, Outcome
 
 
@@ -177,6 +177,16 @@ class Storage(Protocol):
 
         `decision_id` and `outcome` of the argument are ignored: those known stay while head and target branch are the ones
         they are good for, and are None otherwise.
+        """
+
+    async def set_override(
+        self, change: TrackedChange, override: Override | None, *, event: AuditEvent, dispatches: Sequence[Dispatch]
+    ) -> TrackedChange | None:
+        """Let this override (None: no longer any) stand beside what is known of the change, with its audit event and what it
+        sets going; the change as it is known then.
+
+        None, and nothing changes, unless it still is open with that head, target branch and decision. Recording a decision
+        or tracking the change keeps the override, as far as head and target branch stay.
         """
 
     async def decision(self, id: DecisionId) -> Decision | None:

@@ -18,8 +18,10 @@ from gateway.api.services import Services
 from gateway.api.webhooks import Asked
 from gateway.domain.access import Scope, permits
 from gateway.domain.bypass import BYPASSED
+from gateway.domain.clock import utc_now
 from gateway.domain.explanation import sentence, subject_of
-from gateway.domain.record import DecisionId
+from gateway.domain.override import MERGED_UNDER_OVERRIDE, in_force
+from gateway.domain.record import Decision, DecisionId
 from gateway.errors import GatewayError
 from gateway.storage import DecisionFilter
 from gateway.web import workflows
@@ -40,14 +42,16 @@ async def front(request: Request, asked: Asked) -> HTMLResponse:
     open_changes = await asked.storage.changes()
     counted = Counter(change.outcome for change in open_changes if change.outcome is not None)
     counts = {outcome.value: counted[outcome] for outcome in (Outcome.DENIED, Outcome.UNDECIDED, Outcome.HELD, Outcome.ADMITTED)}
-    bypasses = [event for event in await asked.storage.audit_events() if event.what == BYPASSED]
+    events = await asked.storage.audit_events()
     queue = await asked.core.queue()
     return page(
         "front.html",
         asked,
         decisions=latest.decisions,
         counts=counts,
-        bypasses=bypasses,
+        bypasses=[event for event in events if event.what == BYPASSED],
+        merged_under_override=[event for event in events if event.what == MERGED_UNDER_OVERRIDE],
+        overridden=[change for change in open_changes if in_force(change.override, utc_now())],
         dead_letters=queue.dead_letters,
         subject_of=subject_of,
     )
@@ -80,6 +84,7 @@ async def decision_page(id: str, request: Request, asked: Asked) -> HTMLResponse
         sentence=sentence(decision),
         subject_of=subject_of,
         titles=await _titles(asked),
+        overridden=await _overridden(asked, decision),
         may_read=may_read(request, asked),
     )
 
@@ -100,6 +105,14 @@ async def input_page(id: str, request: Request, asked: Asked) -> Response:
 async def style() -> FileResponse:
     """The one stylesheet."""
     return FileResponse(HERE / "static" / "style.css", media_type="text/css")
+
+
+async def _overridden(asked: Services, decision: Decision) -> bool:
+    """Whether the override the decision names stands beside its change now."""
+    if decision.change is None or decision.override is None or not in_force(decision.override, utc_now()):
+        return False
+    known = await asked.storage.change(decision.change.connection, decision.change.repository, decision.change.number)
+    return known is not None and known.override == decision.override
 
 
 async def _titles(asked: Services) -> dict[str, str]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from gateway.durable import Workflow
 from gateway.workflows.judge_change import judge_change
+from gateway.workflows.overrides import end_override
 from gateway.workflows.own_policies import own_policies
 from gateway.workflows.reconcile import reconcile
 from gateway.workflows.relations_moved import relations_moved
@@ -14,6 +15,7 @@ WORKFLOWS: Mapping[str, Workflow] = {
     "judge_change": judge_change,
     "report_status": report_status,
     "own_policies": own_policies,
+    "end_override": end_override,
     "reconcile": reconcile,
     "relations_moved": relations_moved,
     "seal_record": seal_record,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, select
 
-from gateway.domain.record import TrackedChange, carried_over
+from gateway.domain.record import Decision, Override, TrackedChange, carried_over, decided
 from gateway.storage.columns import to_ms
 from gateway.storage.documents import change_document, change_from_document, report_document, report_from_document
 from gateway.storage.keys import change_key, head_key, key
@@ -18,6 +19,7 @@ from gateway.storage.sql.upsert import put
 from policies.canonical import canonical
 
 _BY_KEY = select(changes.c.document).where(changes.c.key == bindparam("key"))
+_LOCKED = _BY_KEY.with_for_update()
 WITH_HEAD = select(changes.c.document).where(changes.c.head_key == bindparam("head_key"))
 _REPORT = select(reports.c.document).where(reports.c.key == bindparam("key"))
 
@@ -40,12 +42,32 @@ def put_change(connection: Connection, change: TrackedChange) -> None:
 
 def track_change(connection: Connection, change: TrackedChange) -> None:
     """Remember it with the decision it has, as far as that still is good for it."""
-    put_change(connection, carried_over(read_change(connection, change.ref.connection, change.ref.repository, change.ref.number), change))
+    put_change(
+        connection,
+        carried_over(read_change(connection, change.ref.connection, change.ref.repository, change.ref.number, locked=True), change),
+    )
 
 
-def read_change(connection: Connection, its_connection: str, repository: str, number: int) -> TrackedChange | None:
-    """By the repository's name."""
-    document = connection.scalar(_BY_KEY, {"key": change_key(its_connection, repository, number)})
+def record_decided(connection: Connection, change: TrackedChange, decision: Decision) -> None:
+    """Remember it with this decision. Its row is locked first: an override given meanwhile must not be lost."""
+    ref = change.ref
+    known = read_change(connection, ref.connection, ref.repository, ref.number, locked=True)
+    put_change(connection, decided(known, change, decision))
+
+
+def set_override(connection: Connection, change: TrackedChange, override: Override | None) -> TrackedChange | None:
+    """The change with it; None, and nothing changes, where it has moved."""
+    ref = change.ref
+    known = read_change(connection, ref.connection, ref.repository, ref.number, locked=True)
+    if known is None or (known.ref, known.state, known.decision_id) != (ref, change.state, change.decision_id):
+        return None
+    put_change(connection, overridden := replace(known, override=override))
+    return overridden
+
+
+def read_change(connection: Connection, its_connection: str, repository: str, number: int, *, locked: bool = False) -> TrackedChange | None:
+    """By the repository's name. locked: nobody else changes it until this transaction ends."""
+    document = connection.scalar(_LOCKED if locked else _BY_KEY, {"key": change_key(its_connection, repository, number)})
     return None if document is None else change_from_document(json.loads(document))
 
 

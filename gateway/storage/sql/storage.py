@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -12,7 +11,7 @@ from sqlalchemy import Connection
 from gateway.domain.audit import AuditEvent
 from gateway.domain.delivery import Delivery
 from gateway.domain.dispatch import Dispatch
-from gateway.domain.record import Decision, DecisionId, Generation, TrackedChange
+from gateway.domain.record import Decision, DecisionId, Generation, Override, TrackedChange
 from gateway.storage import checks
 from gateway.storage.database import Database
 from gateway.storage.dispatches import write_dispatches
@@ -97,7 +96,7 @@ class SqlStorage:
             if recorded.id == decision.id:
                 blobs.keep_blobs(c, "facts", [(decision.input_digest, facts)])
             if change is not None:
-                changes.put_change(c, replace(change, decision_id=recorded.id, outcome=recorded.outcome))
+                changes.record_decided(c, change, recorded)
             write_dispatches(c, dispatches, now_ms=_now_ms())
             return recorded
 
@@ -111,6 +110,18 @@ class SqlStorage:
             write_dispatches(c, dispatches, now_ms=_now_ms())
 
         await self._database.write(unit)
+
+    async def set_override(
+        self, change: TrackedChange, override: Override | None, *, event: AuditEvent, dispatches: Sequence[Dispatch]
+    ) -> TrackedChange | None:
+        def unit(c: Connection) -> TrackedChange | None:
+            overridden = changes.set_override(c, change, override)
+            if overridden is not None:
+                bundle_history.write_event(c, event)
+                write_dispatches(c, dispatches, now_ms=_now_ms())
+            return overridden
+
+        return await self._database.write(unit)
 
     async def decision(self, id: DecisionId) -> Decision | None:
         return await self._database.read(lambda c: decisions.read_decision(c, id))

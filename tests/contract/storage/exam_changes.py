@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gateway.domain.audit import AuditEvent
+from gateway.domain.record import Override
 from policies.model import Outcome
-from tests.contract.storage.builders import NOON, a_dispatch, a_ref, a_report, a_tracked, a_verdict, minutes, recorded
+from tests.contract.storage.builders import NOON, a_dispatch, a_ref, a_report, a_tracked, a_verdict, an_event, minutes, recorded
 
 
 class ChangesExam:
@@ -104,3 +105,46 @@ class ChangesExam:
         await storage.record_report(second)
         assert await storage.posted("work", "12", "a" * 40, "admit/main") == second
         assert await storage.posted("work", "12", "b" * 40, "admit/main") is None
+
+    async def test_override_stands_beside_what_is_known_of_a_change(self, storage, outbox):
+        """Through new decisions and through tracking, for as long as head and target branch stay; with its audit event."""
+        await recorded(storage, verdict=a_verdict(Outcome.DENIED))
+        known = await storage.change("work", "acme/Shop", 7)
+        override = Override(by="ana", reason="fire", until=NOON + minutes(5))
+        event = an_event("change.overridden")
+        overridden = await storage.set_override(known, override, event=event, dispatches=[a_dispatch(id="end")])
+        assert overridden == replace(known, override=override) == await storage.change("work", "acme/Shop", 7)
+        assert await storage.audit_events() == [event]
+        assert "end" in await outbox()
+        await recorded(storage, verdict=a_verdict(Outcome.HELD), at=NOON + minutes(1))
+        assert (await storage.change("work", "acme/Shop", 7)).override == override
+        await storage.track_change(a_tracked(updated_at=NOON + minutes(2)))
+        assert (await storage.change("work", "acme/Shop", 7)).override == override
+        for ref in (a_ref(head_sha="b" * 40), a_ref(target_branch="release")):
+            await recorded(storage, change=ref, at=NOON + minutes(3))
+            assert (await storage.change("work", "acme/Shop", 7)).override is None
+
+    async def test_override_of_what_has_moved_changes_nothing(self, storage, outbox):
+        """Whoever overrides has looked at one decision on one head of an open change."""
+        await recorded(storage, verdict=a_verdict(Outcome.DENIED))
+        known = await storage.change("work", "acme/Shop", 7)
+        override = Override(by="ana", reason="fire", until=NOON)
+        for stale in (
+            replace(known, ref=a_ref(head_sha="b" * 40)),
+            replace(known, decision_id="other"),
+            replace(known, state="merged"),
+            replace(known, ref=a_ref(number=8)),
+        ):
+            assert await storage.set_override(stale, override, event=an_event(), dispatches=[a_dispatch(id="end")]) is None
+        assert await storage.change("work", "acme/Shop", 7) == known
+        assert await storage.audit_events() == []
+        assert "end" not in await outbox()
+
+    async def test_override_is_taken_away(self, storage):
+        """With an event of its own."""
+        await recorded(storage)
+        known = await storage.change("work", "acme/Shop", 7)
+        override = Override(by="ana", reason="fire", until=NOON)
+        given = await storage.set_override(known, override, event=an_event("one"), dispatches=[])
+        assert await storage.set_override(given, None, event=an_event("two"), dispatches=[]) == known
+        assert [event.what for event in await storage.audit_events()] == ["two", "one"]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.record import decision_document, decision_from_document
+from gateway.domain.record import Override, decision_document, decision_from_document
 from gateway.domain.report import DESCRIPTION_LIMIT, context_for, shortened, status_for, worst
 from policies import Outcome, Verdict
 from providers.vcs import StatusState
-from tests.builders import a_decision, a_tracked_change, a_verdict, a_violation
+from tests.builders import NOON, a_decision, a_tracked_change, a_verdict, a_violation
 
 STATES = {
     Outcome.ADMITTED: StatusState.SUCCESS,
@@ -55,7 +57,7 @@ outcomes = st.sampled_from([*Outcome, None])
 def test_the_worst_of_all_open_changes_counts_in_any_order(found):
     """A commit is good for a branch only if every open change that brings it there is admitted."""
     changes = [a_tracked_change(outcome, number=number, decision=f"d{number}") for number, outcome in enumerate(found)]
-    standings = {worst(order, "main") for order in itertools.islice(itertools.permutations(changes), 6)}
+    standings = {worst(order, "main", at=NOON) for order in itertools.islice(itertools.permutations(changes), 6)}
     assert len({standing.outcome for standing in standings}) == 1
     standing = standings.pop()
     assert (standing.outcome is Outcome.ADMITTED) == all(outcome is Outcome.ADMITTED for outcome in found)
@@ -63,13 +65,40 @@ def test_the_worst_of_all_open_changes_counts_in_any_order(found):
         assert standing.outcome is Outcome.DENIED
 
 
+@given(st.lists(st.tuples(outcomes, st.sampled_from([None, "in force", "over"])), min_size=1, max_size=5))
+def test_the_gate_opens_only_where_every_change_is_admitted_or_overridden(found):
+    """An override that has ended opens nothing, and none speaks for another change or for one that was never judged."""
+    ends = {"in force": NOON + timedelta(minutes=1), "over": NOON}
+    changes = [
+        replace(
+            a_tracked_change(outcome, number=number, decision=f"d{number}" if outcome else None),
+            override=Override(by="ana", reason="fire", until=ends[override]) if override else None,
+        )
+        for number, (outcome, override) in enumerate(found)
+    ]
+    standing = worst(changes, "main", at=NOON)
+    opens = standing.override is not None or standing.outcome is Outcome.ADMITTED
+    assert opens == all(outcome is Outcome.ADMITTED or (outcome and override == "in force") for outcome, override in found)
+    assert (standing.override is not None) <= any(override == "in force" for _, override in found)
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_an_override_is_told_before_the_verdict_it_does_not_change(outcome):
+    """Who, until when, and then what was decided."""
+    decision = a_decision(verdict=a_verdict(outcome))
+    override = Override(by="person:ana", reason="fire", until=NOON)
+    status = status_for(decision, target_branch="main", public_url="http://x", override=override)
+    assert status.state is StatusState.SUCCESS
+    assert status.description.startswith(f"Overridden by person:ana until 2026-03-02 12:00 UTC. {outcome.value.capitalize()}: ")
+
+
 def test_closed_changes_and_other_branches_do_not_count():
     """Only open changes onto that branch have a say; where there is none, nothing is said."""
     admitted = a_tracked_change(Outcome.ADMITTED)
     closed = a_tracked_change(Outcome.DENIED, number=8, state="closed")
     elsewhere = a_tracked_change(Outcome.DENIED, number=9, target_branch="release")
-    assert worst([admitted, closed, elsewhere], "main").outcome is Outcome.ADMITTED
-    assert worst([closed, elsewhere], "main") is None
+    assert worst([admitted, closed, elsewhere], "main", at=NOON).outcome is Outcome.ADMITTED
+    assert worst([closed, elsewhere], "main", at=NOON) is None
     assert context_for("release/1.4") == "admit/release/1.4"
 
 
