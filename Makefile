@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 OPA_LIBRARY := opa-golib-python-bindings
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup servers check test bench demo clean
+.PHONY: help setup servers check test torture bench demo clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,10 @@ check: setup ## format, lint, types, import rules
 test: setup ## all tests, on real servers where Go is present
 	$(BIN)/python -m tests.servers --if-possible
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+torture: setup ## ten minutes of blows on each database (ADMIT_TORTURE_SECONDS), against a model of what has to come out
+	$(BIN)/python -m tests.servers --if-possible
+	$(BIN)/python -m tests.torture
 
 bench: setup ## measure against real alternatives, as ratios within one run
 	$(BIN)/python -m tests.benchmarks

@@ -15,8 +15,10 @@ from tests.contract.durable import torture
 from tests.contract.durable.temporal_cores import a_temporal_core, fresh_queue
 from tests.contract.durable.torture_program import WORKFLOWS, Effects
 from tests.servers.temporal import need_temporal, session_temporal
+from tests.torture.outcome import seconds, seed
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(torture.seconds() + torture.END_LIMIT + 240)]
+SECONDS = seconds(15.0)
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(SECONDS + torture.END_LIMIT + 240)]
 
 
 class TemporalWorkers(torture.Workers):
@@ -41,20 +43,19 @@ async def test_killed_and_frozen_gateways_lose_nothing_on_temporal(tmp_path):
     url, effects, queue = f"sqlite:///{tmp_path}/admit.db", tmp_path / "effects", fresh_queue()
     database = Database(url)
     migrate(database)
-    dice = random.Random(torture.seed())
-    summary, cases = torture.Summary(seed=torture.seed()), []
+    chosen = seed()
+    dice, summary, cases = random.Random(chosen), torture.Summary(seed=chosen), []
     workers = await asyncio.to_thread(TemporalWorkers, url, effects, session_temporal(), queue)
     thawing = asyncio.create_task(_thaw(workers))
     try:
         async with a_temporal_core(database, WORKFLOWS, queue=queue, start=False) as core:
-            await torture._torment(core, workers, dice, summary, cases, time.monotonic() + torture.seconds(), None)
+            await torture._torment(core, workers, dice, summary, cases, time.monotonic() + SECONDS, None)
             await torture._rest(core, cases, summary)
             await torture._examine(core, cases, Effects(effects), summary)
     finally:
         thawing.cancel()
         await asyncio.to_thread(workers.end)
         await database.close()
-    print(f"torture: {summary}")
-    assert not summary.problems, f"seed {summary.seed}\n" + "\n".join(summary.problems[:5])
-    assert summary.kills > 0
-    assert summary.cases > 0
+    outcome = summary.outcome()
+    print(f"torture: {outcome.summary}")
+    assert not outcome.problems, outcome.told()
