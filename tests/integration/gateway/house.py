@@ -69,6 +69,11 @@ class House:
                 await asyncio.sleep(0.02)
 
 
+def database_of(folder: Path) -> str:
+    """Where the house in this folder keeps everything. Tests on other databases put another function here."""
+    return f"sqlite:///{folder}/admit.db"
+
+
 @asynccontextmanager
 async def a_house(
     folder: Path, *, bundle: Path | None = None, forge: MemoryForge | None = None, engine: Mapping[str, Any] | None = None, **settings: Any
@@ -80,7 +85,7 @@ async def a_house(
         forge.outbox()
     chosen = Settings(
         **{
-            "database": f"sqlite:///{folder}/admit.db",
+            "database": database_of(folder),
             "bundles": (bundle or a_bundle_folder(folder),),
             "connections": (Connection(name="work", forge="memory"),),
             "engine": Engine(**(engine or {})),
