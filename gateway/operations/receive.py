@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
@@ -13,7 +14,7 @@ from gateway.domain.delivery import Delivery
 from gateway.domain.dispatch import Dispatch, id_of
 from gateway.domain.record import change_workflow_id
 from gateway.domain.report import CONTEXT_PREFIX
-from gateway.errors import UnknownThing
+from gateway.errors import DatabaseUnavailable, UnknownThing
 from gateway.operations.own_policies import own_policies_dispatch
 from gateway.operations.report_status import report_dispatch
 from gateway.storage import Storage
@@ -37,6 +38,9 @@ from providers.vcs import (
 
 log = structlog.get_logger()
 
+_ANSWER_WITHIN = 4.0
+"""Seconds. Gitea waits 5 for an answer, the others 10."""
+_COME_BACK = 15.0
 WORKFLOW = "judge_change"
 SIGNAL = "event"
 
@@ -71,8 +75,20 @@ class ReceiveDelivery:
         return forge
 
     async def __call__(self, connection: str, headers: Mapping[str, str], body: bytes) -> Received:
-        """Raises UnknownThing (no such connection), DeliveryRefused (nothing is kept), DatabaseUnavailable."""
+        """Raises UnknownThing (no such connection), DeliveryRefused (nothing is kept), DatabaseUnavailable.
+
+        The last after a few seconds, whatever the database is doing: a forge that gets no answer counts a failure and forgets,
+        one that is told to come back may send again. What was kept all the same is known then, and nothing is lost.
+        """
         parsed = self.known(connection).parse_delivery(headers, body)
+        try:
+            async with asyncio.timeout(_ANSWER_WITHIN):
+                return await self._kept(connection, parsed, headers, body)
+        except TimeoutError as problem:
+            message = f"the delivery could not be kept within {_ANSWER_WITHIN:g} s"
+            raise DatabaseUnavailable(message, retry_after=_COME_BACK, advice="send it again") from problem
+
+    async def _kept(self, connection: str, parsed: ParsedDelivery, headers: Mapping[str, str], body: bytes) -> Received:
         try:
             dispatches = await self._dispatches(connection, parsed)
             for dispatch in dispatches:
