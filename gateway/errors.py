@@ -10,12 +10,13 @@ GatewayError
 ├── UnknownThing          an id nobody knows: connection, decision, change, bundle
 ├── Ambiguous             several things go by this name
 ├── NotAllowed            the token may come in, but not do this
+├── PayloadTooLarge       what a workflow is to get or gave is no JSON, or over 256 kB (a PermanentError as well)
 └── ManagedByFile         a bundle that admit.yaml names cannot be changed from elsewhere
 """
 
 from __future__ import annotations
 
-from providers.errors import TemporaryError
+from providers.errors import PermanentError, TemporaryError
 
 
 class GatewayError(Exception):
@@ -46,6 +47,10 @@ class NotAllowed(GatewayError):
 
 class ManagedByFile(GatewayError):
     """A file says how this is; what is changed elsewhere would be undone at the next start."""
+
+
+class PayloadTooLarge(PermanentError):
+    """Over 256 kB, or not JSON: pass a digest of a blob."""
 
 
 class StorageError(GatewayError):

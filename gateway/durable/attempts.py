@@ -15,11 +15,13 @@ from gateway.durable.heartbeats import heard_by
 from gateway.durable.payloads import decoded, encoded
 from gateway.durable.port import Activity, PayloadTooLarge
 from policies.model import Json
-from providers.errors import PermanentError, TemporaryError
+from providers.errors import PermanentError, RateLimited, TemporaryError
 
 log = structlog.get_logger(__name__)
 
 _TEXT_LIMIT = 2000
+SLOW_DOWN = 60.0
+"""Seconds a side is left alone that asked to be (429) without saying for how long, or did not answer in time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +31,7 @@ class Succeeded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptFailed:
-    """kind: the exception's class; permanent: trying again will not help."""
+    """kind: the exception's class; permanent: trying again will not help; retry_after: seconds at least before the next."""
 
     kind: str
     message: str
@@ -52,12 +54,12 @@ async def attempt(activities: Mapping[str, Activity], command: RunActivity) -> A
             with heard_by(deadline.heard):
                 return _succeeded(command, await activity(*command.arguments))
     except TemporaryError as problem:
-        return AttemptFailed(kind=_kind(problem), message=_text(problem), permanent=False, retry_after=problem.retry_after)
+        return AttemptFailed(kind=_kind(problem), message=_text(problem), permanent=False, retry_after=_asked(problem))
     except PermanentError as problem:
         return AttemptFailed(kind=_kind(problem), message=_text(problem), permanent=True)
     except Exception as problem:  # the activity's edge: anything else is a bug in it, and must not take the engine along
         if deadline.scope.expired():
-            return AttemptFailed(kind="TimedOut", message=deadline.why, permanent=False)
+            return AttemptFailed(kind="TimedOut", message=deadline.why, permanent=False, retry_after=SLOW_DOWN)
         log.exception("activity raised what is neither temporary nor permanent", activity=command.name)
         return AttemptFailed(kind=_kind(problem), message=_text(problem), permanent=False)
 
@@ -95,6 +97,10 @@ def _succeeded(command: RunActivity, result: Json) -> AttemptOutcome:
         return Succeeded(result=decoded(encoded(result, f"result of activity '{command.name}'")))
     except PayloadTooLarge as problem:
         return AttemptFailed(kind=_kind(problem), message=_text(problem), permanent=True)
+
+
+def _asked(problem: TemporaryError) -> float | None:
+    return SLOW_DOWN if problem.retry_after is None and isinstance(problem, RateLimited) else problem.retry_after
 
 
 def _kind(problem: BaseException) -> str:

@@ -1,7 +1,7 @@
-"""How payloads are written down: JSON text of a bounded size, the same for every engine.
+"""Payloads as histories hold them: written by `gateway.domain.payload`, read back here.
 
 What a workflow is given is always what was written, decoded: a tuple that went in comes out as a list at once, and not
-only after the next restart. Text is ASCII, so that no database refuses it.
+only after the next restart.
 """
 
 from __future__ import annotations
@@ -10,22 +10,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.durable.port import PayloadTooLarge
+from gateway.domain.payload import PAYLOAD_LIMIT, encoded
 from policies.model import Json
 
-PAYLOAD_LIMIT = 256 * 1024
-"""Bytes of one input, argument list, result or signal."""
-
-
-def encoded(payload: Json, what: str) -> str:
-    """The JSON text of a payload. Raises PayloadTooLarge for what is not JSON or too big; `what` names it."""
-    try:
-        text = json.dumps(payload, separators=(",", ":"), allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as problem:
-        raise PayloadTooLarge(f"{what}: expected a JSON value, found one that is not: {problem}") from problem
-    if len(text) > PAYLOAD_LIMIT:
-        raise PayloadTooLarge(f"{what}: expected at most {PAYLOAD_LIMIT} bytes of JSON, found {len(text)}; pass the digest of a blob")
-    return text
+__all__ = ["PAYLOAD_LIMIT", "attributes_text", "decoded", "encoded"]
 
 
 def decoded(text: str) -> Json:

@@ -18,6 +18,7 @@ from typing import Any, NoReturn, Protocol, TypeAlias
 from uuid import UUID
 
 from gateway.domain.dispatch import Dispatch
+from gateway.errors import PayloadTooLarge as PayloadTooLarge
 from policies.model import Json
 
 
@@ -27,7 +28,8 @@ class RetrySchedule:
 
     delays: seconds before the 2nd, 3rd … attempt; the last repeats while `repeat_last_for` seconds since the first
     attempt have not passed (0 = no repetition). jitter: fraction of each delay, either way.
-    retry_after_limit: a `Retry-After` is honoured up to this many seconds.
+    retry_after_limit: a `Retry-After` is honoured up to this many seconds; so is the minute that a 429 without one, or an
+    attempt that ran out of its time, waits at least.
     """
 
     name: str
@@ -124,10 +126,6 @@ class DurableError(Exception):
 
 class UnknownWorkflow(DurableError):
     """No workflow of this type, or none of this id."""
-
-
-class PayloadTooLarge(DurableError):
-    """Over 256 kB, or not JSON: pass a digest of a blob."""
 
 
 class NonDeterministic(DurableError):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from gateway.domain.dispatch import Dispatch
+from gateway.domain.payload import encoded
 from gateway.domain.record import Decision, Generation, TrackedChange
 from gateway.storage.keys import is_name
 from gateway.storage.port import StoredBundle, StoredToken
@@ -28,6 +30,13 @@ def nameable(token: StoredToken) -> None:
     """Raises ValueError for a token no database could look up."""
     if not is_name(token.name) or not is_name(token.hash):
         raise ValueError("a token's name is at most 191 printable characters, without blanks around it")
+
+
+def dispatchable(dispatches: Iterable[Dispatch]) -> None:
+    """Raises PayloadTooLarge for one no workflow could be given."""
+    for dispatch in dispatches:
+        encoded(dispatch.input, "the input")
+        encoded(dispatch.payload, "the signal's payload")
 
 
 def by_name(bundles: Sequence[StoredBundle]) -> list[StoredBundle]:

@@ -5,7 +5,6 @@ Taken rows stay as tombstones for a while, so that an id written again later sti
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from collections.abc import Sequence as Ordered
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Boolean, Column, Connection, Index, Table, bindparam, delete, false, select, true, update
 
 from gateway.domain.dispatch import Dispatch
+from gateway.domain.payload import encoded
 from gateway.storage.columns import ExactName, LongText, Milliseconds, Sequence, metadata
 from gateway.storage.prepared import Prepared, PreparedFor, prepared_insert
 
@@ -45,7 +45,7 @@ _TAKE = PreparedFor(lambda ords: update(dispatches).where(dispatches.c.ord.in_(o
 
 
 def write_dispatches(connection: Connection, batch: Ordered[Dispatch], *, now_ms: int) -> None:
-    """Write those whose id is new; the others change nothing."""
+    """Write those whose id is new; the others change nothing. Raises PayloadTooLarge, having written none."""
     _INSERT.run_many(connection, _new(connection, batch, now_ms))
 
 
@@ -126,9 +126,9 @@ def _row(dispatch: Dispatch, now_ms: int) -> dict[str, Any]:
         "id": dispatch.id,
         "workflow_id": dispatch.workflow_id,
         "workflow_type": dispatch.workflow_type,
-        "input": json.dumps(dispatch.input),
+        "input": encoded(dispatch.input, "the input"),
         "signal": dispatch.signal,
-        "payload": json.dumps(dispatch.payload),
+        "payload": encoded(dispatch.payload, "the signal's payload"),
         "start_key": dispatch.start_key,
         "delay_ms": round(dispatch.delay * 1000),
         "created_at": now_ms,

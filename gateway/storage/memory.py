@@ -74,6 +74,7 @@ class MemoryStorage:
 
     async def record_delivery(self, delivery: Delivery, dispatches: Sequence[Dispatch]) -> bool:
         self._open()
+        checks.dispatchable(dispatches)
         canonical(delivery_document(delivery))
         known = (delivery.connection, delivery.id)
         if known in self._deliveries:
@@ -89,6 +90,7 @@ class MemoryStorage:
 
     async def record_dispatches(self, dispatches: Sequence[Dispatch]) -> None:
         self._open()
+        checks.dispatchable(dispatches)
         self._dispatch(dispatches)
 
     async def activate(self, bundles: Sequence[StoredBundle], *, at: datetime, by: str) -> Generation:
@@ -115,6 +117,7 @@ class MemoryStorage:
         canonical([generation_document(generation), event_document(event), *(dict.fromkeys(bundle.files) for bundle in keep)])
         still_open = checks.admitted_first([change for change in self._changes.values() if change.state == "open"])
         dispatches = [dispatch for change in still_open if (dispatch := concerned(change)) is not None]
+        checks.dispatchable(dispatches)
         for bundle in keep:
             await self.keep_bundle(bundle)
         self._generations.append(generation)
@@ -145,6 +148,7 @@ class MemoryStorage:
 
     async def record_event(self, event: AuditEvent, dispatches: Sequence[Dispatch] = ()) -> None:
         self._open()
+        checks.dispatchable(dispatches)
         self._put_event(event)
         self._dispatch(dispatches)
 
@@ -168,6 +172,7 @@ class MemoryStorage:
         dispatches: Sequence[Dispatch] = (),
     ) -> Decision:
         self._open()
+        checks.dispatchable(dispatches)
         checks.storable(decision, facts)
         if change is not None:
             canonical(change_document(change))
@@ -182,6 +187,7 @@ class MemoryStorage:
 
     async def track_change(self, change: TrackedChange, dispatches: Sequence[Dispatch] = (), *, event: AuditEvent | None = None) -> None:
         self._open()
+        checks.dispatchable(dispatches)
         canonical(change_document(change))
         if event is not None:
             self._put_event(event)
@@ -192,6 +198,7 @@ class MemoryStorage:
         self, change: TrackedChange, override: Override | None, *, event: AuditEvent, dispatches: Sequence[Dispatch]
     ) -> TrackedChange | None:
         self._open()
+        checks.dispatchable(dispatches)
         known = self._changes.get(_place(change.ref))
         if known is None or (known.ref, known.state, known.decision_id) != (change.ref, change.state, change.decision_id):
             return None
@@ -208,6 +215,7 @@ class MemoryStorage:
 
     def note(self, event: AuditEvent, dispatches: Sequence[Dispatch]) -> None:
         """Keep what belongs on record of something kept beside this, and what that sets going."""
+        checks.dispatchable(dispatches)
         self._put_event(event)
         self._dispatch(dispatches)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from gateway.domain.dispatch import Dispatch
 from gateway.durable.execution import Execution
 from gateway.durable.payloads import encoded
-from gateway.durable.port import DurableError, Workflow
+from gateway.durable.port import DurableError, PayloadTooLarge, Workflow
 from gateway.durable.sql.beginning import NewRun, started_event
 from gateway.durable.sql.identity import new_run_id
 from gateway.durable.stepping import underway
@@ -31,7 +31,7 @@ class Openings:
         for dispatch in batch:
             workflow = workflows.get(dispatch.workflow_type or "")
             if workflow is not None and dispatch.signal is None and dispatch.delay == 0:
-                with suppress(DurableError):  # whoever takes the run finds out
+                with suppress(DurableError, PayloadTooLarge):  # whoever takes the run finds out
                     self._prepare(dispatch, workflow, now_ms)
 
     def take(self, run_id: str) -> Execution | None:

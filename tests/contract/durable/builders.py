@@ -8,7 +8,7 @@ import itertools
 from gateway.domain.dispatch import Dispatch
 from gateway.durable import RetrySchedule
 
-PATIENCE = 30.0
+PATIENCE = 90.0
 """Seconds a test waits for what has to come; never how long it takes."""
 
 _ids = itertools.count(1)
@@ -30,8 +30,8 @@ def a_signal_or_start(workflow_id, type, name, payload=None, input=None, **rest)
 
 
 def quick(*delays, **rest):
-    """A schedule without jitter."""
-    return RetrySchedule(name="quick", delays=delays, jitter=0.0, **rest)
+    """A schedule without jitter, that leaves nobody alone for longer than it says."""
+    return RetrySchedule(name="quick", delays=delays, jitter=0.0, **{"retry_after_limit": 0.0, **rest})
 
 
 async def until(question, *, patience=PATIENCE):

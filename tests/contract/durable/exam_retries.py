@@ -20,6 +20,14 @@ def one_activity(schedule, **options):
     return workflow
 
 
+async def _slow():
+    await asyncio.sleep(3600)
+
+
+async def _throttled():
+    raise RateLimited("slow down")
+
+
 class RetriesExam:
     async def test_temporary_failure_is_tried_again_by_schedule(self, cores):
         """Each failed attempt is an event with its reason and the next attempt's time."""
@@ -73,6 +81,17 @@ class RetriesExam:
             history = await core.history("w")
             failed, started = (next(e.at for e in history if e.kind == kind) for kind in ("AttemptFailed", "AttemptStarted"))
             assert (started - failed).total_seconds() >= 0.4
+
+    @pytest.mark.parametrize("work", [_slow, _throttled], ids=["no result in time", "429 that names no time"])
+    async def test_side_that_is_slow_or_asks_for_slowness_is_left_alone_for_a_minute(self, cores, work):
+        """Whatever the schedule's own delay; what says how long is believed instead."""
+        schedule = quick(0.01, retry_after_limit=3600.0)
+        async with cores({"w": one_activity(schedule, timeout=0.05)}, {"work": work}) as core:
+            await core.dispatch(a_start("w", "w"))
+            run = await until(lambda: _parked(core))
+            [failure] = [event for event in await core.history("w") if event.kind == "AttemptFailed"]
+            assert failure.attributes["retry_after"] == 60.0
+            assert 60.0 <= (run.wake_at - failure.at).total_seconds() < 61.0
 
     async def test_attempt_that_takes_too_long_is_told_to_stop(self, cores):
         """And counts as a temporary failure."""

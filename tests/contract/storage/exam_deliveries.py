@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+from gateway.domain.payload import PAYLOAD_LIMIT
+from gateway.errors import PayloadTooLarge
 from tests.contract.storage.builders import a_delivery, a_dispatch
 
 
@@ -57,3 +61,13 @@ class DeliveriesExam:
         await storage.record_dispatches([a_dispatch(id="a"), a_dispatch(id="b")])
         await storage.record_dispatches([a_dispatch(id="b"), a_dispatch(id="c"), a_dispatch(id="c")])
         assert await outbox() == ["a", "b", "c"]
+
+    async def test_dispatch_no_workflow_could_be_given_is_refused_with_all_it_came_with(self, storage, outbox):
+        """Else it would be found out when nobody can be told any more."""
+        huge = a_dispatch(payload="x" * PAYLOAD_LIMIT)
+        with pytest.raises(PayloadTooLarge, match="the signal's payload: expected at most 262144 bytes of JSON, found 262146"):
+            await storage.record_delivery(a_delivery(id="huge"), [a_dispatch(id="small"), huge])
+        assert await storage.delivery("work", "huge") is None
+        with pytest.raises(PayloadTooLarge, match="the input: expected a JSON value, found one that is not"):
+            await storage.record_dispatches([a_dispatch(id="small"), a_dispatch(input={1, 2})])
+        assert await outbox() == []
