@@ -7,19 +7,18 @@ by the gateway itself becomes an `AdmissionRequest`.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, Literal
-
-from pydantic import ValidationError
 
 from policies.canonical import canonical
 from policies.errors import NotCanonical, RequestRefused
 from policies.model import AdmissionRequest, Approval, Approvals, ChangeFacts, Word, WorkflowFacts, rfc3339
-from policies.schema import described, shape_at
-from policies.schema.models import InputDocument
+from policies.schema import Fit, Misfit, described, fit_into, top_shape
 
 _SHOWN = 10
+_MAY_BE_NULL = ("change", "workflow", "approvals")
 
 
 def request_from_document(document: object, *, at: datetime | None = None) -> AdmissionRequest:
@@ -32,17 +31,16 @@ def request_from_document(document: object, *, at: datetime | None = None) -> Ad
         raise RequestRefused(f"expected an object with version, action, subject and a change or a workflow; found {_found(document)}")
     kind = _thing_of(document)
     complete = _completed(document, kind, at)
-    try:
-        parsed = InputDocument.model_validate(complete)
-    except ValidationError as problem:
-        raise RequestRefused(_report(problem, complete)) from None
-    facts = parsed.model_dump(exclude_none=False)
+    misfits: list[Misfit] = []
+    facts = _input()(complete, (), misfits)
+    if misfits:
+        raise RequestRefused(_report(misfits))
     try:
         canonical(facts)
     except NotCanonical as problem:
         raise RequestRefused(str(problem)) from problem
     thing = ChangeFacts(document=facts["change"]) if kind == "change" else WorkflowFacts(document=facts["workflow"])
-    time, said = datetime.fromisoformat(parsed.time), facts["approvals"]
+    time, said = datetime.fromisoformat(facts["time"]), facts["approvals"]
     return AdmissionRequest(subject=facts["subject"], thing=thing, time=time, approvals=approvals_from(said) if said else None)
 
 
@@ -65,7 +63,7 @@ def approvals_from(document: Mapping[str, Any]) -> Approvals:
 def _thing_of(document: Mapping[str, Any]) -> Literal["change", "workflow"]:
     here = [key for key in ("change", "workflow") if document.get(key) is not None]
     if len(here) != 1:
-        near = {key: guess for key in document if key not in InputDocument.model_fields and (guess := _meant(key, ["change", "workflow"]))}
+        near = {key: guess for key in document if key not in top_shape()["properties"] and (guess := _meant(key, ["change", "workflow"]))}
         hint = "".join(f"; did you mean {guess!r} where it says {key!r}?" for key, guess in near.items())
         raise RequestRefused(f"expected either a change or a workflow, found {' and '.join(here) or 'neither'}{hint}")
     for key in ("parameters", "relations"):
@@ -76,7 +74,8 @@ def _thing_of(document: Mapping[str, Any]) -> Literal["change", "workflow"]:
 
 
 def _completed(document: Mapping[str, Any], kind: Literal["change", "workflow"], at: datetime | None) -> dict[str, Any]:
-    complete: dict[str, Any] = {"parameters": {}, "relations": {}, **document}
+    said = {key: value for key, value in document.items() if value is not None or key not in _MAY_BE_NULL}
+    complete: dict[str, Any] = {"parameters": {}, "relations": {}, **said}
     action = "merge" if kind == "change" else "submit"
     if complete.setdefault("action", action) != action:
         raise RequestRefused(f"action: expected {action!r} for a {kind}, found {complete['action']!r}")
@@ -88,21 +87,25 @@ def _completed(document: Mapping[str, Any], kind: Literal["change", "workflow"],
     return complete
 
 
-def _report(problem: ValidationError, document: Mapping[str, Any]) -> str:
-    lines = [_line(error["type"], error["loc"], document) for error in problem.errors()]
+@cache
+def _input() -> Fit:
+    return fit_into(top_shape())
+
+
+def _report(misfits: Sequence[Misfit]) -> str:
+    lines = [_line(misfit) for misfit in misfits]
     more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
     return "the document does not fit the input's schema, version 1:\n" + "\n".join(f"  {line}" for line in lines[:_SHOWN] + more)
 
 
-def _line(kind: str, place: tuple[int | str, ...], document: Mapping[str, Any]) -> str:
+def _line(misfit: Misfit) -> str:
     """`change.files[0].additions: expected a whole number or null, found "three"`."""
-    where = _written(place)
-    if kind == "extra_forbidden":
-        names = shape_at(place[:-1]).get("properties", {})
-        guess = _meant(str(place[-1]), names)
+    where = _written(misfit.place)
+    if misfit.kind == "unknown":
+        names = misfit.shape["properties"]
+        guess = _meant(str(misfit.place[-1]), names)
         return f"{where}: unknown key" + (f"; did you mean {guess!r}?" if guess else f"; expected one of {', '.join(names)}")
-    expected = described(shape_at(place))
-    return f"{where}: expected {expected}, found {'nothing' if kind == 'missing' else _found(_value_at(document, place))}"
+    return f"{where}: expected {described(misfit.shape)}, found {'nothing' if misfit.kind == 'missing' else _found(misfit.value)}"
 
 
 def _meant(word: str, known: Iterable[str]) -> str | None:
@@ -113,17 +116,6 @@ def _meant(word: str, known: Iterable[str]) -> str | None:
 def _written(place: tuple[int | str, ...]) -> str:
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)
     return text.removeprefix(".")
-
-
-def _value_at(document: object, place: tuple[int | str, ...]) -> object:
-    for step in place:
-        if isinstance(document, Mapping):
-            document = document.get(step)
-        elif isinstance(document, list) and isinstance(step, int) and step < len(document):
-            document = document[step]
-        else:
-            return document
-    return document
 
 
 def _found(value: object) -> str:

@@ -18,13 +18,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from policies.bundles.example import a_document
 from policies.bundles.model import Bundle
-from policies.bundles.strict import Strict, fitted
+from policies.bundles.strict import fitted, keys, or_nothing
 from policies.bundles.text import Unreadable, read_text, read_yaml
 from policies.document import request_from_document
 from policies.errors import BundleRefused, Problem, RequestRefused
@@ -57,26 +55,23 @@ class Case:
     warnings: tuple[str, ...] | None
 
 
-class _Tuple(Strict):
-    user: str
-    relation: str
-    object: str
-
-
-class _Case(Strict):
-    name: Annotated[str, Field(min_length=1)]
-    input: dict[str, Any] = Field(default_factory=dict)
-    package: str | None = None
-    relations: list[_Tuple] | None = None
-    store: str | None = None
-    at: str | None = None
-    expect: Annotated[Outcome, Field(strict=False)]
-    messages: list[str] | None = None
-    warnings: list[str] | None = None
-
-
-class _File(Strict):
-    cases: Annotated[list[_Case], Field(min_length=1)]
+_TEXT = {"type": "string"}
+_TEXTS = or_nothing({"type": "array", "items": _TEXT})
+_TUPLE = keys({"user": _TEXT, "relation": _TEXT, "object": _TEXT})
+_CASE = keys(
+    {
+        "name": {"type": "string", "minLength": 1, "expected": "a text that is not empty"},
+        "expect": {"type": "string", "enum": [outcome.value for outcome in Outcome]},
+    },
+    input={"type": "object", "default": {}},
+    package=or_nothing(_TEXT),
+    relations=or_nothing({"type": "array", "items": _TUPLE}),
+    store=or_nothing(_TEXT),
+    at=or_nothing(_TEXT),
+    messages=_TEXTS,
+    warnings=_TEXTS,
+)
+_FILE = keys({"cases": {"type": "array", "items": _CASE, "minItems": 1}})
 
 
 def read_cases(bundle: Bundle) -> tuple[Case, ...]:
@@ -98,44 +93,40 @@ def _in_file(path: str, bundle: Bundle) -> Iterable[Case | Problem]:
         document = read_yaml(path, bundle.files[path])
     except Unreadable as unreadable:
         return [unreadable.problem]
-    parsed = fitted(_File, document, path)
-    if not isinstance(parsed, _File):
+    parsed = fitted(_FILE, document, path)
+    if isinstance(parsed, list):
         return parsed
-    return [_case(case, path, document.line(("cases", number)) or 1, bundle) for number, case in enumerate(parsed.cases)]
+    return [_case(case, path, document.line(("cases", number)) or 1, bundle) for number, case in enumerate(parsed["cases"])]
 
 
-def _case(case: _Case, path: str, line: int, bundle: Bundle) -> Case | Problem:
-    overrides = case.input if case.at is None else {**case.input, "time": case.at}
+def _case(case: dict[str, Any], path: str, line: int, bundle: Bundle) -> Case | Problem:
+    def wrong(what: str, advice: str | None = None) -> Problem:
+        return Problem(path=path, line=line, message=f"case '{case['name']}': {what}", advice=advice)
+
+    overrides = case["input"] if case["at"] is None else {**case["input"], "time": case["at"]}
     try:
         request = request_from_document(a_document(overrides))
-        store = None if case.store is None else _store(case.store, path, bundle)
+        store = None if case["store"] is None else _store(case["store"], path, bundle)
     except RequestRefused as refused:
-        return Problem(path=path, line=line, message=f"case '{case.name}': {refused}")
+        return wrong(str(refused))
     except Unreadable as unreadable:
-        return Problem(path=path, line=line, message=f"case '{case.name}': {unreadable.problem.message}", advice=unreadable.problem.advice)
-    if case.package is not None and case.package not in (known := [policy.id.package for policy in bundle.policies]):
-        return Problem(
-            path=path, line=line, message=f"case '{case.name}': package: expected one of {', '.join(known)}, found {case.package}"
-        )
-    if case.relations is not None and store is not None:
-        return Problem(path=path, line=line, message=f"case '{case.name}': expected relations or a store, found both")
-    related = None if store is not None else frozenset(_question(each) for each in case.relations or ())
+        return wrong(unreadable.problem.message, unreadable.problem.advice)
+    if case["package"] is not None and case["package"] not in (known := [policy.id.package for policy in bundle.policies]):
+        return wrong(f"package: expected one of {', '.join(known)}, found {case['package']}")
+    if case["relations"] is not None and store is not None:
+        return wrong("expected relations or a store, found both")
     return Case(
-        name=case.name,
+        name=case["name"],
         path=path,
         line=line,
         request=request,
-        package=case.package,
-        related=related,
+        package=case["package"],
+        related=None if store is not None else frozenset(Question(**each) for each in case["relations"] or ()),
         store=store,
-        outcome=case.expect,
-        messages=None if case.messages is None else tuple(case.messages),
-        warnings=None if case.warnings is None else tuple(case.warnings),
+        outcome=Outcome(case["expect"]),
+        messages=None if case["messages"] is None else tuple(case["messages"]),
+        warnings=None if case["warnings"] is None else tuple(case["warnings"]),
     )
-
-
-def _question(given: _Tuple) -> Question:
-    return Question(user=given.user, relation=given.relation, object=given.object)
 
 
 def _store(name: str, path: str, bundle: Bundle) -> str:

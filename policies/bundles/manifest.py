@@ -1,4 +1,4 @@
-"""`bundle.yaml`: a bundle's name, its policies, and what each applies to. pydantic at the edge, values behind it."""
+"""`bundle.yaml`: a bundle's name, its policies, and what each applies to. A shape at the edge, values behind it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated
-
-from pydantic import AfterValidator, Field, JsonValue, StringConstraints
+from typing import Any
 
 from policies.bundles.matching import CHANGE_FACETS, WORKFLOW_FACETS
 from policies.bundles.model import Match
-from policies.bundles.strict import Strict, fitted
+from policies.bundles.strict import fitted, keys, or_nothing
 from policies.bundles.text import Document, Unreadable, read_yaml
 from policies.canonical import canonical
 from policies.errors import NotCanonical, Problem
@@ -24,41 +22,30 @@ NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?"
 _PACKAGE = r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*|\[\"[^\"\\]+\"\])*"
 
 
-def _glob(text: str) -> str:
-    if not 0 < len(text) <= 200 or set(text) & set("[]{}!"):
-        raise ValueError("a glob of 1 to 200 characters; it knows ?, * and **, and takes nothing else for special")
-    return text
-
-
-Glob = Annotated[str, AfterValidator(_glob)]
-Globs = Annotated[list[Glob], Field(min_length=1)]
-
-
-class _Facets(Strict):
-    connections: Globs | None = None
-    repositories: Globs | None = None
-    branches: Globs | None = None
-    workflows: Globs | None = None
-    targets: Globs | None = None
-
-
-class _Match(_Facets):
-    action: Annotated[Action, Field(strict=False)]
-    exclude: _Facets = _Facets()
-
-
-class _Policy(Strict):
-    package: Annotated[str, StringConstraints(pattern=rf"^{_PACKAGE}$")]
-    match: _Match
-    enforcement: Annotated[Enforcement, Field(strict=False)] = Enforcement.DENY
-    parameters: dict[str, JsonValue] = Field(default_factory=dict)
-
-
-class _Manifest(Strict):
-    name: Annotated[str, StringConstraints(pattern=rf"^{NAME}$")]
-    revision: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
-    description: str | None = None
-    policies: Annotated[list[_Policy], Field(min_length=1)]
+_GLOB = {
+    "type": "string",
+    "pattern": r"^[^\[\]{}!]{1,200}\Z",
+    "expected": "a glob of 1 to 200 characters; it knows ?, * and **, and takes nothing else for special",
+}
+_GLOBS = or_nothing({"type": "array", "items": _GLOB, "minItems": 1})
+_FACETS = dict.fromkeys(("connections", "repositories", "branches", "workflows", "targets"), _GLOBS)
+_MATCH = keys({"action": {"type": "string", "enum": [action.value for action in Action]}}, **_FACETS, exclude=keys({}, **_FACETS))
+_POLICY = keys(
+    {
+        "package": {"type": "string", "pattern": rf"^{_PACKAGE}\Z", "expected": "a Rego package, like merge.approvals"},
+        "match": _MATCH,
+    },
+    enforcement={"type": "string", "enum": [each.value for each in Enforcement], "default": Enforcement.DENY.value},
+    parameters={"type": "object", "default": {}},
+)
+_MANIFEST = keys(
+    {
+        "name": {"type": "string", "pattern": rf"^{NAME}\Z", "expected": "letters, digits, dots, dashes and underscores"},
+        "policies": {"type": "array", "items": _POLICY, "minItems": 1},
+    },
+    revision=or_nothing({"type": "string", "minLength": 1, "maxLength": 200, "expected": "a text of 1 to 200 characters"}),
+    description=or_nothing({"type": "string"}),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,14 +88,15 @@ def read_manifest(files: Mapping[str, bytes]) -> Manifest:
         document = read_yaml(MANIFEST_FILE, files[MANIFEST_FILE])
     except Unreadable as unreadable:
         raise ManifestRefused([unreadable.problem]) from unreadable
-    parsed = fitted(_Manifest, document, MANIFEST_FILE)
-    if not isinstance(parsed, _Manifest):
+    parsed = fitted(_MANIFEST, document, MANIFEST_FILE)
+    if isinstance(parsed, list):
         raise ManifestRefused(parsed)
-    problems = [*_listed_twice(parsed, document), *_facets_without_effect(parsed, document), *_not_canonical(parsed, document)]
+    listed = parsed["policies"]
+    problems = [*_listed_twice(listed, document), *_facets_without_effect(listed, document), *_not_canonical(listed, document)]
     if problems:
         raise ManifestRefused(problems)
-    policies = tuple(_listed(policy, document.line(("policies", number))) for number, policy in enumerate(parsed.policies))
-    return Manifest(name=parsed.name, revision=parsed.revision, policies=policies)
+    policies = tuple(_listed(policy, document.line(("policies", number))) for number, policy in enumerate(listed))
+    return Manifest(name=parsed["name"], revision=parsed["revision"], policies=policies)
 
 
 def _where_instead(files: Mapping[str, bytes]) -> str:
@@ -119,42 +107,51 @@ def _where_instead(files: Mapping[str, bytes]) -> str:
     return f"rename {near[0]}" if near else "write one, or start with: admit init DIR"
 
 
-def _listed(policy: _Policy, line: int | None) -> ListedPolicy:
-    facets = {name: tuple(globs) for name, globs in _facets(policy.match).items()}
-    exclude = {name: tuple(globs) for name, globs in _facets(policy.match.exclude).items()}
-    match = Match(action=policy.match.action, exclude=exclude, **facets)
-    return ListedPolicy(package=policy.package, match=match, enforcement=policy.enforcement, parameters=policy.parameters, line=line)
+def _listed(policy: dict[str, Any], line: int | None) -> ListedPolicy:
+    match = Match(
+        action=Action(policy["match"]["action"]),
+        exclude={name: tuple(globs) for name, globs in _facets(policy["match"]["exclude"]).items()},
+        **{name: tuple(globs) for name, globs in _facets(policy["match"]).items()},
+    )
+    return ListedPolicy(
+        package=policy["package"],
+        match=match,
+        enforcement=Enforcement(policy["enforcement"]),
+        parameters=policy["parameters"],
+        line=line,
+    )
 
 
-def _facets(facets: _Facets) -> dict[str, list[str]]:
-    return {name: globs for name in (*CHANGE_FACETS, *WORKFLOW_FACETS) if (globs := getattr(facets, name)) is not None}
+def _facets(match: Mapping[str, Any] | None) -> dict[str, list[str]]:
+    return {name: globs for name in (*CHANGE_FACETS, *WORKFLOW_FACETS) if (globs := (match or {}).get(name)) is not None}
 
 
-def _listed_twice(manifest: _Manifest, document: Document) -> Iterable[Problem]:
+def _listed_twice(policies: list[dict[str, Any]], document: Document) -> Iterable[Problem]:
     seen: set[str] = set()
-    for number, policy in enumerate(manifest.policies):
-        if policy.package in seen:
-            message = f"expected every package once, found {policy.package} twice"
+    for number, policy in enumerate(policies):
+        if policy["package"] in seen:
+            message = f"expected every package once, found {policy['package']} twice"
             yield _at(document, ("policies", number), message, "merge the two, or give one of them a package of its own")
-        seen.add(policy.package)
+        seen.add(policy["package"])
 
 
-def _facets_without_effect(manifest: _Manifest, document: Document) -> Iterable[Problem]:
+def _facets_without_effect(policies: list[dict[str, Any]], document: Document) -> Iterable[Problem]:
     """A facet that this action does not have would silently match nothing or everything."""
-    for number, policy in enumerate(manifest.policies):
-        known = CHANGE_FACETS if policy.match.action is Action.MERGE else WORKFLOW_FACETS
-        for place, facets in ((("match",), policy.match), (("match", "exclude"), policy.match.exclude)):
+    for number, policy in enumerate(policies):
+        match = policy["match"]
+        known = CHANGE_FACETS if match["action"] == Action.MERGE.value else WORKFLOW_FACETS
+        for place, facets in ((("match",), match), (("match", "exclude"), match["exclude"])):
             for facet in _facets(facets):
                 if facet not in known:
-                    message = f"expected one of {', '.join(known)} for action {policy.match.action.value}, found {facet}"
+                    message = f"expected one of {', '.join(known)} for action {match['action']}, found {facet}"
                     yield _at(document, ("policies", number, *place, facet), message, "remove it")
 
 
-def _not_canonical(manifest: _Manifest, document: Document) -> Iterable[Problem]:
+def _not_canonical(policies: list[dict[str, Any]], document: Document) -> Iterable[Problem]:
     """Parameters are recorded with decisions, so they have to mean the same to every reader."""
-    for number, policy in enumerate(manifest.policies):
+    for number, policy in enumerate(policies):
         try:
-            canonical(policy.parameters)
+            canonical(policy["parameters"])
         except NotCanonical as problem:
             place = ("policies", number, "parameters")
             yield _at(document, place, f"policies[{number}].parameters: {problem}", "write large numbers as text")

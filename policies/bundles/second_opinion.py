@@ -16,7 +16,7 @@ from typing import Any
 
 from policies.engines.reserved import ADMIT_MODULE, ADMIT_PATH
 from policies.errors import Problem
-from policies.schema.generated import schema_text
+from policies.schema import schema_text
 
 _SCHEMA = "input.schema"
 _SECONDS = 30.0

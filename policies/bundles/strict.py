@@ -1,71 +1,65 @@
-"""A YAML document held against a pydantic model, its errors in the words of whoever wrote the document."""
+"""How an author's YAML has to look, as a shape, and what to say, on which line, where it does not.
+
+A shape is JSON Schema as `policies.schema.fit_into` understands it; `expected` in it are the words for a person.
+"""
 
 from __future__ import annotations
 
 import difflib
-from typing import Any, TypeVar
-
-from pydantic import BaseModel, ConfigDict, ValidationError
+from collections.abc import Mapping
+from typing import Any
 
 from policies.bundles.text import Document, Place
 from policies.errors import Problem
-from policies.schema import resolved
+from policies.schema import Misfit, Shape, fit_into, types_of
+
+_WORDS = {"string": "a text", "array": "a list", "object": "keys and values"}
 
 
-class Strict(BaseModel):
-    """No conversions, no unknown keys."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
-
-_Model = TypeVar("_Model", bound=Strict)
-
-_EXPECTED = {
-    "string_type": "a text",
-    "list_type": "a list",
-    "dict_type": "keys and values",
-    "model_type": "keys and values",
-    "too_short": "at least one entry",
-    "missing": "a value",
-}
+def keys(required: Mapping[str, Shape], **optional: Shape) -> dict[str, Any]:
+    """The shape of keys and values that knows these keys and no other."""
+    known = {**required, **optional}
+    return {"type": "object", "properties": known, "required": list(required), "additionalProperties": False}
 
 
-def fitted(model: type[_Model], document: Document, path: str) -> _Model | list[Problem]:
-    """The model's value, or everything that does not fit, with its line."""
-    try:
-        return model.model_validate(document.value)
-    except ValidationError as problem:
-        return [_problem(error, model, document, path) for error in problem.errors()]
+def or_nothing(shape: Shape) -> dict[str, Any]:
+    """The same, or null."""
+    return {**shape, "type": [*types_of(shape), "null"]}
 
 
-def _problem(error: Any, model: type[Strict], document: Document, path: str) -> Problem:
-    place: Place = tuple(step for step in error["loc"])
-    where, line = _written(place), document.line(place)
-    if error["type"] == "extra_forbidden":
-        known = _keys_at(model, place[:-1])
-        near = difflib.get_close_matches(str(place[-1]), known, n=1)
+def fitted(shape: Shape, document: Document, path: str) -> Any:
+    """The document's value, with null for what may be missing and is; or the list of everything that does not fit, with its line.
+
+    A list stands for problems only: no author's file is a list at the top.
+    """
+    misfits: list[Misfit] = []
+    value = fit_into(shape)(document.value, (), misfits)
+    return [_problem(misfit, document, path) for misfit in misfits] if misfits else value
+
+
+def _problem(misfit: Misfit, document: Document, path: str) -> Problem:
+    where, line = _written(misfit.place), document.line(misfit.place)
+    if misfit.kind == "unknown":
+        known = list(misfit.shape["properties"])
+        near = difflib.get_close_matches(str(misfit.place[-1]), known, n=1)
         advice = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}"
         return Problem(path=path, line=line, message=f"{where}: unknown key", advice=advice)
-    found = "nothing" if error["type"] == "missing" else _found(error["input"])
-    return Problem(path=path, line=line, message=f"{where}: expected {_expected(error, place)}, found {found}")
+    if misfit.kind == "missing":
+        return Problem(path=path, line=line, message=f"{where}: expected a value, found nothing")
+    return Problem(path=path, line=line, message=f"{where}: expected {_expected(misfit)}, found {_found(misfit.value)}")
 
 
-def _expected(error: Any, place: Place) -> str:
-    if error["type"] == "string_pattern_mismatch":
-        return "a Rego package, like merge.approvals" if place[-1] == "package" else "letters, digits, dots, dashes and underscores"
-    if error["type"] in ("enum", "literal_error"):
-        return f"one of {error['ctx']['expected']}"
-    if error["type"] == "value_error":
-        return str(error["ctx"]["error"])
-    return _EXPECTED.get(error["type"]) or str(error["msg"])
-
-
-def _keys_at(model: type[BaseModel], place: Place) -> list[str]:
-    shape: Any = resolved(model.model_json_schema())
-    for step in place:
-        shape = shape.get("items", {}) if isinstance(step, int) else shape.get("properties", {}).get(step, {})
-        shape = next((option for option in shape.get("anyOf", ()) if "properties" in option or "items" in option), shape)
-    return list(shape.get("properties", {}))
+def _expected(misfit: Misfit) -> str:
+    shape, value = misfit.shape, misfit.value
+    kind = types_of(shape)[0] if types_of(shape) else None
+    if "enum" in shape:
+        *others, last = map(repr, shape["enum"])
+        return f"one of {', '.join(others)} or {last}"
+    if kind == "array" and isinstance(value, list):
+        return "at least one entry"
+    if kind == "string" and not isinstance(value, str):
+        return _WORDS["string"]
+    return str(shape.get("expected") or _WORDS.get(str(kind)) or "a value")
 
 
 def _written(place: Place) -> str:

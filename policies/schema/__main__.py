@@ -1,5 +1,6 @@
 """Write the committed schema: `python -m policies.schema`."""
 
-from policies.schema.generated import SCHEMA_FILE, schema_text
+from policies.schema.committed import SCHEMA_FILE
+from policies.schema.generated import generated_text
 
-SCHEMA_FILE.write_text(schema_text(), encoding="utf-8")
+SCHEMA_FILE.write_text(generated_text(), encoding="utf-8")

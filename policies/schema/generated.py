@@ -8,18 +8,16 @@ object stands in place. `python -m policies.schema` writes the committed file.
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 from policies.schema.models import InputDocument
 
-SCHEMA_FILE = Path(__file__).parent / "input.schema.json"
 _DESCRIPTION = "What a policy reads as `input`: one of `change` and `workflow` is there; null means: this forge cannot say."
 _OPTIONAL_AT_THE_TOP = ("change", "workflow", "approvals")
 
 
-def input_schema() -> dict[str, Any]:
-    """The schema of `input` as a policy sees it (JSON Schema draft 2020-12). A fresh value on every call."""
+def generated_schema() -> dict[str, Any]:
+    """The schema of `input` as a policy sees it (JSON Schema draft 2020-12), from the models."""
     raw = InputDocument.model_json_schema()
     definitions = raw.pop("$defs")
     definitions.pop("JsonValue", None)
@@ -61,6 +59,6 @@ def _nullable(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, An
     return {**node, "type": [node["type"], "null"]}
 
 
-def schema_text() -> str:
-    """The committed file's text."""
-    return json.dumps(input_schema(), indent=2) + "\n"
+def generated_text() -> str:
+    """What the committed file has to say."""
+    return json.dumps(generated_schema(), indent=2) + "\n"

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, TypeAlias
 
-from policies.schema.generated import input_schema
+from policies.schema.committed import input_schema
 
 Shape: TypeAlias = Mapping[str, Any]
 """A JSON Schema node without `$ref`; one without a type is anything."""

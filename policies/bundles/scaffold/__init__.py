@@ -8,7 +8,7 @@ from pathlib import Path
 from policies.bundles.contents import ADMIT_FILE
 from policies.bundles.manifest import NAME, is_bundle_name
 from policies.engines.reserved import ADMIT_MODULE
-from policies.schema.generated import schema_text
+from policies.schema import schema_text
 
 SCHEMA = "input.schema"
 """Without `.json`, because stock `opa test DIR` would load it as data; `opa check --schema input.schema` reads it."""
