@@ -93,8 +93,15 @@ def build_core(database: Database, handlers: Mapping[str, Activity], settings: D
     )
 
 
-def build_engine(settings: EngineSettings) -> PolicyEngine:
-    """OPA as a library in killable workers, or its own server. Raises EngineUnavailable where it is not installed."""
+def build_engine(settings: EngineSettings | None) -> PolicyEngine:
+    """OPA as a library in killable workers (with its own defaults where nothing is said), or its own server.
+
+    Raises EngineUnavailable where it is not installed.
+    """
+    if settings is None:
+        from policies.engines.opa_library import OpaLibrary
+
+        return OpaLibrary()
     limits: dict[str, Any] = {
         "compile_deadline": settings.compile_deadline,
         "evaluation_deadline": settings.evaluation_deadline,
@@ -115,9 +122,9 @@ def build_engine(settings: EngineSettings) -> PolicyEngine:
     assert_never(settings.adapter)
 
 
-def opa_binary(settings: EngineSettings) -> Path | None:
+def opa_binary(settings: EngineSettings | None) -> Path | None:
     """The `opa` named, or found on the PATH: asked for a second opinion on bundles, and the `server` adapter's engine."""
-    if settings.opa is not None:
+    if settings is not None and settings.opa is not None:
         return settings.opa
     found = shutil.which("opa")
     return Path(found) if found else None
@@ -139,6 +146,10 @@ def build_stored_relations(world: FollowedTuples) -> StoredRelations:
 
 def build_relations(settings: RelationsSettings | None, database: Database | None = None) -> Relations:
     """An OpenFGA server's answers, a store file's, the database's, or refusals that say what to configure."""
+    if settings is None:
+        from policies.relations.absent import NoRelations
+
+        return NoRelations()
     from gateway.config import RelationsFile, RelationsServer
 
     match settings:
@@ -146,17 +157,22 @@ def build_relations(settings: RelationsSettings | None, database: Database | Non
             from gateway.storage.followed_tuples import FollowedTuples
 
             return build_stored_relations(FollowedTuples(build_relation_store(database)))
-        case None | "local":
+        case "local":
             from policies.relations.absent import NoRelations
 
             return NoRelations()
         case RelationsFile(file=file):
-            from policies.relations.local import LocalRelations
-
-            return LocalRelations.from_store_file(file)
+            return relations_of_file(file)
         case RelationsServer(openfga=server):
             return build_openfga(server)
     assert_never(settings)
+
+
+def relations_of_file(file: Path) -> Relations:
+    """Answers from an OpenFGA store file. Raises RelationsRefused."""
+    from policies.relations.local import LocalRelations
+
+    return LocalRelations.from_store_file(file)
 
 
 def build_openfga(settings: OpenFgaServer) -> OpenFgaRelations:

@@ -14,8 +14,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-import rfc8785
-
 from policies.errors import NotCanonical
 from policies.model import Digest, Json
 
@@ -34,9 +32,15 @@ def canonical(value: object) -> bytes:
     try:
         if _is_plain(value):
             return _ENCODER.encode(value).encode()
-        return rfc8785.dumps(_copied(value))
-    except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError) as problem:
+        return _any(value)
+    except (ValueError, RecursionError) as problem:
         raise NotCanonical(f"expected a JSON value that every machine reads alike, found one that is not: {problem}") from problem
+
+
+def _any(value: object) -> bytes:
+    import rfc8785  # seldom needed, and a dry run starts in the time it takes to load
+
+    return rfc8785.dumps(_copied(value))
 
 
 def digest(kind: Kind, content: bytes) -> Digest:

@@ -25,8 +25,8 @@ from policies.errors import (
     RelationsUnavailable,
 )
 from policies.model import AdmissionRequest, Fault, Judgement, PolicyId, Question, Reason
-from policies.relations import Relations
 from policies.relations.answers import Answers
+from policies.relations.port import Relations
 from policies.verdict import Asked, Plan, Results, asked, judge, plan, question_queries, relations_document, rule_queries, unanswered
 
 Queries: TypeAlias = Callable[[Sequence[Policy]], tuple[PolicyQuery, ...]]

@@ -30,7 +30,7 @@ from policies.model import (
     Violation,
     Word,
 )
-from policies.relations import Relations
+from policies.relations.port import Relations
 from policies.relations.recorded import KnownFirst
 from policies.verdict import QUESTIONS_LIMIT
 

@@ -2,97 +2,93 @@
 
 from __future__ import annotations
 
-import asyncio
+import argparse
 import sys
 from collections.abc import Sequence
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from gateway.cli.edge import ConfigFile, configure_logs, plain_errors, settings_from
+from gateway.cli.plain import configure_logs, plain_errors, settings_if_any
+from gateway.cli.quick import Arguments
 
 if TYPE_CHECKING:
+    import typer
+
     from gateway.cli.outputs import Checked
-    from gateway.config import Settings
 
+HELP = """\
+Dry run: judge input documents, or a real change, offline. Nothing is recorded or reported.
 
-class Output(StrEnum):
-    """For whom the answer is written."""
+Exit code: 0 all admitted, 1 one is denied or held, 2 one is undecided or cannot be evaluated.
 
-    TEXT = "text"
-    JSON = "json"
-    JUNIT = "junit"
-    SARIF = "sarif"
-    GITHUB = "github"
+Example: admit check change.json --policies bundles/acme
+
+Example: admit check --change https://git.example.com/acme/app/pulls/7 --output json
+"""
+OUTPUTS = ("text", "json", "junit", "sarif", "github")
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(check)
+    from gateway.cli.listed import list_among
+
+    list_among(app, "check", HELP, main)
 
 
-def check(
-    inputs: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="INPUT…", help="Input documents (JSON or YAML); - reads one from standard input.", show_default=False),
-    ] = None,
-    change: Annotated[
-        list[str] | None, typer.Option(help="The URL of a real change, read through its connection in admit.yaml.", show_default=False)
-    ] = None,
-    policies: Annotated[
-        list[Path] | None, typer.Option(metavar="DIR", help="Bundles to judge by; by default those of admit.yaml.", show_default=False)
-    ] = None,
-    relations: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Relationships as an OpenFGA store file.", show_default=False)
-    ] = None,
-    at: Annotated[str | None, typer.Option(metavar="TIME", help="Judge as if it were this time (RFC 3339).", show_default=False)] = None,
-    output: Annotated[Output, typer.Option(help="How to write the answer.")] = Output.TEXT,
-    config: ConfigFile = None,
-) -> None:
-    """Dry run: judge input documents, or a real change, offline. Nothing is recorded or reported.
+def _options(parser: Arguments) -> None:
+    parser.add_argument("inputs", nargs="*", metavar="INPUT…", help="input documents (JSON or YAML); - reads one from standard input")
+    parser.add_argument("--change", action="append", default=[], metavar="URL", help="a real change, read through its connection")
+    parser.add_argument(
+        "--policies", action="append", default=[], type=Path, metavar="DIR", help="bundles to judge by; by default those of admit.yaml"
+    )
+    parser.add_argument("--relations", type=Path, metavar="FILE", help="relationships as an OpenFGA store file")
+    parser.add_argument("--at", type=_moment, metavar="TIME", help="judge as if it were this time (RFC 3339)")
+    parser.add_argument("--output", choices=OUTPUTS, default="text", help="how to write the answer (default: %(default)s)")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the configuration; by default admit.yaml in this folder")
 
-    Exit code: 0 all admitted, 1 one is denied or held, 2 one is undecided or cannot be evaluated.
 
-    Example: `admit check change.json --policies bundles/acme`
-
-    Example: `admit check --change https://git.example.com/acme/app/pulls/7 --output json`
-    """
-    configure_logs(quiet=True)
+def main(arguments: Sequence[str]) -> int:
+    """The exit code."""
+    parser = Arguments("check", HELP, _options)
+    options = parser.parse_intermixed_args(arguments)
+    if not options.inputs and not options.change:
+        parser.error("name an input document, - or --change URL")
     with plain_errors():
-        if not inputs and not change:
-            raise typer.BadParameter("name an input document, - or --change URL")
-        moment = _moment(at)
-        settings = settings_from(config)
-        if relations is not None:
-            from gateway.config import RelationsFile
+        import asyncio
 
-            settings = settings.model_copy(update={"relations": RelationsFile(file=relations)})
-        if policies:
-            settings = settings.model_copy(update={"bundles": tuple(policies)})
-        checked = asyncio.run(_check(settings, inputs or [], change or [], moment))
+        found = asyncio.run(_checked(options))
 
         from gateway.cli.outputs import exit_code, render
 
-        sys.stdout.write(render(output.value, checked))
-        raise typer.Exit(exit_code(checked))
+        sys.stdout.write(render(options.output, found))
+        return exit_code(found)
 
 
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
+async def _checked(options: argparse.Namespace) -> list[Checked]:
+    """The engine is started before anything else is loaded: it loads OPA meanwhile."""
+    from gateway import wiring
+
+    settings = settings_if_any(options.config)
+    engine = wiring.build_engine(settings.engine if settings else None)
+    try:
+        await engine.start()
+        if options.change:
+            configure_logs(quiet=True)
+
+        from gateway.cli.dry_run import Basis, dry_run
+
+        basis = Basis.of(settings, engine=engine, folders=options.policies, relations=options.relations)
+        async with dry_run(basis, at=options.at) as run:
+            return [*await run.documents(options.inputs), *[await run.change(url) for url in options.change]]
+    finally:
+        await engine.close()
+
+
+def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise typer.BadParameter(f"expected a time such as 2026-01-31T12:00:00Z, found {text!r}", param_hint="--at")
+        raise argparse.ArgumentTypeError(f"expected a time such as 2026-01-31T12:00:00Z, found {text!r}")
     return moment
-
-
-async def _check(settings: Settings, inputs: Sequence[str], urls: Sequence[str], at: datetime | None) -> list[Checked]:
-    from gateway.cli.dry_run import dry_run
-
-    async with dry_run(settings, at=at) as run:
-        return [*await asyncio.gather(*(run.document(source) for source in inputs)), *[await run.change(url) for url in urls]]

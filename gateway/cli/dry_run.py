@@ -2,30 +2,58 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
 from gateway import wiring
 from gateway.cli.outputs import Checked
-from gateway.config import Settings
-from gateway.domain.admission import change_ref, merge_request, provided_ref
+from gateway.domain.admission import provided_ref
 from gateway.domain.clock import utc_now
-from gateway.domain.record import Decision, FactsOrigin, Generation
+from gateway.domain.record import FactsOrigin, Generation
 from gateway.operations.judge import Judge
-from gateway.operations.own_policies import read_own_policies
 from policies.bundles import Bundle
 from policies.bundles.checking import checked_bundle
+from policies.bundles.directory import read_bundle
 from policies.document import request_from_document
+from policies.engines import PolicyEngine
 from policies.errors import BundleRefused, EngineBusy, NotCanonical, Problem, RequestRefused
-from providers.errors import ProviderError
-from providers.vcs import Change, Forge
+
+if TYPE_CHECKING:
+    from gateway.config import Connection, Settings
+    from policies.relations import Relations
+
+_AT_ONCE = 64
+"""Documents judged at once: enough to keep the engine busy, and fewer than may wait for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """What a dry run judges by. connections: where real changes may be read from."""
+
+    engine: PolicyEngine
+    relations: Relations
+    folders: Sequence[Path]
+    connections: Sequence[Connection] = ()
+
+    @classmethod
+    def of(cls, settings: Settings | None, *, engine: PolicyEngine, folders: Sequence[Path], relations: Path | None) -> Basis:
+        """What is named goes before what the configuration says, where there is one. Raises what relations raise."""
+        answering = wiring.relations_of_file(relations) if relations else wiring.build_relations(settings.relations if settings else None)
+        return cls(
+            engine=engine,
+            relations=answering,
+            folders=folders or (settings.bundles if settings else ()),
+            connections=settings.connections if settings else (),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +61,18 @@ class DryRun:
     """Judges inputs one by one. at: the time of every judgement; None = a document's own, or now."""
 
     judge: Judge
-    settings: Settings
+    basis: Basis
     at: datetime | None
+
+    async def documents(self, sources: Sequence[str]) -> list[Checked]:
+        """Files of one input document each, or `-`, in order."""
+        turns = asyncio.Semaphore(_AT_ONCE)
+
+        async def in_turn(source: str) -> Checked:
+            async with turns:
+                return await self.document(source)
+
+        return await asyncio.gather(*map(in_turn, sources))
 
     async def document(self, source: str) -> Checked:
         """A file of one input document, or `-`."""
@@ -50,37 +88,16 @@ class DryRun:
 
     async def change(self, url: str) -> Checked:
         """A real change, through the connection it belongs to."""
-        for connection in self.settings.connections:
-            forge = wiring.build_forge(connection)
-            try:
-                if (key := forge.locate(url)) is not None:
-                    return Checked(source=url, result=await self._decided(forge, await forge.read_change(key)))
-            except (ProviderError, NotCanonical, EngineBusy) as problem:
-                return Checked(source=url, result=f"the change could not be read: {problem}")
-            finally:
-                await forge.close()
-        return Checked(source=url, result="this is not a change of any connection; add its forge under `connections:` in admit.yaml")
+        from gateway.cli.real_change import judged_change
 
-    async def _decided(self, forge: Forge, change: Change) -> Decision:
-        request = merge_request(change, at=self.at or utc_now())
-        own = await read_own_policies(forge, change)
-        decision, _ = await self.judge(request, facts=FactsOrigin.GATHERED, change=change_ref(change), own=own)
-        return decision
+        return Checked(source=url, result=await judged_change(url, self.basis.connections, self.judge, at=self.at))
 
 
 @asynccontextmanager
-async def dry_run(settings: Settings, *, at: datetime | None) -> AsyncIterator[DryRun]:
-    """Everything a dry run needs, taken down afterwards. Raises BundleRefused, EngineUnavailable, and what relations raise."""
-    engine = wiring.build_engine(settings.engine)
-    relations = wiring.build_relations(settings.relations)
+async def dry_run(basis: Basis, *, at: datetime | None) -> AsyncIterator[DryRun]:
+    """Judges by the folders' bundles; the engine is the caller's to close. Raises BundleRefused, EngineUnavailable."""
     try:
-        bundles = tuple(
-            [
-                await checked_bundle(files, engine, run_tests=False)
-                for source in wiring.build_bundle_sources(settings.bundles)
-                for files in await source.bundles()
-            ]
-        )
+        bundles = tuple([await checked_bundle(read_bundle(folder), basis.engine, run_tests=False) for folder in basis.folders])
         if not bundles:
             raise BundleRefused("none", [Problem(message="no bundle to judge by", advice="name a folder with --policies DIR")])
         generation = Generation(number=0, activated_at=utc_now(), bundles=tuple(bundle.id for bundle in bundles), by="dry run")
@@ -88,10 +105,10 @@ async def dry_run(settings: Settings, *, at: datetime | None) -> AsyncIterator[D
         async def in_force() -> tuple[Generation, tuple[Bundle, ...]]:
             return generation, bundles
 
-        yield DryRun(judge=Judge(in_force=in_force, engine=engine, relations=relations, clock=utc_now), settings=settings, at=at)
+        judge = Judge(in_force=in_force, engine=basis.engine, relations=basis.relations, clock=utc_now)
+        yield DryRun(judge=judge, basis=basis, at=at)
     finally:
-        await relations.close()
-        await engine.close()
+        await basis.relations.close()
 
 
 def _read(source: str) -> object:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
-_NOT_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+@cache
+def _not_xml() -> re.Pattern[str]:
+    return re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def one_line(text: str) -> str:
@@ -14,4 +18,4 @@ def one_line(text: str) -> str:
 
 def xml_text(text: str) -> str:
     """XML 1.0 cannot carry control characters at all (w3.org/TR/xml, section 2.2)."""
-    return _NOT_XML.sub("\ufffd", text)
+    return _not_xml().sub("\ufffd", text)

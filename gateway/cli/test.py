@@ -2,62 +2,70 @@
 
 from __future__ import annotations
 
-import asyncio
+import argparse
 import sys
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from gateway.cli.edge import CANNOT, ConfigFile, configure_logs, plain_errors, settings_from
+from gateway.cli.plain import CANNOT, complain, plain_errors, settings_if_any
+from gateway.cli.quick import Arguments
 
 if TYPE_CHECKING:
+    import typer
+
     from gateway.cli.trial import Trial
-    from gateway.config import Settings
 
+HELP = """\
+Run a bundle's own Rego tests and its cases. As `opa test`, but a builtin that errs fails its test.
 
-class Output(StrEnum):
-    """For whom the answer is written."""
+Exit code: 0 all passed, 1 one failed or too little is covered, 2 a bundle cannot be tried or has nothing to try.
 
-    TEXT = "text"
-    JSON = "json"
-    JUNIT = "junit"
+Example: admit test bundles/acme
+
+Example: admit test bundles/* --threshold 90 --output junit
+"""
+OUTPUTS = ("text", "json", "junit")
 
 
 def register(app: typer.Typer) -> None:
-    app.command("test")(run_tests)
+    from gateway.cli.listed import list_among
+
+    list_among(app, "test", HELP, main)
 
 
-def run_tests(
-    folders: Annotated[list[Path], typer.Argument(metavar="DIR…", help="Bundles: folders, or tar.gz files.", show_default=False)],
-    coverage: Annotated[bool, typer.Option("--coverage", help="Say which lines of the policies no test reaches.")] = False,
-    threshold: Annotated[
-        float | None, typer.Option(min=0, max=100, metavar="PERCENT", help="Fail below this share of lines reached.", show_default=False)
-    ] = None,
-    output: Annotated[Output, typer.Option(help="How to write the answer.")] = Output.TEXT,
-    config: ConfigFile = None,
-) -> None:
-    """Run a bundle's own Rego tests and its cases. As `opa test`, but a builtin that errs fails its test.
+def _options(parser: Arguments) -> None:
+    parser.add_argument("folders", nargs="+", type=Path, metavar="DIR…", help="bundles: folders, or tar.gz files")
+    parser.add_argument("--coverage", action="store_true", help="say which lines of the policies no test reaches")
+    parser.add_argument("--threshold", type=_percent, metavar="PERCENT", help="fail below this share of lines reached")
+    parser.add_argument("--output", choices=OUTPUTS, default="text", help="how to write the answer (default: %(default)s)")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the configuration; by default admit.yaml in this folder")
 
-    Exit code: 0 all passed, 1 one failed or too little is covered, 2 a bundle cannot be tried or has nothing to try.
 
-    Example: `admit test bundles/acme`
-
-    Example: `admit test bundles/* --threshold 90 --output junit`
-    """
-    configure_logs(quiet=True)
+def main(arguments: Sequence[str]) -> int:
+    """The exit code."""
+    options = Arguments("test", HELP, _options).parse_intermixed_args(arguments)
     with plain_errors():
-        settings = settings_from(config)
-        trials = asyncio.run(_try(settings, _bundles_among(folders), coverage=coverage or threshold is not None))
+        import asyncio
+
+        trials = asyncio.run(_tried(options))
 
         from gateway.cli.trial_outputs import below, render
 
-        sys.stdout.write(render(output.value, trials, threshold=threshold))
+        sys.stdout.write(render(options.output, trials, threshold=options.threshold))
         if any(trial.problems for trial in trials):
-            raise typer.Exit(CANNOT)
-        raise typer.Exit(int(any(trial.failed or below(trial, threshold) for trial in trials)))
+            return CANNOT
+        return int(any(trial.failed or below(trial, options.threshold) for trial in trials))
+
+
+def _percent(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 100, found {text!r}")
+    return value
 
 
 def _bundles_among(paths: Sequence[Path]) -> list[Path]:
@@ -67,17 +75,23 @@ def _bundles_among(paths: Sequence[Path]) -> list[Path]:
         return list(paths)
     for path in paths:
         if path not in bundles:
-            typer.echo(f"admit: left out {path}: a bundle is a folder or a tar.gz", err=True)
+            complain(f"left out {path}: a bundle is a folder or a tar.gz")
     return bundles
 
 
-async def _try(settings: Settings, folders: Sequence[Path], *, coverage: bool) -> list[Trial]:
+async def _tried(options: argparse.Namespace) -> list[Trial]:
+    """The engine is started before anything else is loaded: it loads OPA meanwhile."""
     from gateway import wiring
-    from gateway.cli.trial import tried_bundle
 
-    engine = wiring.build_engine(settings.engine)
+    settings = settings_if_any(options.config)
+    engine = wiring.build_engine(settings.engine if settings else None)
     try:
-        opa = wiring.opa_binary(settings.engine)
-        return [await tried_bundle(folder, engine, coverage=coverage, opa=opa) for folder in folders]
+        await engine.start()
+
+        from gateway.cli.trial import tried_bundle
+
+        opa = wiring.opa_binary(settings.engine if settings else None)
+        wanted = options.coverage or options.threshold is not None
+        return [await tried_bundle(folder, engine, coverage=wanted, opa=opa) for folder in _bundles_among(options.folders)]
     finally:
         await engine.close()

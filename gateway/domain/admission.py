@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway.domain.record import ChangeRef
 from policies import AdmissionRequest, ChangeFacts, Json, rfc3339
-from providers.vcs import Change
+
+if TYPE_CHECKING:
+    from providers.vcs import Change
 
 _NOT_FACTS = frozenset({"merged_sha", "merged_by"})
 """What happened after the question was answered: for the bypass watch, not for policies."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from gateway.domain.clock import Clock
 from gateway.domain.record import ChangeRef, Decision, DecisionId, FactsOrigin, Generation, verdict_document
@@ -16,8 +16,10 @@ from policies.decide import Bench, decide
 from policies.engines import PolicyEngine
 from policies.errors import BundleRefused, NotCanonical
 from policies.holds import settled
-from policies.relations import Relations
-from policies.repository import OwnFiles, OwnPolicies, decide_with_own
+
+if TYPE_CHECKING:
+    from policies.relations import Relations
+    from policies.repository import OwnFiles
 
 
 class BundlesInForce(Protocol):
@@ -55,6 +57,8 @@ class Judge:
             if own is None or not own.evidence:
                 judgement = await decide(request, bundles, bench)
             else:
+                from policies.repository import OwnPolicies, decide_with_own  # a dry run of documents never comes here
+
                 policies = OwnPolicies(engine=self.engine, known=self._own, deadline=self.own_deadline)
                 judgement = await decide_with_own(request, bundles, own, policies, bench)
             judgement = await settled(judgement, request, self.relations)

@@ -7,14 +7,13 @@ values, failures and errors out.
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from policies.bundles.model import Bundle
-from policies.engines import rego_tests
 from policies.engines.checks import refusals
 from policies.engines.frames import Kind
 from policies.engines.messages import problems_in
@@ -24,10 +23,13 @@ from policies.engines.port import Evaluation, FailureKind, PolicyFailure, Policy
 from policies.engines.quarantine import Quarantine
 from policies.engines.queries import one_pass, reached_by
 from policies.engines.worker_pool import WorkerPool
-from policies.engines.worker_process import GIVEN, library_folder
+from policies.engines.worker_process import GIVEN, bindings_version
 from policies.engines.worker_seat import Job
 from policies.errors import BundleRefused, EngineCrashed, EngineTimedOut, Problem
 from policies.model import EngineInfo, Json
+
+if TYPE_CHECKING:
+    from policies.engines.rego_tests import Envelope
 
 _OPA_VERSION_OF: Mapping[str, str] = {"0.4.4": "1.20.2"}
 """Of the bindings' release: the library cannot say it itself."""
@@ -48,7 +50,7 @@ class OpaLibrary:
         self,
         *,
         workers: int = 1,
-        compile_deadline: float = 10.0,
+        compile_deadline: float = 30.0,
         evaluation_deadline: float = 2.0,
         memory_limit: int = 1 << 30,
         queue_limit: int = 1000,
@@ -72,13 +74,12 @@ class OpaLibrary:
     def info(self) -> EngineInfo:
         """`opa-library` and the OPA version inside. Raises EngineUnavailable."""
         if self._info is None:  # asked for every decision, and read from files
-            library_folder()
-            bindings = importlib.metadata.version("opa-golib-python-bindings")
+            bindings = bindings_version()
             self._info = EngineInfo(name="opa-library", version=_OPA_VERSION_OF.get(bindings, f"bindings {bindings}"))
         return self._info
 
     async def start(self) -> None:
-        """Start the workers now rather than with the first call. Raises EngineUnavailable."""
+        """See the port."""
         self._pool.start()
 
     async def parse(
@@ -104,6 +105,8 @@ class OpaLibrary:
     async def test(self, bundle: Bundle, *, coverage: bool = False) -> TestReport:
         """See the port."""
         self._quarantine.check(bundle.digest, bundle.name)
+        from policies.engines import rego_tests
+
         trees = await self._load(bundle, tests=True)
         return await rego_tests.run(bundle, trees, self._ask, coverage=coverage)
 
@@ -157,7 +160,7 @@ class OpaLibrary:
     def _deadline(self, evaluation: Evaluation) -> float:
         return evaluation.deadline if evaluation.deadline is not None else self._evaluation_deadline
 
-    async def _ask(self, bundle: Bundle, queries: Sequence[str], *, coverage: bool, trace: bool) -> list[rego_tests.Envelope]:
+    async def _ask(self, bundle: Bundle, queries: Sequence[str], *, coverage: bool, trace: bool) -> list[Envelope]:
         body = json.dumps({"queries": list(queries), "coverage": coverage, "trace": trace}, ensure_ascii=False).encode()
         job = Job(kind=Kind.ASK, bundle=bundle, tests=True, body=body, deadline=self._evaluation_deadline * max(1, len(queries)))
         answers = json.loads(await self._pool.run(job))

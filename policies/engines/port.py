@@ -98,6 +98,9 @@ class PolicyEngine(Protocol):
     def info(self) -> EngineInfo:
         """Name and OPA version, as recorded in decisions."""
 
+    async def start(self) -> None:
+        """Begin now what the first call would wait for. Repeating it costs nothing. Raises EngineUnavailable."""
+
     async def parse(
         self, modules: Mapping[str, str], *, fair_share: str = "", deadline: float | None = None
     ) -> Mapping[str, Json | Problem]:

@@ -10,7 +10,6 @@ import asyncio
 import importlib.util
 import mmap
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -26,7 +25,7 @@ from policies.errors import EngineUnavailable
 ADDRESS_SPACE = 4 << 30
 """RLIMIT_AS of a worker. Go maps 1.7 GB while idle, so this is only the last line; the parent watches what is resident."""
 
-GIVEN = f"given_{secrets.token_hex(8)}"
+GIVEN = f"given_{os.urandom(8).hex()}"
 """The function by which queries read their input: a name no policy can know, so none can call it."""
 
 _RECEIVE = 1 << 20
@@ -43,6 +42,12 @@ def library_folder() -> str:
         missing.advice = _HOW_TO_INSTALL
         raise missing
     return str(Path(found.origin).parent.parent)
+
+
+def bindings_version() -> str:
+    """Of the installed `opa_bindings`, from the name of its metadata's folder: quicker than reading it. Raises EngineUnavailable."""
+    (found,) = Path(library_folder()).glob("opa_golib_python_bindings-*.dist-info")
+    return found.name.removeprefix("opa_golib_python_bindings-").removesuffix(".dist-info")
 
 
 class WorkerProcess:
