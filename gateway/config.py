@@ -18,6 +18,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationError
 
 from gateway.config_engine import Engine
 from gateway.config_parts import Part, Secret
+from gateway.config_record import CheckpointKey
 from gateway.config_targets import TargetSettings
 from gateway.errors import ConfigurationWrong
 
@@ -135,6 +136,7 @@ class Settings(Part):
 
     relations: who answers relationship questions: `local` (the gateway itself, from its database), a store file, or a server.
     reconcile_seconds: between two looks for what webhooks did not tell, at repositories with open changes.
+    checkpoint_key: the Ed25519 key that signs the record's checkpoints; one kept in the database where nothing is said.
     api_tokens: bearer tokens for `/v1` and the pages; without one, one is made at first start and only loopback is served.
     """
 
@@ -148,6 +150,7 @@ class Settings(Part):
     durable: Durable = Durable()
     targets: tuple[TargetSettings, ...] = ()
     api_tokens: tuple[Secret, ...] = ()
+    checkpoint_key: CheckpointKey | None = None
     reconcile_seconds: float = Field(default=30.0, ge=0.1)
 
     @field_validator("public_url")

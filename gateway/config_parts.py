@@ -37,7 +37,7 @@ def current(secret: SecretStr) -> str:
     return secret.current() if isinstance(secret, SecretFile) else secret.get_secret_value()
 
 
-def _secret(value: object) -> object:
+def secret_text(value: object) -> SecretStr:
     """`env:NAME` or `file:PATH` → what it names."""
     if isinstance(value, SecretStr):
         return value
@@ -56,7 +56,7 @@ def _secret(value: object) -> object:
             raise ValueError("expected env:NAME or file:PATH; a secret itself does not belong in this file")
 
 
-Secret = Annotated[SecretStr, BeforeValidator(_secret)]
+Secret = Annotated[SecretStr, BeforeValidator(secret_text)]
 
 
 def _content(path: Path) -> str:

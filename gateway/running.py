@@ -112,7 +112,7 @@ async def running_gateway(
                 own_policies_moved=OwnPoliciesMoved(forges=forges, storage=storage),
                 reconcile=reconcile,
                 ask_again=ask_again,
-                seal_record=SealRecord(sealed_record=sealed_record),
+                seal_record=SealRecord(sealed_record=sealed_record, clock=clock, key=settings.checkpoint_key),
                 override_change=override_change,
             ),
             settings.durable,

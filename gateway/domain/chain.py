@@ -5,7 +5,7 @@ position, counted from 1 without gaps, and a hash over the seal before it and it
 different prefixes, so that neither can pass for the other (RFC 6962, section 2.1); what is hashed is RFC 8785 JSON.
 
 Only hashes are chained: what they are of may be erased, and the chain stays whole. Whoever can rewrite every seal after a
-changed one is found by a checkpoint kept elsewhere: a head (position and hash) that no longer leads to the present one.
+changed one is found by a checkpoint (`gateway.domain.checkpoint`): a signed head that no longer leads to the present one.
 """
 
 from __future__ import annotations
@@ -72,6 +72,9 @@ class FlawKind(StrEnum):
     FACTS_CHANGED = "facts_changed"
     FACTS_MISSING = "facts_missing"
     HEAD_WRONG = "head_wrong"
+    CHECKPOINT_CHANGED = "checkpoint_changed"
+    CHECKPOINT_MISSING = "checkpoint_missing"
+    CHAIN_REWRITTEN = "chain_rewritten"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

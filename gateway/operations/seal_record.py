@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 
+from gateway.domain.checkpoint import SigningKey, new_key
+from gateway.domain.clock import Clock
 from gateway.domain.dispatch import Dispatch
 from gateway.storage import SealedRecord
 
@@ -16,15 +18,19 @@ _BUCKET = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealRecord:
-    """Seals everything that waits."""
+    """Seals everything that waits, and signs where the chain has got to then. key: None = the one the record keeps itself."""
 
     sealed_record: SealedRecord
+    clock: Clock
+    key: SigningKey | None = None
 
     async def __call__(self) -> int:
         """The position of the chain's head afterwards. Raises DatabaseUnavailable."""
         before = await self.sealed_record.head()
         while (head := await self.sealed_record.seal()) != before:
             before = head
+        key = self.key or await self.sealed_record.own_key(new_key())
+        await self.sealed_record.checkpoint(key, at=self.clock())
         return head.position
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, select, update
 
@@ -59,10 +61,16 @@ def put_in_force(
 def write_event(connection: Connection, event: AuditEvent) -> None:
     """One more; in the transaction of what it tells of."""
     document = canonical(event_document(event))
-    row = {"at": to_ms(event.at), "about_key": key(event.about), "document": document}
+    at, about_key = searched(event_document(event))
+    row = {"at": at, "about_key": about_key, "document": document}
     inserted = connection.execute(audit_events.insert(), row).inserted_primary_key
     assert inserted is not None, "one row has a key"
     enlist(connection, EntryKind.AUDIT, str(inserted[0]), document)
+
+
+def searched(document: dict[str, Any]) -> tuple[int, str]:
+    """The columns an event is found by, `at` and `about_key`. They say nothing its document does not say."""
+    return to_ms(datetime.fromisoformat(document["at"])), key(document["about"])
 
 
 def read_generation(connection: Connection, number: int) -> Generation | None:

@@ -22,9 +22,14 @@ def read_head(connection: Connection) -> Head:
     return _head(connection.execute(_HEAD).one())
 
 
+def lock_head(connection: Connection) -> Head:
+    """Where the chain has got to, and it stays there until this transaction ends."""
+    return _head(connection.execute(_HEAD.with_for_update()).one())
+
+
 def seal_waiting(connection: Connection, limit: int) -> Head:
     """Seal what waits, oldest first; the new head."""
-    head = _head(connection.execute(_HEAD.with_for_update()).one())
+    head = lock_head(connection)
     waiting = connection.execute(select(unsealed).order_by(unsealed.c.ord).limit(limit)).all()
     if not waiting:
         return head

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 
 from gateway.domain.chain import EMPTY, Flaw, Head, Seal
+from gateway.domain.checkpoint import Checkpoint, SigningKey
 from gateway.storage.database import Database
-from gateway.storage.sql import chain, verification
+from gateway.storage.sql import chain, checkpoints, verification
 
 _PAGE = 200
 
@@ -26,7 +28,16 @@ class SqlSealedRecord:
     async def seals(self, *, after: int = 0, limit: int = 1000) -> Sequence[Seal]:
         return await self._database.read(lambda c: chain.read_seals(c, after=after, limit=limit))
 
-    async def flaws(self) -> AsyncIterator[Flaw]:
+    async def checkpoint(self, key: SigningKey, *, at: datetime) -> Checkpoint | None:
+        return await self._database.write(lambda c: checkpoints.write_checkpoint(c, key, at))
+
+    async def checkpoints(self, *, after: int = 0, limit: int = 1000) -> Sequence[Checkpoint]:
+        return await self._database.read(lambda c: checkpoints.read_checkpoints(c, after=after, limit=limit))
+
+    async def own_key(self, fresh: SigningKey) -> SigningKey:
+        return await self._database.write(lambda c: checkpoints.own_key(c, fresh))
+
+    async def flaws(self, *, public_key: str | None = None) -> AsyncIterator[Flaw]:
         head = EMPTY
         while True:
             found, end = await self._database.read(lambda c, head=head: verification.page_of_flaws(c, head, limit=_PAGE))  # type: ignore[misc]
@@ -36,4 +47,6 @@ class SqlSealedRecord:
                 break
             head = end
         for flaw in await self._database.read(lambda c: verification.flaws_at_the_end(c, head)):
+            yield flaw
+        for flaw in await self._database.read(lambda c: checkpoints.flaws_of_checkpoints(c, public_key, limit=_PAGE)):
             yield flaw

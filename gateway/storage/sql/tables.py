@@ -105,6 +105,21 @@ chain_head = Table(
     Column("hash", Key, nullable=False),
 )
 
+checkpoints = Table(
+    "checkpoint",
+    metadata,
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("document", LongBytes, nullable=False),
+)
+
+signing_key = Table(
+    "signing_key",
+    metadata,
+    # one row, where no key is configured: made at the first start, the same for all gateways on this database
+    Column("one", SmallInteger, primary_key=True, autoincrement=False),
+    Column("private", LongBytes, nullable=False),
+)
+
 changes = Table(
     "tracked_change",
     metadata,

@@ -12,6 +12,7 @@ from gateway.domain.chain import Entry, EntryKind, Flaw, FlawKind, Head, broken_
 from gateway.domain.record import decision_from_document
 from gateway.errors import StorageError
 from gateway.storage.sql.blobs import read_blob
+from gateway.storage.sql.bundle_history import searched
 from gateway.storage.sql.chain import read_head, read_seals, read_waiting
 from gateway.storage.sql.decisions import searched_columns
 from gateway.storage.sql.tables import audit_events, decisions, seals, unsealed
@@ -59,6 +60,8 @@ def _entry_flaws(connection: Connection, places: Sequence[tuple[int | None, Entr
             yield Flaw(kind=FlawKind.ENTRY_MISSING, position=position, entry=entry.id, message=f"{name} is gone")
         elif content_hash(EntryKind(entry.kind), row["document"]) != entry.content:
             yield Flaw(kind=FlawKind.ENTRY_CHANGED, position=position, entry=entry.id, message=f"{name} has been changed")
+        elif entry.kind == EntryKind.AUDIT and (row["at"], row["about_key"]) != searched(json.loads(row["document"])):
+            yield Flaw(kind=FlawKind.ENTRY_CHANGED, position=position, entry=entry.id, message=f"{name} is found under what it is not")
         elif entry.kind == EntryKind.DECISION:
             yield from _decision_flaws(connection, position, entry, row)
 

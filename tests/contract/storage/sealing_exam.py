@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
 from gateway.domain.audit import AuditEvent
-from gateway.domain.chain import EMPTY, EntryKind, broken_links
+from gateway.domain.chain import EMPTY, EntryKind, FlawKind, broken_links
+from gateway.domain.checkpoint import new_key, signed_truly
 from gateway.domain.record import Generation
 from policies.model import Outcome
 from tests.contract.storage.builders import NOON, a_bundle, a_ref, a_verdict, minutes, recorded
@@ -77,3 +79,56 @@ class SealingExam:
         await recorded(storage)
         assert await all_flaws(record) == []
         assert await record.head() == EMPTY
+
+    async def test_checkpoint_signs_where_the_chain_has_got_to(self, storage, record):
+        """Nothing while nothing is sealed; once for each head; it names its key, which has signed it."""
+        key = new_key()
+        assert await record.checkpoint(key, at=NOON) is None
+        await recorded(storage)
+        head = await record.seal()
+        made = await record.checkpoint(key, at=NOON)
+        assert (made.head, made.at, made.key) == (head, NOON, key.public)
+        assert signed_truly(made)
+        assert await record.checkpoint(key, at=NOON + minutes(1)) is None
+        assert list(await record.checkpoints()) == [made]
+        assert list(await record.checkpoints(after=1)) == []
+        assert await all_flaws(record) == []
+
+    async def test_another_key_signs_anew(self, storage, record):
+        """From the moment it is configured, also where nothing was recorded since."""
+        await recorded(storage)
+        await record.seal()
+        await record.checkpoint(new_key(), at=NOON)
+        later = new_key()
+        made = await record.checkpoint(later, at=NOON + minutes(1))
+        assert made.key == later.public
+        assert [flaw async for flaw in record.flaws(public_key=later.public)] == []
+
+    async def test_checkpoints_are_thinned_and_the_newest_stays(self, storage, record):
+        """One a minute is kept, however many are signed."""
+        key = new_key()
+        for number in range(12):
+            await recorded(storage, change=a_ref(number=number))
+            await record.seal()
+            await record.checkpoint(key, at=NOON + timedelta(seconds=10 * number))
+        kept = list(await record.checkpoints())
+        assert kept[-1].head == await record.head()
+        assert len(kept) <= 4
+        assert kept[0].head.position == 1
+
+    async def test_checkpoint_of_another_key_is_a_flaw_where_the_key_is_given(self, storage, record):
+        """And so is there being none at all."""
+        trusted, other = new_key(), new_key()
+        await recorded(storage)
+        await record.seal()
+        assert [flaw.kind async for flaw in record.flaws(public_key=trusted.public)] == [FlawKind.CHECKPOINT_MISSING]
+        await record.checkpoint(other, at=NOON)
+        (flaw,) = [flaw async for flaw in record.flaws(public_key=trusted.public)]
+        assert (flaw.kind, flaw.position) == (FlawKind.CHECKPOINT_CHANGED, 1)
+        assert f"signed by another key, {other.public}" in flaw.message
+
+    async def test_record_keeps_the_first_key_it_is_given(self, record):
+        """All gateways on one database sign with one key."""
+        first, second = new_key(), new_key()
+        assert await record.own_key(first) == first
+        assert await record.own_key(second) == first

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 from sqlalchemy import delete, insert, select, update
 
 from gateway.domain.chain import EMPTY, EntryKind, FlawKind, content_hash, sealed
+from gateway.domain.checkpoint import new_key
+from gateway.operations.verify_record import verified
 from gateway.storage import Database
 from gateway.storage.sql import SqlStorage
 from gateway.storage.sql.decisions import row_of
 from gateway.storage.sql.sealed_record import SqlSealedRecord
-from gateway.storage.sql.tables import audit_events, blobs, chain_head, decisions, seals, unsealed
+from gateway.storage.sql.tables import audit_events, blobs, chain_head, checkpoints, decisions, seals, unsealed
+from policies.canonical import canonical
 from policies.model import Outcome
 from tests.contract.storage.builders import NOON, a_decision, a_ref, a_verdict, minutes, recorded, some_facts
 from tests.contract.storage.sealing_exam import SealingExam, all_flaws, published
@@ -157,6 +161,106 @@ async def test_head_that_was_moved_back_is_found(database, record, filled):
     (before,) = [seal for seal in await record.seals() if seal.position == 4]
     found = await tampered(database, record, update(chain_head).values(position=4, hash=before.hash))
     assert found == [(FlawKind.HEAD_WRONG, 4, None)]
+
+
+@pytest.fixture
+async def signed(record, filled):
+    """The key that signed the whole of it."""
+    key = new_key()
+    await record.checkpoint(key, at=NOON)
+    return key
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"hash": "0" * 64},
+        {"position": 3},
+        {"at": "2026-01-01T00:00:00Z"},
+        {"signature": "0" * 128},
+        {"signature": "no hex"},
+        {"key": "0" * 64},
+        {"key": ""},
+        {"hash": None},
+    ],
+    ids=lambda change: "_".join(f"{name}_{str(value)[:6]}" for name, value in change.items()),
+)
+async def test_changed_checkpoint_is_named(database, record, signed, change):
+    """Whatever of it."""
+    document = await database.read(lambda c: c.scalar(select(checkpoints.c.document)))
+    forged = canonical({**json.loads(document), **change})
+    found = await tampered(database, record, update(checkpoints).values(document=forged))
+    assert found == [(FlawKind.CHECKPOINT_CHANGED, COUNT + 1, None)]
+
+
+async def test_checkpoint_that_is_no_checkpoint_is_named(database, record, signed):
+    """Not even one that can be read; signing goes on."""
+    found = await tampered(database, record, update(checkpoints).values(document=b"[]"))
+    assert found == [(FlawKind.CHECKPOINT_CHANGED, COUNT + 1, None)]
+    assert await record.checkpoint(signed, at=NOON) is not None
+    assert await all_flaws(record) == []
+
+
+async def test_chain_cut_short_with_its_head_is_found_by_its_checkpoint(database, record, filled, signed):
+    """The newest decision, its seal and the head taken back together: nothing in the chain itself tells."""
+    before = (await record.seals())[-2]
+
+    def cut(connection):
+        connection.execute(delete(decisions).where(decisions.c.id == filled[-1].id))
+        connection.execute(delete(seals).where(seals.c.position == COUNT + 1))
+        connection.execute(update(chain_head).values(position=before.position, hash=before.hash))
+
+    await database.write(cut)
+    (flaw,) = await all_flaws(record)
+    assert (flaw.kind, flaw.position) == (FlawKind.SEAL_MISSING, COUNT + 1)
+    assert "the chain has been cut short" in flaw.message
+
+
+async def test_chain_sealed_anew_is_found_by_its_checkpoint(database, record, filled, signed):
+    """Everything rewritten so that it hangs together: the signed head does not lead to it."""
+    entries = [seal.entry for seal in await record.seals()]
+    swapped = sealed(EMPTY, [entries[1], entries[0], *entries[2:]])
+
+    def rewrite(connection):
+        connection.execute(delete(seals))
+        for seal in swapped:
+            entry = seal.entry
+            row = {"position": seal.position, "kind": entry.kind, "ref": entry.id, "content": entry.content, "hash": seal.hash}
+            connection.execute(insert(seals).values(row))
+        connection.execute(update(chain_head).values(hash=swapped[-1].hash))
+
+    await database.write(rewrite)
+    (flaw,) = await all_flaws(record)
+    assert (flaw.kind, flaw.position) == (FlawKind.CHAIN_REWRITTEN, COUNT + 1)
+
+
+async def test_chain_and_checkpoint_made_anew_are_found_by_one_kept_elsewhere(database, record, filled, signed):
+    """Whoever can write everything, the key included, cannot change what others have kept."""
+    (kept,) = await record.checkpoints()
+    entries = [seal.entry for seal in await record.seals()]
+    swapped = sealed(EMPTY, [entries[1], entries[0], *entries[2:]])
+
+    def rewrite(connection):
+        connection.execute(delete(checkpoints))
+        connection.execute(delete(seals))
+        for seal in swapped:
+            entry = seal.entry
+            row = {"position": seal.position, "kind": entry.kind, "ref": entry.id, "content": entry.content, "hash": seal.hash}
+            connection.execute(insert(seals).values(row))
+        connection.execute(update(chain_head).values(hash=swapped[-1].hash))
+
+    await database.write(rewrite)
+    await record.checkpoint(signed, at=NOON)
+    assert await all_flaws(record) == []
+    found = await verified(record, public_key=signed.public, kept=[kept])
+    assert [flaw.kind for flaw in found.flaws] == [FlawKind.CHAIN_REWRITTEN]
+
+
+@pytest.mark.parametrize("values", [{"at": 0}, {"about_key": "0" * 64}], ids=["when", "about"])
+async def test_changed_column_of_an_audit_event_is_named(database, record, filled, values):
+    """One that is no longer found under what it is about."""
+    found = await tampered(database, record, update(audit_events).values(values))
+    assert [(kind, position) for kind, position, _ in found] == [(FlawKind.ENTRY_CHANGED, 4)]
 
 
 async def test_chain_sealed_anew_after_a_change_has_another_head(database, record, filled):

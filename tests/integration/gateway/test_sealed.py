@@ -25,7 +25,8 @@ def test_what_was_recorded_is_sealed_and_a_changed_byte_is_named(tmp_path):
             posted = await house.client.post("/v1/admissions", json=document)
             assert posted.status_code == 200, posted.text
             async with asyncio.timeout(PATIENCE):
-                while (await house.gateway.services.sealed_record.head()).position < 3:  # both, and the activation of the bundle
+                record = house.gateway.services.sealed_record
+                while not (signed := await record.checkpoints()) or signed[-1].head.position < 3:  # both, and the bundle's activation
                     await asyncio.sleep(0.05)
             return posted.json()["id"]
 
@@ -34,6 +35,19 @@ def test_what_was_recorded_is_sealed_and_a_changed_byte_is_named(tmp_path):
     whole = admit("log", "verify", cwd=tmp_path)
     assert whole.returncode == 0, whole.stdout
     assert "the record is whole" in whole.stdout
+    checkpoint = admit("log", "checkpoint", cwd=tmp_path)
+    assert checkpoint.returncode == 0, checkpoint.stderr
+    kept = json.loads(checkpoint.stdout)
+    (tmp_path / "kept.jsonl").write_text(checkpoint.stdout)
+    trusted = admit("log", "verify", "--public-key", kept["key"], "--checkpoint", "kept.jsonl", "--json", cwd=tmp_path)
+    assert trusted.returncode == 0, trusted.stdout
+    assert (json.loads(trusted.stdout)["signed_up_to"], json.loads(trusted.stdout)["keys"]) == (kept["position"], [kept["key"]])
+    strange = admit("log", "verify", "--public-key", "00" * 32, cwd=tmp_path)
+    assert strange.returncode == 1
+    assert f"was signed by another key, {kept['key']}" in strange.stdout
+    (tmp_path / "kept.jsonl").write_text(checkpoint.stdout.replace(kept["hash"], "0" * 64))
+    assert admit("log", "verify", "--checkpoint", "kept.jsonl", cwd=tmp_path).returncode == 1
+    assert "expected PEM, or the hex" in admit("log", "verify", "--public-key", "x", cwd=tmp_path, environment={"COLUMNS": "200"}).stderr
 
     with sqlite3.connect(tmp_path / "admit.db") as database:
         (document,) = database.execute("SELECT document FROM decision WHERE id = ?", (id,)).fetchone()
