@@ -34,27 +34,31 @@ def register(app: typer.Typer) -> None:
 def list_runs(
     type: Kind = None,
     status: Annotated[str | None, typer.Option(help="ready, running, parked, completed, failed or cancelled.", show_default=False)] = None,
+    all: Annotated[bool, typer.Option("--all", help="Housekeeping too: what comes round by itself all the time.")] = False,
     limit: Limit = 50,
     as_json: AsJson = False,
     config: ConfigFile = None,
 ) -> None:
-    """Runs, newest first.
+    """Runs, newest first: how each stands, when it goes on, and what went wrong last.
 
     Example: `admit workflow list --status parked`
     """
     from gateway.durable import WorkflowStatus
     from gateway.durable.documents import run_document
+    from gateway.workflows import HOUSEKEEPING
 
     if status is not None and status not in list(WorkflowStatus):
         raise typer.BadParameter(f"expected one of {', '.join(WorkflowStatus)}, found '{status}'", param_hint="--status")
     wanted = WorkflowStatus(status) if status else None
-    runs = _with_core(config, lambda core: core.list(type=type, status=wanted, limit=limit))
+    hidden = () if all or type is not None else HOUSEKEEPING
+    runs = _with_core(config, lambda core: core.list(type=type, status=wanted, without=hidden, limit=limit))
     if as_json:
         _print_json([run_document(run) for run in runs])
         return
     for run in runs:
-        wake = f"  next at {run.wake_at:%Y-%m-%d %H:%M:%S} UTC" if run.wake_at else ""
-        typer.echo(f"{run.status.value:<9} {run.type:<16} {run.workflow_id}{wake}" + (f"  {run.error}" if run.error else ""))
+        next_at = f"  next at {run.wake_at:%Y-%m-%d %H:%M:%S} UTC" if run.wake_at else ""
+        last = f"  {run.error}" if run.error else ""
+        typer.echo(f"{run.status.value:<9} {run.type:<16} {run.workflow_id}{next_at}{last}")
 
 
 @workflow.command()

@@ -164,6 +164,7 @@ class Execution:
                 pending.underway = False
                 pending.failures += 1
                 pending.due = _moment(attributes["next_at"])
+                pending.problem = f"{attributes['activity']}: {attributes['kind']}: {attributes['message']}"
             case "AttemptLost":
                 pending = self._waiting(event)
                 pending.underway = False

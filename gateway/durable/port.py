@@ -10,7 +10,7 @@ transaction, and the engine turns it into a start or a signal, exactly once by i
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -159,7 +159,10 @@ class WorkflowStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkflowRun:
-    """A run as seen from outside. `wake_at`: when a parked one goes on by itself. `error`: why it failed."""
+    """A run as seen from outside. `wake_at`: when a parked one goes on by itself, at the earliest.
+
+    error: why it failed; of one that is parked, what the attempt failed of that is to be made again.
+    """
 
     workflow_id: str
     run_id: str
@@ -260,8 +263,10 @@ class DurableCore(Protocol):
     async def replay(self, workflow_id: str, run_id: str | None = None) -> WorkflowRun:
         """Re-execute the history against today's code, touching nothing. Raises NonDeterministic, UnknownWorkflow."""
 
-    async def list(self, *, type: str | None = None, status: WorkflowStatus | None = None, limit: int = 100) -> Sequence[WorkflowRun]:
-        """Newest first."""
+    async def list(
+        self, *, type: str | None = None, status: WorkflowStatus | None = None, without: Collection[str] = (), limit: int = 100
+    ) -> Sequence[WorkflowRun]:
+        """Newest first; of this type, or of none of those it goes `without`."""
 
     async def cancel(self, workflow_id: str, *, by: str = "an operator") -> None:
         """End the newest run as cancelled; its running activity is told. An ended run stays as it ended.

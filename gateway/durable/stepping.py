@@ -69,6 +69,12 @@ def wake_at(execution: Execution) -> datetime | None:
     return min((p.due for p in execution.pending.values() if p.due is not None and not p.underway), default=None)
 
 
+def last_problem(execution: Execution) -> str | None:
+    """What failed of that which waits for another attempt; of several, what is tried first."""
+    waiting = [p for p in execution.pending.values() if p.problem is not None and p.due is not None and not p.underway]
+    return min(waiting, key=lambda pending: pending.due or execution.now).problem if waiting else None
+
+
 def due_activities(execution: Execution, at: datetime) -> list[Pending]:
     """Activities whose next attempt may start."""
     activities = (pending for pending in execution.pending.values() if isinstance(pending.command, RunActivity))

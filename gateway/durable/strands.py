@@ -30,7 +30,7 @@ class Pending:
     """A command without an outcome.
 
     due: when a timer fires, a wait ends, the next attempt may start. underway: an attempt has been started and nothing
-    is known of it yet. since: when the command was recorded.
+    is known of it yet. since: when the command was recorded. problem: what its last attempt failed of.
     """
 
     id: str
@@ -42,6 +42,7 @@ class Pending:
     failures: int = 0
     lost: int = 0
     schedule: RetrySchedule | None = None
+    problem: str | None = None
     branches: list[Any] | None = None
     open: int = 0
     errors: list[Exception] | None = None

@@ -10,16 +10,18 @@ from fastapi.responses import HTMLResponse
 from gateway.api.webhooks import Asked
 from gateway.durable import HistoryEvent, UnknownWorkflow
 from gateway.web.rendering import may_read, page, sign_in
+from gateway.workflows import HOUSEKEEPING
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/workflows")
-async def workflows_page(request: Request, asked: Asked) -> HTMLResponse:
-    """How the work stands, and the newest runs."""
+async def workflows_page(request: Request, asked: Asked, all: bool = False) -> HTMLResponse:
+    """How the work stands, and the newest runs; `all`: with what comes round by itself."""
     if not may_read(request, asked):
         return sign_in(asked)
-    return page("workflows.html", asked, runs=await asked.core.list(limit=100), queue=await asked.core.queue())
+    runs = await asked.core.list(without=() if all else HOUSEKEEPING, limit=100)
+    return page("workflows.html", asked, runs=runs, queue=await asked.core.queue(), all=all)
 
 
 @router.get("/workflows/{id:path}")

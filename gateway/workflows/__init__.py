@@ -22,4 +22,7 @@ WORKFLOWS: Mapping[str, Workflow] = {
 }
 """Every workflow by the name dispatches call it."""
 
-__all__ = ["WORKFLOWS"]
+HOUSEKEEPING = frozenset({"reconcile", "seal_record"})
+"""Those that come round by themselves, all the time: of interest only to who looks for them."""
+
+__all__ = ["HOUSEKEEPING", "WORKFLOWS"]

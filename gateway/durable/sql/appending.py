@@ -29,7 +29,7 @@ from gateway.storage.prepared import Prepared, PreparedFor
 class Park:
     """Leave memory until `wake_at` (None: until a signal), or at once for another process (`wake_at` in the past).
 
-    error: why it is stuck, where it is.
+    error: why it is stuck, or what it waits to try again.
     """
 
     wake_at: datetime | None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -150,8 +150,10 @@ class SqlDurableCore:
         Execution(workflow, events).close()
         return run
 
-    async def list(self, *, type: str | None = None, status: WorkflowStatus | None = None, limit: int = 100) -> Sequence[WorkflowRun]:
-        return await self._database.read(lambda connection: list_runs(connection, type, status, limit))
+    async def list(
+        self, *, type: str | None = None, status: WorkflowStatus | None = None, without: Collection[str] = (), limit: int = 100
+    ) -> Sequence[WorkflowRun]:
+        return await self._database.read(lambda connection: list_runs(connection, type, status, without, limit))
 
     # --- an operator's hand ------------------------------------------------------------------
 

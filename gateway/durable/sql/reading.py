@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -46,11 +47,15 @@ def find_history(connection: Connection, workflow_id: str, run_id: str | None) -
     return run, [event_from(row) for row in rows]
 
 
-def list_runs(connection: Connection, type: str | None, status: WorkflowStatus | None, limit: int) -> list[WorkflowRun]:
+def list_runs(
+    connection: Connection, type: str | None, status: WorkflowStatus | None, without: Collection[str], limit: int
+) -> list[WorkflowRun]:
     """Newest first."""
     wanted = select(runs).order_by(runs.c.ord.desc()).limit(limit)
     if type is not None:
         wanted = wanted.where(runs.c.type == type)
     if status is not None:
         wanted = wanted.where(runs.c.status == status.value)
+    if without:
+        wanted = wanted.where(runs.c.type.not_in(without))
     return [run_from(row) for row in connection.execute(wanted)]

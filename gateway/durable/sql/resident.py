@@ -35,7 +35,7 @@ from gateway.durable.sql.claims import Claimed
 from gateway.durable.sql.clock import Clock
 from gateway.durable.sql.endings import end
 from gateway.durable.sql.journal import Journal
-from gateway.durable.stepping import Received, due_activities, ordered_by, step, underway, wake_at
+from gateway.durable.stepping import Received, due_activities, last_problem, ordered_by, step, underway, wake_at
 
 log = structlog.get_logger(__name__)
 
@@ -165,7 +165,7 @@ class Resident:
             return self._hand_over(at)
         for pending in due_activities(execution, at):
             execution.record("AttemptStarted", {"command": pending.id, "attempt": attempt_number(pending)}, at)
-        return None if underway(execution) else Park(wake_at=wake_at(execution))
+        return None if underway(execution) else Park(wake_at=wake_at(execution), error=last_problem(execution))
 
     def _hand_over(self, at: datetime) -> Settlement | None:
         if self._tasks:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
@@ -159,8 +159,10 @@ class TemporalDurableCore:
             raise NonDeterministic(f"Temporal's own replay of the execution '{located.execution}': {replayed.replay_failure}")
         return located.run
 
-    async def list(self, *, type: str | None = None, status: WorkflowStatus | None = None, limit: int = 100) -> Sequence[WorkflowRun]:
-        found = await self._reading.list(type=type, limit=limit)
+    async def list(
+        self, *, type: str | None = None, status: WorkflowStatus | None = None, without: Collection[str] = (), limit: int = 100
+    ) -> Sequence[WorkflowRun]:
+        found = await self._reading.list(type=type, without=without, limit=limit)
         return [run for run in found if status in {None, run.status}][:limit]
 
     # --- an operator's hand ------------------------------------------------------------------

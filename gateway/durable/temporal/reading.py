@@ -6,7 +6,7 @@ have had several executions; its id is that of the first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -118,9 +118,10 @@ class Reading:
         revived = await self._server.history(*beginning)
         return [] if revived is None else await events_in(revived.events, CONVERTER)
 
-    async def list(self, *, type: str | None, open_only: bool = False, limit: int = 0) -> list[WorkflowRun]:
+    async def list(self, *, type: str | None, without: Collection[str] = (), open_only: bool = False, limit: int = 0) -> list[WorkflowRun]:
         """Newest first among the executions the index gives first: 1,000, or `limit` if that is more."""
-        query = f"TaskQueue = {quoted(self._server.task_queue)} AND WorkflowType != {quoted(DEAD_LETTER)}"
+        query = f"TaskQueue = {quoted(self._server.task_queue)}"
+        query += "".join(f" AND WorkflowType != {quoted(other)}" for other in (DEAD_LETTER, *without))
         query += f" AND WorkflowType = {quoted(type)}" if type is not None else ""
         query += " AND ExecutionStatus = 'Running'" if open_only else ""
         runs: dict[str, WorkflowRun] = {}
@@ -129,7 +130,8 @@ class Reading:
             if run is not None:
                 runs[run.run_id] = run
         if not open_only:
-            runs |= {letter.run.run_id: letter.run for letter in await self.letters(type=type) if letter.run.run_id not in runs}
+            letters = [letter.run for letter in await self.letters(type=type) if letter.run.type not in without]
+            runs |= {run.run_id: run for run in letters if run.run_id not in runs}
         return sorted(runs.values(), key=lambda run: run.started_at, reverse=True)
 
     async def _listed(self, found: WorkflowExecution) -> WorkflowRun | None:

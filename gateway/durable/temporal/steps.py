@@ -11,7 +11,7 @@ import structlog
 from gateway.durable.execution import Execution
 from gateway.durable.payloads import encoded
 from gateway.durable.port import HistoryEvent
-from gateway.durable.stepping import Received, ordered_by, underway, wake_at
+from gateway.durable.stepping import Received, last_problem, ordered_by, underway, wake_at
 from gateway.durable.temporal.ends import ending_of
 from gateway.durable.temporal.events import event_document, event_from, started_event, whole_ms
 from gateway.durable.temporal.wire import Document
@@ -27,7 +27,9 @@ def state_document(execution: Execution, wanted: Document) -> Document:
         at = next(event.at for event in reversed(execution.events) if event.kind in _ENDED)
         return {**common, "status": ending["status"], "result": ending.get("result"), "error": ending.get("said"), "ended_at": iso(at)}
     running = bool(underway(execution))
-    return {**common, "status": "running" if running else "parked", "wake_at": None if running else iso(wake_at(execution))}
+    if running:
+        return {**common, "status": "running", "wake_at": None}
+    return {**common, "status": "parked", "wake_at": iso(wake_at(execution)), "error": last_problem(execution)}
 
 
 _ENDED = frozenset({"WorkflowCompleted", "WorkflowFailed", "WorkflowCancelled", "ContinuedAsNew"})

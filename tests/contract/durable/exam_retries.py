@@ -156,6 +156,7 @@ class RetriesExam:
             await core.dispatch(a_start("w", "w"))
             run = await until(lambda: _parked(core))
             assert (run.wake_at - run.started_at).total_seconds() > 3000
+            assert run.error == "work: TemporaryError: not yet"
 
     async def test_operator_retries_now(self, cores):
         """What would have waited an hour."""
@@ -165,6 +166,7 @@ class RetriesExam:
             await until(lambda: _parked(core))
             await core.retry("w", by="ana")
             assert await result_of(core, "w") == 2
+            assert (await core.describe("w")).error is None
             [order] = [event for event in await core.history("w") if event.kind == "RetryRequested"]
             assert order.attributes["by"] == "ana"
 

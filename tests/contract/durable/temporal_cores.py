@@ -73,7 +73,7 @@ async def a_temporal_core(database, workflows, activities=None, *, queue, addres
         activities=activities or {},
         address=address or session_temporal(),
         task_queue=queue,
-        **{"poll": 0.1, "lease": 5.0, **options},
+        **{"poll": 0.1, "lease": 60.0, **options},
     )
     if start:
         await core.start()

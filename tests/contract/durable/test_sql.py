@@ -16,7 +16,7 @@ class TestSqlDurableCore(DurableExam):
         @asynccontextmanager
         async def running(workflows, activities=None, **options):
             core = SqlDurableCore(
-                database=database, workflows=workflows, activities=activities or {}, **{"poll": 0.1, "lease": 5.0, **options}
+                database=database, workflows=workflows, activities=activities or {}, **{"poll": 0.1, "lease": 60.0, **options}
             )
             await core.start()
             try:

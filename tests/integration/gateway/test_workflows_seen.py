@@ -94,6 +94,9 @@ def test_what_waits_can_be_tried_now_or_cancelled(tmp_path):
                         break
                     await asyncio.sleep(0.02)
             assert (await house.client.get("/v1/queue")).json()["parked"] >= 1
+            (waiting,) = (await house.client.get("/v1/workflows", params={"type": "judge_change"})).json()["workflows"]
+            if waiting["wake_at"]:  # else its next attempt has begun
+                assert waiting["error"].startswith("judge_change: TemporaryError: ")
             house.forge.weather.clear()
             assert (await house.client.post(f"/v1/workflows/{id}/retry")).status_code == 200
             await house.decided(key, lambda d: d.outcome is Outcome.ADMITTED)
@@ -123,6 +126,15 @@ def test_the_command_line_sees_the_same(tmp_path):
     (tmp_path / "admit.yaml").write_text(yaml.safe_dump({"database": "sqlite:///admit.db"}))
     listed = json.loads(admit("workflow", "list", "--json", cwd=tmp_path).stdout)
     assert id in {run["workflow_id"] for run in listed}
+    housekeeping = {"reconcile", "seal_record"}
+    assert not housekeeping & {run["type"] for run in listed}
+    everything = json.loads(admit("workflow", "list", "--all", "--json", cwd=tmp_path).stdout)
+    assert "reconcile" in {run["type"] for run in everything}
+    assert {run["type"] for run in json.loads(admit("workflow", "list", "--type", "reconcile", "--json", cwd=tmp_path).stdout)} == {
+        "reconcile"
+    }
+    failed = admit("workflow", "list", "--status", "failed", cwd=tmp_path).stdout
+    assert re.search(r"^failed +report_status +report:\S+  ActivityFailed: report_status: ", failed, re.MULTILINE), failed
     assert id in admit("workflow", "list", "--status", "completed", cwd=tmp_path).stdout
     assert "WorkflowStarted" in admit("workflow", "show", id, cwd=tmp_path).stdout
     replayed = admit("workflow", "replay", id, cwd=tmp_path)
