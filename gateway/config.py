@@ -20,6 +20,7 @@ from gateway.config_engine import Engine
 from gateway.config_parts import Part, Secret
 from gateway.config_record import CheckpointKey
 from gateway.config_targets import TargetSettings
+from gateway.config_workflows import ApprovalSettings, WorkflowSettings
 from gateway.errors import ConfigurationWrong
 
 ULID = r"^[0-9A-HJKMNP-TV-Z]{26}$"
@@ -149,6 +150,8 @@ class Settings(Part):
     engine: Engine = Engine()
     durable: Durable = Durable()
     targets: tuple[TargetSettings, ...] = ()
+    workflows: tuple[WorkflowSettings, ...] = ()
+    approvals: ApprovalSettings = ApprovalSettings()
     api_tokens: tuple[Secret, ...] = ()
     checkpoint_key: CheckpointKey | None = None
     reconcile_seconds: float = Field(default=30.0, ge=0.1)
@@ -161,7 +164,7 @@ class Settings(Part):
             raise ValueError("expected http://host[:port] or https://host[:port]")
         return value.rstrip("/")
 
-    @field_validator("connections", "targets")
+    @field_validator("connections", "targets", "workflows")
     @classmethod
     def _named_once(cls, value: tuple[Any, ...], info: ValidationInfo) -> tuple[Any, ...]:
         names = [part.name for part in value]
@@ -224,6 +227,7 @@ def _settings(content: Mapping[str, Any], folder: Path) -> Settings:
             "bundles": tuple(folder / path for path in settings.bundles),
             "engine": settings.engine.model_copy(update={"opa": folder / settings.engine.opa}) if settings.engine.opa else settings.engine,
             "relations": _found_from(settings.relations, folder),
+            "workflows": tuple(_schema_found_from(workflow, folder) for workflow in settings.workflows),
             "database": _beside(settings.database, folder),
         }
     )
@@ -235,6 +239,10 @@ def _found_from(relations: Relations, folder: Path) -> Relations:
             return RelationsFile(file=folder / file)
         case _:
             return relations
+
+
+def _schema_found_from(workflow: WorkflowSettings, folder: Path) -> WorkflowSettings:
+    return workflow.model_copy(update={"input": folder / workflow.input}) if isinstance(workflow.input, Path) else workflow
 
 
 def _key(place: tuple[int | str, ...]) -> str:

@@ -6,11 +6,14 @@ GatewayError
 │   ├── DatabaseUnavailable   cannot be reached or is locked (a TemporaryError as well)
 │   ├── DatabaseOutdated      older or newer than this code; names the command to run
 │   ├── GenerationMoved       other bundles came into force since the judgement started (a TemporaryError as well)
-│   └── RelationsMoved        another relationship model came into force meanwhile (a TemporaryError as well)
+│   ├── RelationsMoved        another relationship model came into force meanwhile (a TemporaryError as well)
+│   └── SubmissionMoved       a submission was written by somebody else meanwhile (a TemporaryError as well)
 ├── UnknownThing          an id nobody knows: connection, decision, change, bundle
 ├── Ambiguous             several things go by this name
 ├── NotAllowed            the token may come in, but not do this
 ├── PayloadTooLarge       what a workflow is to get or gave is no JSON, or over 256 kB (a PermanentError as well)
+├── OutOfPlace            it cannot be done to something that stands as this does
+│   └── KeyReused         an Idempotency-Key that stands for another question
 └── ManagedByFile         a bundle that admit.yaml names cannot be changed from elsewhere
 """
 
@@ -45,6 +48,14 @@ class NotAllowed(GatewayError):
     """Whoever asks has not the right to it."""
 
 
+class OutOfPlace(GatewayError):
+    """It cannot be done to something that stands as this does."""
+
+
+class KeyReused(OutOfPlace):
+    """The key stands for another question already."""
+
+
 class ManagedByFile(GatewayError):
     """A file says how this is; what is changed elsewhere would be undone at the next start."""
 
@@ -71,3 +82,7 @@ class GenerationMoved(TemporaryError):
 
 class RelationsMoved(TemporaryError):
     """Another relationship model came into force meanwhile: check against that one, and write again."""
+
+
+class SubmissionMoved(TemporaryError):
+    """A submission was written by somebody else since it was read: look again."""

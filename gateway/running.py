@@ -33,6 +33,7 @@ from gateway.operations.relate import Relate
 from gateway.operations.report_status import ReportStatus
 from gateway.operations.seal_record import SealRecord, seal_dispatch
 from gateway.operations.steer_bundle import SteerBundle
+from gateway.running_submissions import build_submitting
 from gateway.storage import Database
 from gateway.storage.followed_tuples import FollowedTuples
 from gateway.web.pages import router as pages
@@ -47,9 +48,12 @@ from gateway.wiring import (
     build_sealed_record,
     build_storage,
     build_stored_relations,
+    build_submissions,
     opa_binary,
 )
+from gateway.wiring_targets import build_target
 from policies.engines import PolicyEngine
+from providers.targets import Target
 from providers.vcs import Forge
 
 
@@ -68,11 +72,16 @@ class Gateway:
 
 @asynccontextmanager
 async def running_gateway(
-    settings: Settings, *, forges: Mapping[str, Forge] | None = None, open_pages: bool = False, clock: Clock = utc_now
+    settings: Settings,
+    *,
+    forges: Mapping[str, Forge] | None = None,
+    targets: Mapping[str, Target] | None = None,
+    open_pages: bool = False,
+    clock: Clock = utc_now,
 ) -> AsyncIterator[Gateway]:
     """Everything built, bundles in force, the durable core at work; taken down in reverse.
 
-    forges: instead of the connections' own (the demo's). Raises ConfigurationWrong, EngineUnavailable, BundleRefused,
+    forges, targets: instead of the configured ones (the demo's). Raises ConfigurationWrong, EngineUnavailable, BundleRefused,
     DatabaseOutdated, DatabaseUnavailable.
     """
     async with AsyncExitStack() as stack:
@@ -90,6 +99,10 @@ async def running_gateway(
             forges = {connection.name: build_forge(connection) for connection in settings.connections}
         for forge in forges.values():
             stack.push_async_callback(forge.close)
+        if targets is None:
+            targets = {target.name: build_target(target) for target in settings.targets}
+        for target in targets.values():
+            stack.push_async_callback(target.close)
         in_force = InForce(storage=storage, engine=engine)
         bring = BringIntoForce(storage=storage, in_force=in_force, clock=clock)
         opa = opa_binary(settings.engine)
@@ -98,25 +111,26 @@ async def running_gateway(
         judge = Judge(in_force=in_force, engine=engine, relations=relations, clock=clock, own_deadline=settings.engine.own_compile_deadline)
         ask_again = AskAgain(storage=storage, relations=relations, clock=clock)
         moved = ask_again.moved if own is not None else None
-        judge_change = JudgeChange(judge=judge, forges=forges, storage=storage, clock=clock, answers_moved=moved)
+        same_person = settings.approvals.same_person
+        judge_change = JudgeChange(judge=judge, forges=forges, storage=storage, clock=clock, answers_moved=moved, same_person=same_person)
         report = ReportStatus(forges=forges, storage=storage, clock=clock, public_url=settings.public_url)
         sealed_record = build_sealed_record(database)
         watched = _watched(settings)
         reconcile = Reconcile(forges=forges, watched=watched, storage=storage, clock=clock)
         override_change = OverrideChange(storage=storage, forges=forges, relations=relations, clock=clock)
-        core = build_core(
-            database,
-            activities(
-                judge_change=judge_change,
-                report_status=report,
-                own_policies_moved=OwnPoliciesMoved(forges=forges, storage=storage),
-                reconcile=reconcile,
-                ask_again=ask_again,
-                seal_record=SealRecord(sealed_record=sealed_record, clock=clock, key=settings.checkpoint_key),
-                override_change=override_change,
-            ),
-            settings.durable,
+        submitting = build_submitting(
+            settings, judge=judge, storage=storage, submissions=build_submissions(database), forges=forges, targets=targets, clock=clock
         )
+        handlers = activities(
+            judge_change=judge_change,
+            report_status=report,
+            own_policies_moved=OwnPoliciesMoved(forges=forges, storage=storage),
+            reconcile=reconcile,
+            ask_again=ask_again,
+            seal_record=SealRecord(sealed_record=sealed_record, clock=clock, key=settings.checkpoint_key),
+            override_change=override_change,
+        )
+        core = build_core(database, {**handlers, **submitting.activities()}, settings.durable)
         tokens = Tokens(storage=storage, clock=clock)
         services = Services(
             receive=ReceiveDelivery(forges=forges, storage=storage, clock=clock, watched=watched),
@@ -131,6 +145,7 @@ async def running_gateway(
             in_force=in_force,
             publish_bundle=PublishBundle(bring=bring, engine=engine, opa=opa),
             steer_bundle=SteerBundle(bring=bring, opa=opa),
+            submitting=submitting,
             tokens=tokens,
             override_change=override_change,
             storage=storage,

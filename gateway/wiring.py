@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gateway.durable import Activity, DurableCore
     from gateway.storage import Database, RelationStore, SealedRecord, Storage
     from gateway.storage.followed_tuples import FollowedTuples
+    from gateway.storage.submissions import Submissions
     from policies.bundles import BundleSource
     from policies.engines import PolicyEngine
     from policies.relations import Relations
@@ -57,6 +58,13 @@ def build_storage(database: Database) -> Storage:
     from gateway.storage.sql import SqlStorage
 
     return SqlStorage(database)
+
+
+def build_submissions(database: Database) -> Submissions:
+    """Submissions, in SQL."""
+    from gateway.storage.sql.submissions import SqlSubmissions
+
+    return SqlSubmissions(database)
 
 
 def build_sealed_record(database: Database) -> SealedRecord:

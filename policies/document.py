@@ -46,18 +46,19 @@ def request_from_document(document: object, *, at: datetime | None = None) -> Ad
 
 def approvals_from(document: Mapping[str, Any]) -> Approvals:
     """From the input's `approvals`, whose shape has been checked."""
-    given = (
-        Approval(
-            user=item["user"],
-            name=item["name"],
-            word=Word(item["word"]),
-            at=datetime.fromisoformat(item["at"]),
-            until=datetime.fromisoformat(item["until"]),
-            reason=item["reason"],
-        )
-        for item in document["given"]
+    return Approvals(given=tuple(map(approval_from, document["given"])), same_person=document["same_person"])
+
+
+def approval_from(document: Mapping[str, Any]) -> Approval:
+    """From one of `approvals.given`."""
+    return Approval(
+        user=document["user"],
+        name=document["name"],
+        word=Word(document["word"]),
+        at=datetime.fromisoformat(document["at"]),
+        until=datetime.fromisoformat(document["until"]),
+        reason=document["reason"],
     )
-    return Approvals(given=tuple(given), same_person=document["same_person"])
 
 
 def _thing_of(document: Mapping[str, Any]) -> Literal["change", "workflow"]:

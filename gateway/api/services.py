@@ -13,6 +13,7 @@ from gateway.operations.own_relations import OwnRelations
 from gateway.operations.publish_bundle import PublishBundle
 from gateway.operations.receive import ReceiveDelivery
 from gateway.operations.steer_bundle import SteerBundle
+from gateway.operations.submitting import Submitting
 from gateway.storage import SealedRecord, Storage
 from policies.relations import Relations
 
@@ -30,6 +31,7 @@ class Services:
     in_force: InForce
     publish_bundle: PublishBundle
     steer_bundle: SteerBundle
+    submitting: Submitting
     tokens: Tokens
     override_change: OverrideChange
     storage: Storage

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+from gateway.domain.record import Decision
 from gateway.durable import Activity
 from gateway.errors import GatewayError
 from gateway.operations.ask_again import AskAgain
@@ -36,11 +37,11 @@ def activities(
     async def _judge_change(change: Json, hint: Json) -> Json:
         assert isinstance(change, dict)
         key = ChangeKey(repository=str(change["repository"]), number=int(str(change["number"])))
-        with _refusals_are_permanent():
+        with refusals_are_permanent():
             decision = await judge_change(str(change["connection"]), key, hint=_event(key, hint))
         if decision is None:
             return {"decision": None, "outcome": None, "again": False, "valid_until": None}
-        end = decision.verdict.valid_until
+        end = _judged_again_at(decision)
         return {
             "decision": decision.id,
             "outcome": decision.outcome.value,
@@ -50,26 +51,26 @@ def activities(
 
     async def _report_status(key: Json, check: Json) -> Json:
         assert isinstance(key, dict)
-        with _refusals_are_permanent():
+        with refusals_are_permanent():
             status = await report_status(ReportKey(**{name: str(value) for name, value in key.items()}), check=bool(check))
         return status.state.value if status else None
 
     async def _own_policies_moved(place: Json) -> Json:
         assert isinstance(place, dict)
-        with _refusals_are_permanent():
+        with refusals_are_permanent():
             return await own_policies_moved(**{name: str(value) for name, value in place.items()})
 
     async def _watched_repositories(connection: Json) -> Json:
-        with _refusals_are_permanent():
+        with refusals_are_permanent():
             found = await reconcile.repositories(str(connection))
         return None if found is None else {"live": list(found[0]), "idle": list(found[1])}
 
     async def _reconcile_repository(connection: Json, repository: Json, thorough: Json) -> Json:
-        with _refusals_are_permanent():
+        with refusals_are_permanent():
             return await reconcile.repository(str(connection), str(repository), thorough=bool(thorough))
 
     async def _ask_again(cause: Json) -> Json:
-        with _refusals_are_permanent():
+        with refusals_are_permanent():
             return await ask_again(str(cause))
 
     async def _end_override(change: Json) -> Json:
@@ -88,8 +89,14 @@ def activities(
     }
 
 
+def _judged_again_at(decision: Decision) -> datetime | None:
+    """Where the verdict ends, or where waiting for people does."""
+    ends = [decision.verdict.valid_until, *(hold.expires_at for hold in decision.verdict.holds)]
+    return min([end for end in ends if end is not None and end > decision.at], default=None)
+
+
 @contextmanager
-def _refusals_are_permanent() -> Iterator[None]:
+def refusals_are_permanent() -> Iterator[None]:
     """What the gateway itself refuses (an unknown connection, a broken record) no retry will change."""
     try:
         yield

@@ -16,6 +16,7 @@ from gateway.domain.audit import AuditEvent
 from gateway.domain.bypass import bypass_of
 from gateway.domain.clock import Clock
 from gateway.domain.dispatch import Dispatch
+from gateway.domain.landing import Landing, change_about, landing_of
 from gateway.domain.override import in_force
 from gateway.domain.record import ChangeRef, Decision, FactsOrigin, TrackedChange, carried_over
 from gateway.errors import GenerationMoved, UnknownThing
@@ -24,7 +25,7 @@ from gateway.operations.own_policies import own_policies_dispatch, read_own_poli
 from gateway.operations.report_status import report_dispatch
 from gateway.operations.seal_record import seal_dispatch
 from gateway.storage import Storage, StoredBundle
-from policies import Reason
+from policies import Approvals, Reason
 from policies.errors import EngineBusy, NotCanonical
 from providers.errors import NotFound, ProviderError, TemporaryError, TornFacts
 from providers.vcs import Change, ChangeEvent, ChangeKey, ChangeState, ChangeSummary, Forge
@@ -44,6 +45,7 @@ class JudgeChange:
     """Judges one change as it stands now. Idempotent: the same facts, bundles and verdict confirm the last decision.
 
     answers_moved: looks once more, after recording, whether relationships are as they were; None where somebody else does.
+    same_person: the relation between accounts of one human, if the relations' model has one.
     """
 
     judge: Judge
@@ -51,6 +53,7 @@ class JudgeChange:
     storage: Storage
     clock: Clock
     answers_moved: Callable[[Decision], Awaitable[bool]] | None = None
+    same_person: str | None = None
 
     async def __call__(self, connection: str, key: ChangeKey, *, hint: ChangeEvent | None = None) -> Decision | None:
         """The recorded decision; None when there is nothing to judge (closed, merged, gone).
@@ -77,9 +80,12 @@ class JudgeChange:
             return await self._undecided(forge, key, problem)
         tracked = _tracked(change)
         if own is None:
-            await self._ended(tracked, _after_merge(change), await self._bypass(change))
+            landing = landing_of(change, before, at=self.clock())
+            await self._ended(tracked, _after_merge(change), await self._bypass(change), landing)
             return None
-        request = merge_request(change, at=self.clock())
+        given = await self.storage.approvals(change_about(tracked.ref))
+        approvals = Approvals(given=given, same_person=self.same_person) if given else None
+        request = merge_request(change, at=self.clock(), approvals=approvals)
         try:
             decision, facts = await self.judge(request, facts=FactsOrigin.GATHERED, change=tracked.ref, own=own)
             for id, files in own.evidence:
@@ -132,10 +138,12 @@ class JudgeChange:
             log.warning("merged without an admitted decision", what=event.what, about=event.about, by=event.who, **event.details)
         return event
 
-    async def _ended(self, tracked: TrackedChange, others: Sequence[Dispatch] = (), event: AuditEvent | None = None) -> None:
+    async def _ended(
+        self, tracked: TrackedChange, others: Sequence[Dispatch] = (), event: AuditEvent | None = None, landing: Landing | None = None
+    ) -> None:
         """others: what its end means to other changes. event: what of it belongs on record."""
         reports = await self._reports(tracked.ref, f"{tracked.state}:{tracked.ref.url}:{self.clock().timestamp()}")
-        await self.storage.track_change(tracked, [*reports, *others, seal_dispatch(self.clock())], event=event)
+        await self.storage.track_change(tracked, [*reports, *others, seal_dispatch(self.clock())], event=event, landing=landing)
 
     async def _recorded(self, decision: Decision, facts: bytes, tracked: TrackedChange) -> Decision:
         known = await self.storage.change(tracked.ref.connection, tracked.ref.repository, tracked.ref.number)

@@ -14,6 +14,7 @@ from gateway.domain.audit import AuditEvent
 from gateway.domain.chain import Entry, EntryKind, content_hash
 from gateway.domain.delivery import Delivery
 from gateway.domain.dispatch import Dispatch
+from gateway.domain.landing import Landing, landing_document
 from gateway.domain.record import (
     ChangeRef,
     Decision,
@@ -41,7 +42,7 @@ from gateway.storage.documents import (
 )
 from gateway.storage.port import BundleRevision, Concerned, DecisionFilter, DecisionPage, PostedReport, StoredBundle, StoredToken, nobody
 from policies.canonical import Kind, canonical, digest
-from policies.model import Digest
+from policies.model import Approval, Digest
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,6 +69,8 @@ class MemoryStorage:
         self._events: list[AuditEvent] = []
         self._decisions: dict[str, _Recorded] = {}
         self._changes: dict[tuple[str, str, int], TrackedChange] = {}
+        self._landings: dict[tuple[str, str, int, str], Landing] = {}
+        self._approvals: dict[str, list[Approval]] = {}
         self._reports: dict[tuple[str, str, str, str], PostedReport] = {}
         self._tokens: dict[str, StoredToken] = {}
         self._closed = False
@@ -185,9 +188,20 @@ class MemoryStorage:
         self._dispatch(dispatches)
         return recorded
 
-    async def track_change(self, change: TrackedChange, dispatches: Sequence[Dispatch] = (), *, event: AuditEvent | None = None) -> None:
+    async def track_change(
+        self,
+        change: TrackedChange,
+        dispatches: Sequence[Dispatch] = (),
+        *,
+        event: AuditEvent | None = None,
+        landing: Landing | None = None,
+    ) -> None:
         self._open()
         checks.dispatchable(dispatches)
+        if landing is not None:
+            canonical(landing_document(landing))
+            place = (landing.connection, landing.repository.lower(), landing.number, landing.sha)
+            self._landings.setdefault(place, landing)
         canonical(change_document(change))
         if event is not None:
             self._put_event(event)
@@ -255,6 +269,24 @@ class MemoryStorage:
         wanted = (connection, repository_id, sha)
         found = [c for c in self._changes.values() if (c.ref.connection, c.ref.repository_id, c.ref.head_sha) == wanted]
         return sorted(found, key=lambda change: change.ref.number)
+
+    async def landings(self, repository: str, sha: str) -> Sequence[Landing]:
+        self._open()
+        found = [landing for landing in self._landings.values() if (landing.repository.lower(), landing.sha) == (repository.lower(), sha)]
+        return sorted(found, key=lambda landing: (landing.connection, landing.number))
+
+    async def record_approval(self, about: str, approval: Approval, dispatches: Sequence[Dispatch], *, event: AuditEvent) -> None:
+        self._open()
+        canonical(approval.document())
+        written = canonical(event_document(event))
+        self._approvals.setdefault(about, []).append(approval)
+        self._dispatch(dispatches)
+        self._events.append(event)
+        self._enlist(EntryKind.AUDIT, str(len(self._events)), written)
+
+    async def approvals(self, about: str) -> tuple[Approval, ...]:
+        self._open()
+        return tuple(self._approvals.get(about, ()))
 
     async def posted(self, connection: str, repository_id: str, sha: str, context: str) -> PostedReport | None:
         self._open()

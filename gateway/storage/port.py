@@ -14,8 +14,9 @@ from typing import Protocol, TypeAlias
 from gateway.domain.audit import AuditEvent
 from gateway.domain.delivery import Delivery
 from gateway.domain.dispatch import Dispatch
+from gateway.domain.landing import Landing
 from gateway.domain.record import Decision, DecisionId, Generation, Override, TrackedChange
-from policies.model import BundleId, Digest, Outcome
+from policies.model import Approval, BundleId, Digest, Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,9 +172,16 @@ class Storage(Protocol):
         GenerationMoved and changes nothing; None = do not compare (a dry run's facts were provided).
         """
 
-    async def track_change(self, change: TrackedChange, dispatches: Sequence[Dispatch] = (), *, event: AuditEvent | None = None) -> None:
-        """Remember what is known of a change whose decision stays as it is (closed, merged), what that sets going, and what
-        of it belongs on record, together.
+    async def track_change(
+        self,
+        change: TrackedChange,
+        dispatches: Sequence[Dispatch] = (),
+        *,
+        event: AuditEvent | None = None,
+        landing: Landing | None = None,
+    ) -> None:
+        """Remember what is known of a change whose decision stays as it is (closed, merged), what that sets going, what of
+        it belongs on record, and where it landed, together. A landing of that change and commit that is known stays as it is.
 
         `decision_id` and `outcome` of the argument are ignored: those known stay while head and target branch are the ones
         they are good for, and are None otherwise.
@@ -206,6 +214,15 @@ class Storage(Protocol):
 
     async def changes_with_head(self, connection: str, repository_id: str, sha: str) -> Sequence[TrackedChange]:
         """Every known change of this repository with that head, open or not."""
+
+    async def landings(self, repository: str, sha: str) -> Sequence[Landing]:
+        """Every merge into this commit of a repository of that name, on any connection; the name without case."""
+
+    async def record_approval(self, about: str, approval: Approval, dispatches: Sequence[Dispatch], *, event: AuditEvent) -> None:
+        """Keep somebody's word about this, with its audit event and what it sets going, together."""
+
+    async def approvals(self, about: str) -> tuple[Approval, ...]:
+        """Every word about this, in the order they were kept."""
 
     async def posted(self, connection: str, repository_id: str, sha: str, context: str) -> PostedReport | None:
         """What we last posted there."""

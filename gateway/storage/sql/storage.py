@@ -11,14 +11,15 @@ from sqlalchemy import Connection
 from gateway.domain.audit import AuditEvent
 from gateway.domain.delivery import Delivery
 from gateway.domain.dispatch import Dispatch
+from gateway.domain.landing import Landing
 from gateway.domain.record import Decision, DecisionId, Generation, Override, TrackedChange
 from gateway.storage import checks
 from gateway.storage.database import Database
 from gateway.storage.dispatches import write_dispatches
 from gateway.storage.migrations import require_current
 from gateway.storage.port import BundleRevision, Concerned, DecisionFilter, DecisionPage, PostedReport, StoredBundle, StoredToken, nobody
-from gateway.storage.sql import blobs, bundle_history, changes, decisions, deliveries, generations, listing, tokens
-from policies.model import Digest
+from gateway.storage.sql import approvals, blobs, bundle_history, changes, decisions, deliveries, generations, listing, merges, tokens
+from policies.model import Approval, Digest
 
 
 class SqlStorage:
@@ -102,9 +103,18 @@ class SqlStorage:
 
         return await self._database.write(unit)
 
-    async def track_change(self, change: TrackedChange, dispatches: Sequence[Dispatch] = (), *, event: AuditEvent | None = None) -> None:
+    async def track_change(
+        self,
+        change: TrackedChange,
+        dispatches: Sequence[Dispatch] = (),
+        *,
+        event: AuditEvent | None = None,
+        landing: Landing | None = None,
+    ) -> None:
         def unit(c: Connection) -> None:
             changes.track_change(c, change)
+            if landing is not None:
+                merges.put_landing(c, landing)
             if event is not None:
                 bundle_history.write_event(c, event)
             write_dispatches(c, dispatches, now_ms=_now_ms())
@@ -142,6 +152,20 @@ class SqlStorage:
 
     async def changes_with_head(self, connection: str, repository_id: str, sha: str) -> Sequence[TrackedChange]:
         return await self._database.read(lambda c: changes.changes_with_head(c, connection, repository_id, sha))
+
+    async def landings(self, repository: str, sha: str) -> Sequence[Landing]:
+        return await self._database.read(lambda c: merges.list_landings(c, repository, sha))
+
+    async def record_approval(self, about: str, approval: Approval, dispatches: Sequence[Dispatch], *, event: AuditEvent) -> None:
+        def unit(c: Connection) -> None:
+            approvals.add_approval(c, about, approval)
+            bundle_history.write_event(c, event)
+            write_dispatches(c, dispatches, now_ms=_now_ms())
+
+        await self._database.write(unit)
+
+    async def approvals(self, about: str) -> tuple[Approval, ...]:
+        return await self._database.read(lambda c: approvals.list_approvals(c, about))
 
     async def posted(self, connection: str, repository_id: str, sha: str, context: str) -> PostedReport | None:
         return await self._database.read(lambda c: changes.read_report(c, connection, repository_id, sha, context))
