@@ -13,6 +13,7 @@ from gateway.config_workflows import WorkflowSettings
 from gateway.domain.clock import Clock
 from gateway.errors import ConfigurationWrong
 from gateway.operations.catalogue import Catalogue, DeclaredWorkflow, declared
+from gateway.operations.follow_submission import FollowSubmission
 from gateway.operations.give_word import GiveWord
 from gateway.operations.judge import Judge
 from gateway.operations.judge_submission import JudgeSubmission
@@ -40,7 +41,7 @@ def build_submitting(
 ) -> Submitting:
     """Raises ConfigurationWrong for a workflow whose target or schema cannot be used."""
     catalogue = Catalogue([_declared(workflow) for workflow in settings.workflows], list(targets))
-    sources = SourceRecord(storage=storage, connections=tuple(forges))
+    sources = SourceRecord(storage=storage, connections=tuple(forges), clock=clock)
     same_person = settings.approvals.same_person
     again = JudgeSubmission(judge=judge, sources=sources, storage=storage, clock=clock, same_person=same_person)
     return Submitting(
@@ -56,6 +57,7 @@ def build_submitting(
         cancel=CancelSubmission(submissions=submissions, clock=clock),
         start=StartSubmission(judge=again, submissions=submissions, targets=targets, clock=clock),
         watch=WatchSubmission(submissions=submissions, targets=targets, clock=clock),
+        follow=FollowSubmission(submissions=submissions),
         submissions=submissions,
         catalogue=catalogue,
         targets=targets,

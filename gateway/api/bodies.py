@@ -25,9 +25,9 @@ async def limited_body(request: Request, limit: int = BODY_LIMIT) -> bytes:
     return bytes(body)
 
 
-async def json_body(request: Request) -> object:
+async def json_body(request: Request, limit: int = BODY_LIMIT) -> object:
     """The body as JSON. Raises 400 for what is not JSON, is not UTF-8, is nested too deeply, or holds NaN; 413 as above."""
-    body = await limited_body(request)
+    body = await limited_body(request, limit)
     try:
         return json.loads(body.decode("utf-8"), parse_constant=_no_constants)
     except UnicodeDecodeError as problem:

@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from gateway.durable import DurableError, EngineFull, NotDead, PayloadTooLarge, UnknownWorkflow
-from gateway.errors import Ambiguous, GatewayError, ManagedByFile, NotAllowed, StorageError, UnknownThing
+from gateway.errors import Ambiguous, GatewayError, ManagedByFile, NotAllowed, OutOfPlace, StorageError, UnknownThing
 from policies.errors import (
     BundleRefused,
     EngineBusy,
@@ -67,6 +67,7 @@ def install(app: FastAPI) -> None:
         Ambiguous: _simple(409),
         ManagedByFile: _simple(409),
         NotAllowed: _simple(403),
+        OutOfPlace: _simple(409),
         DeliveryRefused: _delivery_refused,
         EngineBusy: _try_again,
         EngineError: _try_again,

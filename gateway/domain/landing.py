@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from gateway.domain.admission import change_ref
+from gateway.domain.override import in_force
 from gateway.domain.record import ChangeRef, Decision, DecisionId, TrackedChange
 from gateway.domain.submission import Source
 from policies.model import Json, Outcome, rfc3339
@@ -19,9 +20,10 @@ from providers.vcs import Change, ChangeState
 
 
 class Merged(StrEnum):
-    """How it was merged: while the decision in force admitted it, or not."""
+    """How it was merged: while the decision in force admitted it, under an override, or past both. The worst last."""
 
     GATE = "gate"
+    OVERRIDE = "override"
     BYPASS = "bypass"
 
 
@@ -46,7 +48,6 @@ def landing_of(change: Change, before: TrackedChange | None, *, at: datetime) ->
         return None
     ref = change_ref(change)
     good_for = before is not None and (before.ref.head_sha, before.ref.target_branch) == (ref.head_sha, ref.target_branch)
-    admitted = before is not None and good_for and before.outcome is Outcome.ADMITTED
     return Landing(
         connection=ref.connection,
         repository=ref.repository,
@@ -54,16 +55,24 @@ def landing_of(change: Change, before: TrackedChange | None, *, at: datetime) ->
         sha=change.merged_sha,
         head_sha=ref.head_sha,
         target_branch=ref.target_branch,
-        merged=Merged.GATE if admitted else Merged.BYPASS,
+        merged=_merged(change, before, at) if good_for else Merged.BYPASS,
         decision=before.decision_id if before is not None and good_for else None,
         at=at,
     )
 
 
+def _merged(change: Change, before: TrackedChange | None, at: datetime) -> Merged:
+    if before is not None and before.outcome is Outcome.ADMITTED:
+        return Merged.GATE
+    # it was merged no later than its last update
+    overridden = before is not None and in_force(before.override, min(at, change.updated_at))
+    return Merged.OVERRIDE if overridden else Merged.BYPASS
+
+
 def relevant_landing(landings: Sequence[Landing], source: Source) -> Landing | None:
     """The one to judge by: on the branch that is named if it landed there, and of several the worst."""
     here = [landing for landing in landings if landing.target_branch == branch_of(source.ref)]
-    return min(here or landings, key=lambda landing: landing.merged is not Merged.BYPASS, default=None)
+    return max(here or landings, key=lambda landing: list(Merged).index(landing.merged), default=None)
 
 
 def branch_of(ref: str) -> str:

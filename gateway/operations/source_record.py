@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from gateway.domain.clock import Clock
 from gateway.domain.landing import admission_document, branch_of, relevant_landing
 from gateway.domain.record import DecisionId, TrackedChange
 from gateway.domain.report import worst
@@ -20,6 +21,7 @@ class SourceRecord:
 
     storage: Storage
     connections: Sequence[str]
+    clock: Clock
 
     async def located(self, source: Source) -> Source:
         """The source with the one connection that has this repository. Raises RequestRefused where several have.
@@ -71,7 +73,7 @@ class SourceRecord:
         branch = branch_of(source.ref) if branch_of(source.ref) in branches else next(iter(branches), None)
         if branch is None:
             return None
-        standing = worst(changes, branch)
+        standing = worst(changes, branch, at=self.clock())
         return branch, standing.decision if standing else None
 
     async def _repository_id(self, connection: str, repository: str) -> str | None:

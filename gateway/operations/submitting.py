@@ -9,6 +9,7 @@ from gateway.domain.submission import Submission, SubmissionId
 from gateway.durable import Activity
 from gateway.operations.activities import refusals_are_permanent
 from gateway.operations.catalogue import Catalogue
+from gateway.operations.follow_submission import FollowSubmission
 from gateway.operations.give_word import GiveWord
 from gateway.operations.start_submission import StartSubmission
 from gateway.operations.steer_submission import CancelSubmission
@@ -28,6 +29,7 @@ class Submitting:
     cancel: CancelSubmission
     start: StartSubmission
     watch: WatchSubmission
+    follow: FollowSubmission
     submissions: Submissions
     catalogue: Catalogue
     targets: Mapping[str, Target]

@@ -201,8 +201,8 @@ class SourceAdmission(_Strict):
     generation: int | None
     """By which bundles."""
     decision: str | None
-    merged: Literal["gate", "bypass"] | None
-    """gate: merged while it was admitted; bypass: merged although it was not; null: not merged."""
+    merged: Literal["gate", "override", "bypass"] | None
+    """gate: merged while it was admitted; override: under an override; bypass: past both; null: not merged."""
     target_branch: str
     """Where it landed, or would."""
 

@@ -2,9 +2,10 @@
 # title: Only admitted code runs in production
 # description: >-
 #   What a workflow deploys to production has to be a commit that was merged into one of `branches`
-#   through the gate: while the decision in force admitted it, not past it. The gateway looks the
-#   commit up in its own record; what the submitter says of it counts for nothing. A workflow runs
-#   against production unless a label says it runs elsewhere.
+#   through the gate: while the decision in force admitted it, not past it, and under an override
+#   only where `overrides` says so. The gateway looks the commit up in its own record; what the
+#   submitter says of it counts for nothing. A workflow runs against production unless a label
+#   says it runs elsewhere.
 package deploy.only_admitted_code
 
 deny contains {
@@ -35,6 +36,16 @@ deny contains {
 }
 
 deny contains {
+	"msg": sprintf("commit %s was merged under an override", [short]),
+	"remedy": "have its change judged and admitted after all: revert it and bring it in again",
+} if {
+	readable
+	not elsewhere
+	source.admission.merged == "override"
+	input.parameters.overrides == false
+}
+
+deny contains {
 	"msg": sprintf("commit %s has not been merged", [short]),
 	"remedy": "merge its change, then deploy what was merged",
 } if {
@@ -54,7 +65,7 @@ deny contains {
 } if {
 	readable
 	not elsewhere
-	source.admission.merged == "gate"
+	source.admission.merged in {"gate", "override"}
 	not source.admission.target_branch in input.parameters.branches
 }
 
@@ -90,6 +101,7 @@ readable if {
 	every branch in input.parameters.branches {
 		is_string(branch)
 	}
+	is_boolean(input.parameters.overrides)
 }
 
 source_readable if is_null(source)
@@ -110,7 +122,7 @@ admission_readable if {
 
 admission_readable if {
 	source.admission.outcome in {"admitted", "denied", "held", "undecided", null}
-	source.admission.merged == "bypass"
+	source.admission.merged in {"override", "bypass"}
 	is_string(source.admission.target_branch)
 }
 

@@ -19,6 +19,13 @@ test_a_bypass_is_denied_whatever_was_decided if {
 	denied({}, admitted({"merged": "bypass", "outcome": null})) == {"commit aaaaaaaaaa was merged past the gate"}
 }
 
+test_an_override_is_denied_unless_it_is_wanted if {
+	denied({}, admitted({"merged": "override", "outcome": "denied"})) == {"commit aaaaaaaaaa was merged under an override"}
+	wanted := object.union(document({}, admitted({"merged": "override", "outcome": "denied"})), {"parameters": {"overrides": true}})
+	denials := only_admitted_code.deny with input as wanted
+	count(denials) == 0
+}
+
 test_admitted_and_not_merged_is_denied if {
 	denied({}, admitted({"merged": null})) == {"commit aaaaaaaaaa has not been merged"}
 }
@@ -52,7 +59,7 @@ test_not_knowing_denies if {
 }
 
 test_unusable_parameters_deny if {
-	every broken in [{"branches": null}, {"branches": [1]}, {"production": "prod"}, {"environment_label": null}] {
+	every broken in [{"branches": null}, {"branches": [1]}, {"overrides": null}, {"production": "prod"}, {"environment_label": null}] {
 		denials := only_admitted_code.deny with input as object.union(document({}, admitted({})), {"parameters": broken})
 		count(denials) == 1
 	}
@@ -75,5 +82,6 @@ document(labels, source) := {
 		"environment_label": "environment",
 		"production": ["production", "prod"],
 		"branches": ["main", "release"],
+		"overrides": false,
 	},
 }

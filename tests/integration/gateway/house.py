@@ -18,6 +18,7 @@ from gateway.domain.record import Decision
 from gateway.durable import UnknownWorkflow
 from gateway.running import Gateway, running_gateway
 from gateway.storage import DecisionFilter
+from providers.targets import Target
 from providers.vcs import ChangeKey
 from providers.vcs.memory import MemoryForge
 from tests.e2e.process import PATIENCE, write_bundle
@@ -76,7 +77,13 @@ def database_of(folder: Path) -> str:
 
 @asynccontextmanager
 async def a_house(
-    folder: Path, *, bundle: Path | None = None, forge: MemoryForge | None = None, engine: Mapping[str, Any] | None = None, **settings: Any
+    folder: Path,
+    *,
+    bundle: Path | None = None,
+    forge: MemoryForge | None = None,
+    engine: Mapping[str, Any] | None = None,
+    targets: Mapping[str, Target] | None = None,
+    **settings: Any,
 ) -> AsyncIterator[House]:
     """One that judges by `bundle` (by default: a change needs a label)."""
     if forge is None:
@@ -93,7 +100,7 @@ async def a_house(
             **settings,
         }
     )
-    async with running_gateway(chosen, forges={"work": forge}) as gateway:
+    async with running_gateway(chosen, forges={"work": forge}, targets=targets) as gateway:
         transport = httpx.ASGITransport(gateway.app, raise_app_exceptions=False)
         headers = {"Authorization": f"Bearer {TOKEN}"}
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway", headers=headers, timeout=60) as client:

@@ -36,7 +36,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("ord", name="pk_approval"),
         **IN_UTF8,
     )
-    op.create_index("ix_approval_about_key", "approval", ["about_key", "ord"])
+    op.create_index("ix_approval_about_key_ord", "approval", ["about_key", "ord"])
     op.create_table(
         "submission",
         sa.Column("ord", Counted, autoincrement=True, nullable=False),
@@ -55,8 +55,8 @@ def upgrade() -> None:
         **IN_UTF8,
     )
     for first in ("state", "workflow", "target", "subject_key"):
-        op.create_index(f"ix_submission_{first}", "submission", [first, "at", "ord"])
-    op.create_index("ix_submission_at", "submission", ["at", "ord"])
+        op.create_index(f"ix_submission_{first}_at_ord", "submission", [first, "at", "ord"])
+    op.create_index("ix_submission_at_ord", "submission", ["at", "ord"])
 
 
 def downgrade() -> None:
