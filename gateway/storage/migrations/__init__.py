@@ -111,6 +111,7 @@ def _alone(connection: Connection) -> Iterator[None]:
                 raise DatabaseOutdated("another process has been migrating this database for minutes", advice="wait for it, then try again")
             try:
                 yield
+                connection.exec_driver_sql("COMMIT")  # whoever has the lock next must find what was done
             finally:
                 connection.execute(text(f"SELECT RELEASE_LOCK({_MYSQL_LOCK})"))
         case _:
