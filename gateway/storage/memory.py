@@ -277,6 +277,7 @@ class MemoryStorage:
 
     async def record_approval(self, about: str, approval: Approval, dispatches: Sequence[Dispatch], *, event: AuditEvent) -> None:
         self._open()
+        checks.dispatchable(dispatches)
         canonical(approval.document())
         written = canonical(event_document(event))
         self._approvals.setdefault(about, []).append(approval)
