@@ -35,7 +35,6 @@ class SqlSubmissions:
         self._database = database
 
     async def record(self, submission: Submission, judged: Judged, dispatches: Sequence[Dispatch]) -> Submission:
-        checks.dispatchable(dispatches)
         row, its = _row(submission), _decision_row(judged)
 
         def unit(c: Connection) -> Submission:
@@ -62,7 +61,6 @@ class SqlSubmissions:
         dispatches: Sequence[Dispatch] = (),
         event: AuditEvent | None = None,
     ) -> Submission:
-        checks.dispatchable(dispatches)
         after = replace(submission, version=submission.version + 1)
         row = _row(after)
         its = _decision_row(judged) if judged is not None else None
