@@ -19,7 +19,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationError
 from gateway.config_engine import Engine
 from gateway.config_parts import Part, Secret
 from gateway.config_record import CheckpointKey
-from gateway.config_targets import TargetSettings
+from gateway.config_targets import TargetSettings, TemporalTls
 from gateway.config_workflows import ApprovalSettings, WorkflowSettings
 from gateway.errors import ConfigurationWrong
 
@@ -119,16 +119,22 @@ Relations = Annotated[
 
 
 class TemporalCluster(Part):
-    """Where workflows run when one machine is not enough. task_queue: names this house among others in the namespace."""
+    """Where workflows run when one machine is not enough. task_queue: names this house among others in the namespace.
+
+    tls: as it is where nothing is said: with an API key yes, without one no.
+    """
 
     address: str = Field(pattern=r"^\S+:\d+$")
     namespace: str = Field(default="default", min_length=1)
     task_queue: str = Field(default="admittance", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,60}$")
+    api_key: Secret | None = None
+    tls: bool | TemporalTls | None = None
 
 
 class Durable(Part):
-    """The durable core: embedded in the database where nothing is said."""
+    """The durable core: embedded in the database where nothing is said. keep_days: how long ended runs are kept."""
 
+    keep_days: float = Field(default=30.0, gt=0)
     temporal: TemporalCluster | None = None
 
 

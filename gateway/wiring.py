@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_never
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from policies.relations.openfga import OpenFgaRelations
     from policies.relations.stored import StoredRelations
     from providers.vcs import Forge, ForgeSetup
+
+
+_DAY = 24 * 3600.0
 
 
 def build_database(settings: Settings) -> Database:
@@ -81,16 +85,20 @@ def build_core(database: Database, handlers: Mapping[str, Activity], settings: D
     if settings.temporal is None:
         from gateway.durable.sql import SqlDurableCore
 
-        return SqlDurableCore(database=database, workflows=WORKFLOWS, activities=handlers)
+        return SqlDurableCore(database=database, workflows=WORKFLOWS, activities=handlers, retention=settings.keep_days * _DAY)
     try:
-        from gateway.durable.temporal import TemporalDurableCore
+        from gateway.durable.temporal import Credentials, TemporalDurableCore
     except ImportError as problem:
         if problem.name is None or problem.name.partition(".")[0] != "temporalio":
             raise
         raise ConfigurationWrong(
             "durable.temporal: Temporal's SDK is not installed", advice="run: pip install 'admittance[temporal]'"
         ) from problem
+    from gateway.config_parts import current
+    from gateway.config_targets import TemporalTls
+
     cluster = settings.temporal
+    tls = cluster.tls if isinstance(cluster.tls, TemporalTls) else TemporalTls()
     return TemporalDurableCore(
         database=database,
         workflows=WORKFLOWS,
@@ -98,6 +106,15 @@ def build_core(database: Database, handlers: Mapping[str, Activity], settings: D
         address=cluster.address,
         namespace=cluster.namespace,
         task_queue=cluster.task_queue,
+        retention=settings.keep_days * _DAY,
+        credentials=Credentials(
+            tls=cluster.api_key is not None if cluster.tls is None else cluster.tls is not False,
+            ca=tls.ca,
+            certificate=tls.certificate,
+            key=None if tls.key is None else partial(current, tls.key),
+            server_name=tls.server_name,
+            api_key=None if cluster.api_key is None else partial(current, cluster.api_key),
+        ),
     )
 
 

@@ -24,6 +24,7 @@ from gateway.durable.port import (
     WorkflowRun,
     WorkflowStatus,
 )
+from gateway.durable.retention import RETENTION
 from gateway.durable.sql.batching import Batches
 from gateway.durable.sql.clock import Clock
 from gateway.durable.sql.dead_letters import discard, find_letter, list_letters, revive
@@ -56,7 +57,7 @@ class SqlDurableCore:
         lease: float = 10.0,
         concurrency: int = 32,
         backlog: int = 10_000,
-        retention: float | None = 30 * 24 * 3600.0,
+        retention: float | None = RETENTION,
     ) -> None:
         self._database = database
         self._workflows = workflows

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from gateway.domain.dispatch import Dispatch
 from gateway.durable.port import Activity, DurableError, Workflow, WorkflowRun
+from gateway.durable.retention import PORTION, RETIRING
 from gateway.durable.sql.claims import backlog, counters, load, next_wake, release
 from gateway.durable.sql.clock import Clock, elapsed
 from gateway.durable.sql.inbox import read_inboxes
@@ -34,9 +35,6 @@ from gateway.storage.migrations import require_current
 
 log = structlog.get_logger(__name__)
 
-_PORTION = 500
-_RETIRING = 600.0
-"""Runs forgotten in one transaction, and seconds between looks for such."""
 _STRAY = 5.0
 """Seconds a run rests that left memory by a fault of the engine."""
 
@@ -276,8 +274,8 @@ class Worker:
         if self._retention is None or elapsed() < self._next_retiring:
             return
         before = self._clock.now_ms() - round(self._retention * 1000)
-        if await self._database.write(partial(retire, before_ms=before, limit=_PORTION)) < _PORTION:
-            self._next_retiring = elapsed() + _RETIRING
+        if await self._database.write(partial(retire, before_ms=before, limit=PORTION)) < PORTION:
+            self._next_retiring = elapsed() + RETIRING
 
     async def _read_inbox(self, run_id: str) -> tuple[int, list[Received]]:
         """Waits for as long as the database does not answer: what the run has under way is not to be lost for that."""

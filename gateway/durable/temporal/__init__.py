@@ -1,5 +1,6 @@
 """The durable core on Temporal: the same workflow files, histories, schedules and orders, kept by a Temporal cluster."""
 
 from gateway.durable.temporal.core import TemporalDurableCore
+from gateway.durable.temporal.credentials import Credentials
 
-__all__ = ["TemporalDurableCore"]
+__all__ = ["Credentials", "TemporalDurableCore"]

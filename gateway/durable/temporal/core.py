@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
@@ -36,9 +36,11 @@ from gateway.durable.port import (
     WorkflowRun,
     WorkflowStatus,
 )
+from gateway.durable.retention import PORTION, RETENTION, retiring
 from gateway.durable.temporal.adopting import adopt
 from gateway.durable.temporal.claims import claim, overdue
 from gateway.durable.temporal.converting import CONVERTER
+from gateway.durable.temporal.credentials import Credentials
 from gateway.durable.temporal.interpreter import Run
 from gateway.durable.temporal.keeping import retire
 from gateway.durable.temporal.letter import Letter
@@ -62,8 +64,9 @@ class TemporalDurableCore:
     """The durable core on a Temporal cluster; any number of gateways share a task queue and a database.
 
     address: host:port. namespace: has to be there. task_queue: names this house among others in the namespace.
-    poll: seconds between looks for what other processes wrote to the outbox. lease: seconds without a sign of life
-    after which an attempt's process is taken for dead. concurrency: attempts under way at once.
+    credentials: none where the cluster asks for none. poll: seconds between looks for what other processes wrote to the
+    outbox. lease: seconds without a sign of life after which an attempt's process is taken for dead. concurrency: attempts
+    under way at once. retention: seconds ended runs are kept (None: for as long as the namespace keeps them).
     """
 
     def __init__(
@@ -75,14 +78,18 @@ class TemporalDurableCore:
         address: str,
         namespace: str = "default",
         task_queue: str = "admittance",
+        credentials: Credentials | None = None,
         poll: float = 0.5,
         lease: float = 10.0,
         concurrency: int = 32,
+        retention: float | None = RETENTION,
     ) -> None:
         self._database = database
         self._workflows = workflows
         self._lease = lease
-        self._server = Server(address=address, namespace=namespace, task_queue=task_queue)
+        self._retention = retention
+        self._retiring: asyncio.Task[None] | None = None
+        self._server = Server(address=address, namespace=namespace, task_queue=task_queue, credentials=credentials)
         self._reading = Reading(self._server)
         self._relay = Relay(database=database, server=self._server, now_ms=_now_ms)
         self._relaying = Relaying(self._relay, poll)
@@ -101,8 +108,14 @@ class TemporalDurableCore:
         await self._server.require_namespace()
         await adopt(self._database, self._server, lease=self._lease, now=datetime.now(UTC))
         await self._working.start()
+        if self._retention is not None and self._retiring is None:
+            self._retiring = asyncio.create_task(retiring(self._retire_old), name="retiring")
 
     async def stop(self, *, grace: float = 10.0) -> None:
+        if self._retiring is not None:
+            self._retiring.cancel()
+            await asyncio.wait({self._retiring})
+            self._retiring = None
         await self._working.stop(grace)
 
     async def alive(self) -> None:
@@ -257,6 +270,10 @@ class TemporalDurableCore:
 
     async def retire(self, *, before: datetime, limit: int = 1000) -> int:
         return await retire(self._database, self._server, self._reading, before=before, limit=limit)
+
+    async def _retire_old(self) -> int:
+        assert self._retention is not None
+        return await self.retire(before=datetime.now(UTC) - timedelta(seconds=self._retention), limit=PORTION)
 
     async def _claim(self, dispatches: Sequence[str], run_id: str, workflow_id: str) -> set[str]:
         unit = partial(claim, dispatch_ids=dispatches, run_id=run_id, workflow_id=workflow_id, now_ms=_now_ms())

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError
+from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError, WorkflowAlreadyStartedError
 
 from gateway.durable.temporal.locally import copied, locally
 from gateway.durable.temporal.wire import (
@@ -143,6 +144,7 @@ class Run:
         return step
 
     def _apply(self, step: Document, seen: set[int], outcomes: list[tuple[str, Document]]) -> None:
+        self._run_id = step["state"]["run_id"]  # an execution reset with Temporal's tools is still the run it was
         self._events += step["events"]
         self._token = step["token"]
         consumed = set(step["consumed"])
@@ -213,13 +215,14 @@ class Run:
             "failed_at": step["state"]["ended_at"],
             "state": step["state"],
         }
-        await workflow.start_child_workflow(
-            DEAD_LETTER,
-            letter,
-            id=f"{info.workflow_id}/dead/{self._run_id}",
-            parent_close_policy=workflow.ParentClosePolicy.ABANDON,
-            memo={STATE: letter},
-        )
+        with suppress(WorkflowAlreadyStartedError):  # the run was reset while its letter waits, and failed again
+            await workflow.start_child_workflow(
+                DEAD_LETTER,
+                letter,
+                id=f"{info.workflow_id}/dead/{self._run_id}",
+                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                memo={STATE: letter},
+            )
         self._has_letter = True
         self._show(step["state"], ended=True)
 

@@ -42,6 +42,8 @@ class Reading:
         """The run (the one begun or revived last if not named) as it stands now. Raises UnknownWorkflow."""
         found = await self._server.describe(execution_id(self._server.task_queue, workflow_id), run_id)
         state = await state_of(found) if found is not None else None
+        if run_id is not None and found is not None and (again := await self._reset(workflow_id, found, state)) is not None:
+            return again
         if found is not None and (state is None or state["status"] not in {"failed", "void"}):
             return Located(run=run_from(found, state, workflow_id), id=found.id, execution=found.run_id)
         if found is not None and state is not None and state["status"] == "failed":
@@ -56,6 +58,16 @@ class Reading:
         if run_id is None and (letters := await self.letters(type=None, workflow_id=workflow_id)):
             return letters[0]  # of its executions only the letter is kept
         raise UnknownWorkflow(f"no run of workflow '{workflow_id}'" + (f" with the id '{run_id}'" if run_id else ""))
+
+    async def _reset(self, workflow_id: str, found: WorkflowExecution, state: Document | None) -> Located | None:
+        """The execution a run goes on in since it was reset with Temporal's own tools; None if it was not."""
+        newest = await self._server.describe(found.id) if state is not None else None
+        if newest is None or newest.run_id == found.run_id:
+            return None
+        now = await state_of(newest)
+        if now is None or state is None or now["run_id"] != state["run_id"] or now["status"] in {"failed", "void"}:
+            return None
+        return Located(run=run_from(newest, now, workflow_id), id=newest.id, execution=newest.run_id)
 
     async def _by_letter(self, workflow_id: str, run_id: str) -> Located | None:
         found = await self._server.describe(letter_id(self._server.task_queue, workflow_id, run_id))

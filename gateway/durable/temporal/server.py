@@ -24,6 +24,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from gateway.durable.port import DurableError
 from gateway.durable.temporal.converting import CONVERTER
+from gateway.durable.temporal.credentials import Credentials
 from gateway.durable.temporal.wire import Document
 from gateway.errors import ConfigurationWrong
 
@@ -37,20 +38,29 @@ class TemporalUnavailable(DurableError):
 class Server:
     """One namespace of one cluster."""
 
-    def __init__(self, *, address: str, namespace: str, task_queue: str) -> None:
+    def __init__(self, *, address: str, namespace: str, task_queue: str, credentials: Credentials | None = None) -> None:
         self.address, self.namespace, self.task_queue = address, namespace, task_queue
+        self._credentials = credentials or Credentials()
         self._client: Client | None = None
         self._connecting = asyncio.Lock()
 
     async def client(self) -> Client:
-        """Connected. Raises TemporalUnavailable; ConfigurationWrong for a namespace that is not there."""
+        """Connected, with the API key as it is now. Raises TemporalUnavailable; ConfigurationWrong for certificates that cannot be read."""
+        key = self._credentials.api_key() if self._credentials.api_key is not None else None
         async with self._connecting:
             if self._client is None:
-                try:
-                    self._client = await Client.connect(self.address, namespace=self.namespace, data_converter=CONVERTER)
-                except (RuntimeError, RPCError) as problem:
-                    raise TemporalUnavailable(f"Temporal at {self.address} cannot be reached: {problem}") from problem
+                self._client = await self._connected(key)
+            elif key is not None and key != self._client.api_key:
+                self._client.api_key = key
         return self._client
+
+    async def _connected(self, key: str | None) -> Client:
+        encryption = self._credentials.encryption()
+        try:
+            return await Client.connect(self.address, namespace=self.namespace, data_converter=CONVERTER, tls=encryption, api_key=key)
+        except (RuntimeError, ValueError, RPCError) as problem:
+            reason = str(problem) if key is None else str(problem).replace(key, "***")
+            raise TemporalUnavailable(f"Temporal at {self.address} cannot be reached: {reason}") from None
 
     async def require_answer(self) -> None:
         """Raises TemporalUnavailable where nobody answers."""
@@ -204,4 +214,6 @@ async def _translated() -> AsyncIterator[None]:
             RPCStatusCode.RESOURCE_EXHAUSTED,
         }:
             raise TemporalUnavailable(f"Temporal does not answer: {problem}") from problem
+        if problem.status in {RPCStatusCode.UNAUTHENTICATED, RPCStatusCode.PERMISSION_DENIED}:
+            raise TemporalUnavailable(f"Temporal refuses us: {problem}; see api_key and tls of durable.temporal") from problem
         raise

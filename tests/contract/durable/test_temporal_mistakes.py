@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from gateway.durable import DurableError, NotDead
+from gateway.durable import DurableError, NotDead, retention
 from gateway.durable.temporal.converting import CONVERTER
 from gateway.durable.temporal.server import Server
 from gateway.durable.temporal.wire import SIGNAL, a_beginning, a_message, execution_id
@@ -437,3 +437,19 @@ async def _copied(server, queue, run_id):
 
 async def _gone(server, id, execution):
     return await server.describe(id, execution) is None
+
+
+async def test_old_runs_are_forgotten_by_themselves(cores, monkeypatch):
+    """Once they are older than they are kept."""
+    monkeypatch.setattr(retention, "RETIRING", 0.1)
+    async with cores({"w": _end}, retention=0.0) as core:
+        await core.dispatch(a_start("w", "w"))
+
+        async def forgotten():
+            return not await core.list()
+
+        await until(forgotten)
+
+
+async def _end(ctx, input):
+    return "ended"
