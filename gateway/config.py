@@ -32,19 +32,39 @@ class Connection(Part):
 
     repositories: globs of `owner/name`; what fits none is not judged. setup_token: an administrator's, for
     `admit connect` alone; the running gateway does not use it. webhook_secrets: several while rotating.
+    url: of a github connection https://github.com where nothing is said. app_id, private_key: of a GitHub App, instead of a
+    token; installation_id only where the App is installed on several accounts.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")
-    forge: Literal["gitea", "memory"]
+    forge: Literal["gitea", "github", "memory"]
     url: str = ""
     token: Secret | None = None
+    app_id: int | None = Field(default=None, ge=1)
+    private_key: Secret | None = None
+    installation_id: int | None = Field(default=None, ge=1)
     setup_token: Secret | None = None
     webhook_secrets: tuple[Secret, ...] = ()
     repositories: tuple[str, ...] = ("**",)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _at_home(cls, value: object) -> object:
+        if isinstance(value, dict) and value.get("forge") == "github" and not value.get("url"):
+            return {**value, "url": "https://github.com"}
+        return value
+
     @model_validator(mode="after")
     def _complete(self) -> Connection:
-        if self.forge != "memory" and (not self.url or self.token is None):
+        as_app = (self.app_id, self.private_key, self.installation_id)
+        if self.forge != "github" and any(as_app):
+            raise ValueError(f"connection '{self.name}': app_id, private_key and installation_id belong to a github connection")
+        if self.forge == "github":
+            if (self.app_id is None) != (self.private_key is None) or (self.app_id is None and self.installation_id is not None):
+                raise ValueError(f"connection '{self.name}': a GitHub App needs both app_id and private_key")
+            if (self.app_id is None) == (self.token is None):
+                raise ValueError(f"connection '{self.name}': a github connection needs either token or app_id and private_key")
+        elif self.forge != "memory" and (not self.url or self.token is None):
             raise ValueError(f"connection '{self.name}': a {self.forge} connection needs url and token")
         return self
 

@@ -7,7 +7,8 @@ Wrappers with the port of what they wrap (caches, limits, simulations) are stack
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_never
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from policies.relations.openfga import OpenFgaRelations
     from policies.relations.stored import StoredRelations
     from providers.vcs import Forge, ForgeSetup
+    from providers.vcs.github import Credentials
 
 
 _DAY = 24 * 3600.0
@@ -264,6 +266,13 @@ def build_forge(connection: Connection) -> Forge:
             return GiteaForge(
                 connection=connection.name, url=connection.url, token=connection.token.get_secret_value(), webhook_secrets=secrets
             )
+        case "github":
+            with _github(connection):
+                from providers.vcs.github import GithubForge
+
+                return GithubForge(
+                    connection=connection.name, url=connection.url, credentials=_github_credentials(connection), webhook_secrets=secrets
+                )
         case "memory":
             from providers.vcs.memory import MemoryForge
 
@@ -281,5 +290,44 @@ def build_forge_setup(connection: Connection, account: str) -> ForgeSetup:
             token = connection.setup_token or connection.token
             assert token is not None
             return GiteaSetup(connection=connection.name, url=connection.url, token=token.get_secret_value(), account=account)
+        case "github":
+            with _github(connection):
+                from providers.vcs.github import AccessToken, GithubSetup
+
+                own, admin = _github_credentials(connection), connection.setup_token
+                return GithubSetup(
+                    connection=connection.name,
+                    url=connection.url,
+                    credentials=AccessToken(token=admin.get_secret_value()) if admin is not None else own,
+                    app=own if connection.app_id is not None else None,
+                    account=account,
+                )
         case "memory":
             raise ConfigurationWrong(f"connection '{connection.name}' is a forge in memory: there is nothing to set up")
+
+
+def _github_credentials(connection: Connection) -> Credentials:
+    """A token, or an App. A key that came through one line of an environment has its line breaks written out."""
+    from providers.vcs.github import AccessToken, App
+
+    if connection.token is not None:
+        return AccessToken(token=connection.token.get_secret_value())
+    assert connection.app_id is not None
+    assert connection.private_key is not None
+    key = connection.private_key.get_secret_value().replace("\\n", "\n")
+    return App(app_id=str(connection.app_id), private_key=key, installation_id=connection.installation_id)
+
+
+@contextmanager
+def _github(connection: Connection) -> Iterator[None]:
+    """What is wrong with a GitHub connection before anything is asked, in the configuration's words."""
+    try:
+        yield
+    except ImportError as problem:
+        if problem.name is None or problem.name.partition(".")[0] not in {"github", "requests", "urllib3", "jwt"}:
+            raise
+        raise ConfigurationWrong(
+            f"connection '{connection.name}': GitHub's SDK is not installed", advice="run: pip install 'admittance[github]'"
+        ) from problem
+    except ValueError as problem:
+        raise ConfigurationWrong(f"connection '{connection.name}': {problem}") from None

@@ -13,7 +13,7 @@ from gateway.cli.edge import CANNOT, ConfigFile, plain_errors, settings_from
 
 if TYPE_CHECKING:
     from gateway.config import Connection, Settings
-    from providers.vcs import Finding, ForgeSetup
+    from providers.vcs import Finding, Forge, ForgeSetup
 
 
 def register(app: typer.Typer) -> None:
@@ -88,7 +88,7 @@ async def _connect(
         for name in names:
             if not check:
                 await _set_up(settings, connection, setup, name, branches, alone)
-            found[name] = await _amiss(settings, connection, setup, name, branches)
+            found[name] = [*await _lacking(forge, name), *await _amiss(settings, connection, setup, name, branches)]
         await setup.close()
         return found
     finally:
@@ -106,6 +106,14 @@ async def _set_up(
     for branch in branches:
         applied = await setup.require(repository, branch, context_for(branch), only_gateway_merges=alone)
         typer.echo(f"{repository}: required status {context_for(branch)} on {branch} {applied.value}")
+
+
+async def _lacking(forge: Forge, repository: str) -> list[Finding]:
+    """What the gateway's own account, which is not the one that sets up, cannot do there."""
+    from providers.vcs import Finding, Gap
+
+    advice = "give it what is lacking; `admit doctor` looks again"
+    return [Finding(gap=Gap.RIGHTS_MISSING, message=right, advice=advice) for right in await forge.missing_rights(repository)]
 
 
 async def _amiss(settings: Settings, connection: Connection, setup: ForgeSetup, repository: str, branches: Sequence[str]) -> list[Finding]:

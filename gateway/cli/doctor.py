@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import platform
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gateway.cli.doctor_forges import look_at
 from gateway.cli.edge import ConfigFile, plain_errors, settings_from
+from gateway.cli.findings import Finding, bad
 
 if TYPE_CHECKING:
     from gateway.config import Settings
@@ -20,16 +21,6 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     app.command()(doctor)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing looked at."""
-
-    what: str
-    well: bool
-    says: str
-    advice: str | None = None
 
 
 def doctor(
@@ -81,7 +72,7 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
         await engine.parse({"probe.rego": "package probe\n"})
         yield Finding(what="engine", well=True, says=f"{engine.info.name} {engine.info.version}")
     except known as problem:
-        yield _bad("engine", problem)
+        yield bad("engine", problem)
     for folder in settings.bundles:
         try:
             if engine is not None:
@@ -91,22 +82,17 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
                         says = f"{len(bundle.policies)} policies, revision {bundle.revision}"
                         yield Finding(what=f"bundle {bundle.name}", well=True, says=says)
         except known as problem:
-            yield _bad(f"bundle {folder}", problem)
+            yield bad(f"bundle {folder}", problem)
     if engine is not None:
         await engine.close()
     yield await _database(settings)
     try:
         yield Finding(what="relations", well=True, says=await wiring.probe_relations(settings.relations))
     except known as problem:
-        yield _bad("relations", problem)
+        yield bad("relations", problem)
     for connection in settings.connections:
-        forge = wiring.build_forge(connection)
-        try:
-            yield Finding(what=f"connection {connection.name}", well=True, says=await forge.probe())
-        except known as problem:
-            yield _bad(f"connection {connection.name}", problem)
-        finally:
-            await forge.close()
+        async for finding in look_at(connection):
+            yield finding
     for target in settings.targets:
         yield await _target(target)
 
@@ -124,7 +110,7 @@ async def _target(settings: TargetSettings) -> Finding:
         finally:
             await target.close()
     except (GatewayError, ProviderError) as problem:
-        return _bad(what, problem)
+        return bad(what, problem)
 
 
 async def _database(settings: Settings) -> Finding:
@@ -143,12 +129,8 @@ async def _database(settings: Settings) -> Finding:
         finally:
             await database.close()
     except (GatewayError, ProviderError) as problem:
-        return _bad(what, problem)
+        return bad(what, problem)
     return Finding(what=what, well=True, says="answers, and its schema is this version's")
-
-
-def _bad(what: str, problem: Exception) -> Finding:
-    return Finding(what=what, well=False, says=str(problem), advice=getattr(problem, "advice", None))
 
 
 def _exists(file: str) -> bool:

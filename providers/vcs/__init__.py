@@ -31,6 +31,8 @@ from providers.vcs.model import (
     Thread,
 )
 from providers.vcs.port import (
+    Allowance,
+    Annotation,
     BranchEvent,
     Capability,
     ChangeEvent,
@@ -59,6 +61,8 @@ from providers.vcs.setup import Applied, Finding, ForgeSetup, Gap
 __all__ = [
     "Actor",
     "ActorKind",
+    "Allowance",
+    "Annotation",
     "Applied",
     "Base",
     "BranchEvent",

@@ -214,13 +214,29 @@ class StatusState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Annotation:
+    """Something said of a line of the change. against: it stands against the change, rather than being worth knowing."""
+
+    path: str
+    line: int
+    message: str
+    against: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """A status of ours. description: at most 140 characters. target_url: the decision's page."""
+    """A status of ours. description: at most 140 characters. target_url: the decision's page.
+
+    summary (Markdown) and annotations are shown where the forge has a place for them, are not read back, and make no status
+    another one.
+    """
 
     context: str
     state: StatusState
     description: str
     target_url: str
+    summary: str = field(default="", compare=False)
+    annotations: tuple[Annotation, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,6 +246,16 @@ class ReportedStatus:
     status: Status
     by: str | None
     ours: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """How much of something the credentials may use until `whole_at`: `name` in the forge's own word, requests or points."""
+
+    name: str
+    limit: int
+    left: int
+    whole_at: datetime
 
 
 class MergeMethod(StrEnum):
@@ -313,6 +339,15 @@ class Forge(Protocol):
 
     async def missing_rights(self, repository: str) -> Sequence[str]:
         """What these credentials lack to read, report and merge there, each in words a person can act on; none = nothing."""
+
+    async def group_members(self, group: MergeGroup) -> Sequence[ChangeKey]:
+        """The changes a merge queue would land together with this group's head, in the order they land; at least one.
+
+        Raises PermanentError where that cannot be told, TornFacts where the queue moved on, Unsupported without `merge_queue`.
+        """
+
+    async def budget(self) -> Sequence[Allowance]:
+        """What is left of what these credentials may ask; none where the forge sets no limit, or does not tell. Raises as any."""
 
     async def probe(self) -> str:
         """Reach the forge with the credentials: its name and version in one line, for `admit doctor`. Raises as any."""

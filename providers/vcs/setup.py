@@ -28,6 +28,8 @@ class Gap(StrEnum):
     HOOK_INACTIVE = "hook_inactive"
     HOOK_TOO_NARROW = "hook_too_narrow"
     """It does not send all that has to be known: events are missing, or a filter holds some back."""
+    RIGHTS_MISSING = "rights_missing"
+    """The gateway's own account cannot do all it has to."""
     STATUS_NOT_REQUIRED = "status_not_required"
     RULE_SHADOWED = "rule_shadowed"
     """A rule requires the status, but another one is in force on the branch."""
@@ -40,6 +42,8 @@ class Gap(StrEnum):
     """A change can be declared merged, or is taken for merged, without its checks being looked at."""
     OTHERS_MAY_MERGE = "others_may_merge"
     """Others than the gateway may merge. Where the forge does not insist on who reports a status, they may forge it."""
+    ANY_SOURCE = "any_source"
+    """The forge could insist that only the gateway reports the status, and is not told to."""
     FILES_UNPROTECTED = "files_unprotected"
     """Some files may be pushed without a change."""
 

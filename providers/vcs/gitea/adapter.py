@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 
-from providers.errors import NotFound, TornFacts, Unreachable
+from providers.errors import NotFound, TornFacts, Unreachable, Unsupported
 from providers.vcs.documents import Document, UnexpectedShape
 from providers.vcs.gitea import belonging, deliveries, folders, merging, reading, rights
 from providers.vcs.gitea.client import GiteaClient, path_of
@@ -17,11 +17,13 @@ from providers.vcs.membership import OrganizationMembers, RepositoryMembers
 from providers.vcs.model import Actor, Change, Repository
 from providers.vcs.names import fits_one_of, is_literal
 from providers.vcs.port import (
+    Allowance,
     Capability,
     ChangeEvent,
     ChangeKey,
     ChangeSummary,
     Folder,
+    MergeGroup,
     MergeMethod,
     OpenChange,
     ParsedDelivery,
@@ -198,6 +200,12 @@ class GiteaForge:
 
     async def own_login(self) -> str:
         return (await self._own_account()).login
+
+    async def group_members(self, group: MergeGroup) -> Sequence[ChangeKey]:
+        raise Unsupported("Gitea has no merge queue")
+
+    async def budget(self) -> Sequence[Allowance]:
+        return ()
 
     async def probe(self) -> str:
         try:

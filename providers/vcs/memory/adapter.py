@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from providers.errors import Conflict, NotFound, PermanentError, TornFacts
+from providers.errors import Conflict, NotFound, PermanentError, TornFacts, Unsupported
 from providers.vcs.membership import OrganizationMembers, RepositoryMembers
 from providers.vcs.memory import belonging
 from providers.vcs.memory.deliveries import parse_delivery
@@ -19,11 +19,13 @@ from providers.vcs.memory.weather import Weather
 from providers.vcs.model import ActorKind, Change, ChangeState, Repository
 from providers.vcs.names import fits_one_of
 from providers.vcs.port import (
+    Allowance,
     Capability,
     ChangeEvent,
     ChangeKey,
     ChangeSummary,
     Folder,
+    MergeGroup,
     MergeMethod,
     OpenChange,
     ParsedDelivery,
@@ -202,6 +204,12 @@ class MemoryForge(People):
         await self.weather.meet("missing_rights")
         self.world.repository(repository)
         return []
+
+    async def group_members(self, group: MergeGroup) -> Sequence[ChangeKey]:
+        raise Unsupported("a forge in memory has no merge queue")
+
+    async def budget(self) -> Sequence[Allowance]:
+        return ()
 
     async def probe(self) -> str:
         await self.weather.meet("probe")

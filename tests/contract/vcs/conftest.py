@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -16,8 +16,10 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(params=sorted(STAGES))
-def stage(request: pytest.FixtureRequest) -> Stage:
-    return STAGES[request.param]()
+def stage(request: pytest.FixtureRequest) -> Iterator[Stage]:
+    stage = STAGES[request.param]()
+    yield stage
+    stage.check()
 
 
 @pytest.fixture

@@ -20,6 +20,12 @@ async def gaps(setup: ForgeSetup, repository: str, branch: str = "main", context
     return {finding.gap for finding in found}
 
 
+def existing_on(stage: Stage, gap: Gap) -> None:
+    """Not every forge has every way round."""
+    if gap not in stage.gaps:
+        pytest.skip(f"there is no '{gap}' on this forge")
+
+
 async def test_an_unprotected_branch_is_a_gap(stage: Stage, setup: ForgeSetup) -> None:
     """Nothing asks for the status there."""
     assert await gaps(setup, stage.repository()) == {Gap.STATUS_NOT_REQUIRED}
@@ -62,6 +68,7 @@ async def test_a_second_status_joins_the_first(stage: Stage, setup: ForgeSetup) 
 )
 async def test_each_way_round_is_found(stage: Stage, setup: ForgeSetup, gap: Gap) -> None:
     """The one an administrator opened, and no other."""
+    existing_on(stage, gap)
     repository = stage.repository()
     await setup.require(repository, "main", "admit/main", only_gateway_merges=True)
     stage.loosen(repository, "main", gap)
@@ -73,6 +80,7 @@ async def test_each_way_round_is_found(stage: Stage, setup: ForgeSetup, gap: Gap
 @pytest.mark.parametrize("gap", [Gap.STATUS_NOT_REQUIRED, Gap.ADMINS_EXEMPT, Gap.PUSHES_ALLOWED, Gap.MANUAL_MERGE])
 async def test_requiring_again_closes_what_was_opened(stage: Stage, setup: ForgeSetup, gap: Gap) -> None:
     """Drift is repaired by the same command that put the gate up."""
+    existing_on(stage, gap)
     repository = stage.repository()
     await setup.require(repository, "main", "admit/main", only_gateway_merges=True)
     stage.loosen(repository, "main", gap)
