@@ -6,6 +6,7 @@ GatewayError
 │   ├── DatabaseUnavailable   cannot be reached or is locked (a TemporaryError as well)
 │   ├── DatabaseOutdated      older or newer than this code; names the command to run
 │   ├── GenerationMoved       other bundles came into force since the judgement started (a TemporaryError as well)
+│   ├── ChangeMoved           others judged the change since its facts were read (a TemporaryError as well)
 │   ├── RelationsMoved        another relationship model came into force meanwhile (a TemporaryError as well)
 │   └── SubmissionMoved       a submission was written by somebody else meanwhile (a TemporaryError as well)
 ├── UnknownThing          an id nobody knows: connection, decision, change, bundle
@@ -78,6 +79,10 @@ class DatabaseOutdated(StorageError):
 
 class GenerationMoved(TemporaryError):
     """Other bundles came into force since the judgement started: judge again."""
+
+
+class ChangeMoved(TemporaryError):
+    """Others judged the change since its facts were read, or learnt something of it: theirs may be newer."""
 
 
 class RelationsMoved(TemporaryError):

@@ -19,12 +19,12 @@ from gateway.domain.dispatch import Dispatch
 from gateway.domain.landing import Landing, change_about, landing_of
 from gateway.domain.override import in_force
 from gateway.domain.record import ChangeRef, Decision, FactsOrigin, TrackedChange, carried_over
-from gateway.errors import GenerationMoved, UnknownThing
+from gateway.errors import ChangeMoved, GenerationMoved, UnknownThing
 from gateway.operations.judge import Judge
 from gateway.operations.own_policies import own_policies_dispatch, read_own_policies, touches_own_policies
 from gateway.operations.report_status import report_dispatch
 from gateway.operations.seal_record import seal_dispatch
-from gateway.storage import Storage, StoredBundle
+from gateway.storage import Seen, Storage, StoredBundle
 from policies import Approvals, Reason
 from policies.errors import EngineBusy, NotCanonical
 from providers.errors import NotFound, ProviderError, TemporaryError, TornFacts
@@ -34,10 +34,6 @@ log = structlog.get_logger()
 
 _REPEATS = 3
 """Judgements made again because something moved meanwhile, before it is left to the retry queue."""
-
-
-class JudgedMeanwhile(TemporaryError):
-    """Somebody else judged the change since its facts were read: theirs may be newer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,20 +63,20 @@ class JudgeChange:
         for _ in range(_REPEATS):
             try:
                 return await self._judged(forge, key, hint)
-            except (GenerationMoved, JudgedMeanwhile):
+            except (GenerationMoved, ChangeMoved):
                 continue
         raise TemporaryError(f"other bundles came into force, or others judged this change, {_REPEATS} times while it was judged")
 
     async def _judged(self, forge: Forge, key: ChangeKey, hint: ChangeEvent | None) -> Decision | None:
-        before = await self.storage.change(forge.connection, key.repository, key.number)
+        seen = Seen(await self.storage.change(forge.connection, key.repository, key.number))
         try:
             change = await forge.read_change(key, not_before=hint)
             own = await read_own_policies(forge, change) if change.state is ChangeState.OPEN else None
         except ProviderError as problem:
-            return await self._undecided(forge, key, problem)
+            return await self._undecided(forge, key, problem, seen)
         tracked = _tracked(change)
         if own is None:
-            landing = landing_of(change, before, at=self.clock())
+            landing = landing_of(change, seen.change, at=self.clock())
             await self._ended(tracked, _after_merge(change), await self._bypass(change), landing)
             return None
         given = await self.storage.approvals(change_about(tracked.ref))
@@ -94,14 +90,12 @@ class JudgeChange:
             raise TemporaryError(str(problem), retry_after=problem.retry_after) from problem
         except NotCanonical as problem:
             decision, facts = await self.judge.without_facts(tracked.ref, Reason.FACTS_MISSING, str(problem))
-        if await self.storage.change(forge.connection, key.repository, key.number) != before:
-            raise JudgedMeanwhile(f"{key.repository}#{key.number} was judged by others meanwhile")
-        recorded = await self._recorded(decision, facts, tracked)
+        recorded = await self._recorded(decision, facts, tracked, seen)
         if self.answers_moved is not None and await self.answers_moved(recorded):
-            raise JudgedMeanwhile(f"relations of {key.repository}#{key.number} changed while it was judged")
+            raise ChangeMoved(f"relations of {key.repository}#{key.number} changed while it was judged")
         return recorded
 
-    async def _undecided(self, forge: Forge, key: ChangeKey, problem: ProviderError) -> Decision | None:
+    async def _undecided(self, forge: Forge, key: ChangeKey, problem: ProviderError, seen: Seen) -> Decision | None:
         """The facts cannot be had. What one call still says of the change decides where that is reported."""
         try:
             summary = await forge.summary(key)
@@ -121,7 +115,7 @@ class JudgeChange:
             await self._ended(tracked)
             return None
         decision, facts = await self.judge.without_facts(tracked.ref, _reason(problem), f"the facts could not be read: {problem}")
-        return await self._recorded(decision, facts, tracked)
+        return await self._recorded(decision, facts, tracked, seen)
 
     async def _gone(self, connection: str, key: ChangeKey) -> None:
         """Deleted, or hidden from us: either way nothing can be said of it any more, and it counts for nothing."""
@@ -145,7 +139,7 @@ class JudgeChange:
         reports = await self._reports(tracked.ref, f"{tracked.state}:{tracked.ref.url}:{self.clock().timestamp()}")
         await self.storage.track_change(tracked, [*reports, *others, seal_dispatch(self.clock())], event=event, landing=landing)
 
-    async def _recorded(self, decision: Decision, facts: bytes, tracked: TrackedChange) -> Decision:
+    async def _recorded(self, decision: Decision, facts: bytes, tracked: TrackedChange, seen: Seen) -> Decision:
         known = await self.storage.change(tracked.ref.connection, tracked.ref.repository, tracked.ref.number)
         override = carried_over(known, tracked).override
         if in_force(override, decision.at):
@@ -156,6 +150,7 @@ class JudgeChange:
             change=replace(tracked, decision_id=decision.id, outcome=decision.outcome),
             generation=decision.generation or None,
             dispatches=[*await self._reports(tracked.ref, decision.id), seal_dispatch(self.clock())],
+            seen=seen,
         )
         log.info(
             "decision recorded",

@@ -1,7 +1,17 @@
 """What is kept: the port, its values, and the database it shares with the durable core."""
 
 from gateway.storage.database import Database
-from gateway.storage.port import BundleRevision, Concerned, DecisionFilter, DecisionPage, PostedReport, Storage, StoredBundle, StoredToken
+from gateway.storage.port import (
+    BundleRevision,
+    Concerned,
+    DecisionFilter,
+    DecisionPage,
+    PostedReport,
+    Seen,
+    Storage,
+    StoredBundle,
+    StoredToken,
+)
 from gateway.storage.relations import RelationsHead, RelationStore, StoredModel, TupleFilter, TuplePage
 from gateway.storage.sealing import SealedRecord
 
@@ -15,6 +25,7 @@ __all__ = [
     "RelationStore",
     "RelationsHead",
     "SealedRecord",
+    "Seen",
     "Storage",
     "StoredBundle",
     "StoredModel",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from gateway.domain.dispatch import Dispatch
 from gateway.domain.payload import encoded
-from gateway.domain.record import Decision, Generation, TrackedChange
+from gateway.domain.record import ChangeRef, Decision, Generation, TrackedChange
+from gateway.errors import ChangeMoved
 from gateway.storage.keys import is_name
-from gateway.storage.port import StoredBundle, StoredToken
+from gateway.storage.port import Seen, StoredBundle, StoredToken
 from policies.canonical import digest, is_digest
 from policies.model import Outcome
 
@@ -24,6 +26,20 @@ def storable(decision: Decision, facts: bytes) -> None:
             raise ValueError("a connection's name is at most 191 printable characters")
         if not 0 <= decision.change.number < 2**63:
             raise ValueError("a change's number counts from 1")
+
+
+def require_seen(known: TrackedChange | None, seen: Seen) -> None:
+    """Raises ChangeMoved unless what is known is what was seen; an override is nobody's judgement, and may have come."""
+    before = seen.change
+    if known != before and (known is None or before is None or replace(known, override=before.override) != before):
+        change = known or before
+        assert change is not None, "two that differ are not both nothing"
+        raise moved(change.ref)
+
+
+def moved(ref: ChangeRef) -> ChangeMoved:
+    """The error, in words."""
+    return ChangeMoved(f"{ref.repository}#{ref.number} was judged by others meanwhile: judge again")
 
 
 def nameable(token: StoredToken) -> None:

@@ -40,7 +40,17 @@ from gateway.storage.documents import (
     report_document,
     token_document,
 )
-from gateway.storage.port import BundleRevision, Concerned, DecisionFilter, DecisionPage, PostedReport, StoredBundle, StoredToken, nobody
+from gateway.storage.port import (
+    BundleRevision,
+    Concerned,
+    DecisionFilter,
+    DecisionPage,
+    PostedReport,
+    Seen,
+    StoredBundle,
+    StoredToken,
+    nobody,
+)
 from policies.canonical import Kind, canonical, digest
 from policies.model import Approval, Digest
 
@@ -173,6 +183,7 @@ class MemoryStorage:
         change: TrackedChange | None,
         generation: int | None,
         dispatches: Sequence[Dispatch] = (),
+        seen: Seen | None = None,
     ) -> Decision:
         self._open()
         checks.dispatchable(dispatches)
@@ -182,6 +193,8 @@ class MemoryStorage:
         in_force = len(self._generations)
         if generation is not None and generation != in_force:
             raise GenerationMoved(f"judged by generation {generation}, but {in_force} is in force: judge again")
+        if change is not None and seen is not None:
+            checks.require_seen(self._changes.get(_place(change.ref)), seen)
         recorded = self._record(decision, facts)
         if change is not None:
             self._put_change(decided(self._changes.get(_place(change.ref)), change, recorded))

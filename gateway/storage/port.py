@@ -37,6 +37,13 @@ class BundleRevision:
     generation: int
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was known of a change when somebody looked; None: nothing."""
+
+    change: TrackedChange | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionFilter:
     """None = any. Repository names are compared as forges do, without case. `since` is included, `until` is not."""
@@ -157,6 +164,7 @@ class Storage(Protocol):
         change: TrackedChange | None,
         generation: int | None,
         dispatches: Sequence[Dispatch] = (),
+        seen: Seen | None = None,
     ) -> Decision:
         """Keep the decision with the blob of its facts, what it says of the change, and what it sets going, together.
 
@@ -169,7 +177,9 @@ class Storage(Protocol):
         `decision_id` and `outcome` are the returned decision's, whatever the argument says.
 
         Raises ValueError if `facts` are not those the decision names. `generation` not being in force any more raises
-        GenerationMoved and changes nothing; None = do not compare (a dry run's facts were provided).
+        GenerationMoved and changes nothing; None = do not compare (a dry run's facts were provided). `seen`: what was known
+        of the change before its facts were read; where that has changed since, but for an override, it raises ChangeMoved
+        and changes nothing. None = do not compare.
         """
 
     async def track_change(

@@ -10,12 +10,13 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, select
 
 from gateway.domain.record import Decision, Override, TrackedChange, carried_over, decided
+from gateway.storage.checks import moved, require_seen
 from gateway.storage.columns import to_ms
 from gateway.storage.documents import change_document, change_from_document, report_document, report_from_document
 from gateway.storage.keys import change_key, head_key, key
-from gateway.storage.port import PostedReport
+from gateway.storage.port import PostedReport, Seen
 from gateway.storage.sql.tables import changes, reports
-from gateway.storage.sql.upsert import put
+from gateway.storage.sql.upsert import insert_new, put
 from policies.canonical import canonical
 
 _BY_KEY = select(changes.c.document).where(changes.c.key == bindparam("key"))
@@ -26,18 +27,18 @@ _REPORT = select(reports.c.document).where(reports.c.key == bindparam("key"))
 
 def put_change(connection: Connection, change: TrackedChange) -> None:
     """Remember it; it replaces what was known."""
+    put(connection, changes, _row(change))
+
+
+def _row(change: TrackedChange) -> dict[str, Any]:
     ref = change.ref
-    put(
-        connection,
-        changes,
-        {
-            "key": change_key(ref.connection, ref.repository, ref.number),
-            "head_key": head_key(ref.connection, ref.repository_id, ref.head_sha),
-            "state": change.state,
-            "updated_at": to_ms(change.updated_at),
-            "document": canonical(change_document(change)),
-        },
-    )
+    return {
+        "key": change_key(ref.connection, ref.repository, ref.number),
+        "head_key": head_key(ref.connection, ref.repository_id, ref.head_sha),
+        "state": change.state,
+        "updated_at": to_ms(change.updated_at),
+        "document": canonical(change_document(change)),
+    }
 
 
 def track_change(connection: Connection, change: TrackedChange) -> None:
@@ -48,11 +49,20 @@ def track_change(connection: Connection, change: TrackedChange) -> None:
     )
 
 
-def record_decided(connection: Connection, change: TrackedChange, decision: Decision) -> None:
-    """Remember it with this decision. Its row is locked first: an override given meanwhile must not be lost."""
+def record_decided(connection: Connection, change: TrackedChange, decision: Decision, seen: Seen | None) -> None:
+    """Remember it with this decision. Its row is locked first: an override given meanwhile must not be lost.
+
+    Raises ChangeMoved where others have written since it was `seen`, also if both of us are the first.
+    """
     ref = change.ref
     known = read_change(connection, ref.connection, ref.repository, ref.number, locked=True)
-    put_change(connection, decided(known, change, decision))
+    if seen is not None:
+        require_seen(known, seen)
+    row = _row(decided(known, change, decision))
+    if known is not None or seen is None:
+        put(connection, changes, row)
+    elif not insert_new(connection, changes, row):
+        raise moved(ref)
 
 
 def set_override(connection: Connection, change: TrackedChange, override: Override | None) -> TrackedChange | None:

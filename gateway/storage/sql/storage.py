@@ -17,7 +17,17 @@ from gateway.storage import checks
 from gateway.storage.database import Database
 from gateway.storage.dispatches import write_dispatches
 from gateway.storage.migrations import require_current
-from gateway.storage.port import BundleRevision, Concerned, DecisionFilter, DecisionPage, PostedReport, StoredBundle, StoredToken, nobody
+from gateway.storage.port import (
+    BundleRevision,
+    Concerned,
+    DecisionFilter,
+    DecisionPage,
+    PostedReport,
+    Seen,
+    StoredBundle,
+    StoredToken,
+    nobody,
+)
 from gateway.storage.sql import approvals, blobs, bundle_history, changes, decisions, deliveries, generations, listing, merges, tokens
 from policies.model import Approval, Digest
 
@@ -86,6 +96,7 @@ class SqlStorage:
         change: TrackedChange | None,
         generation: int | None,
         dispatches: Sequence[Dispatch] = (),
+        seen: Seen | None = None,
     ) -> Decision:
         checks.storable(decision, facts)
         row = decisions.row_of(decision, facts)
@@ -97,7 +108,7 @@ class SqlStorage:
             if recorded.id == decision.id:
                 blobs.keep_blobs(c, "facts", [(decision.input_digest, facts)])
             if change is not None:
-                changes.record_decided(c, change, recorded)
+                changes.record_decided(c, change, recorded, seen)
             write_dispatches(c, dispatches, now_ms=_now_ms())
             return recorded
 

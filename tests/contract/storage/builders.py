@@ -180,9 +180,9 @@ def a_token(**fields) -> StoredToken:
     return StoredToken(**{**standard, **fields})
 
 
-async def recorded(storage, *, in_force: int | None = None, facts: bytes | None = None, **fields) -> Decision:
+async def recorded(storage, *, in_force: int | None = None, facts: bytes | None = None, seen=None, dispatches=(), **fields) -> Decision:
     """A decision of these fields, recorded with its change as the gateway does."""
     facts = some_facts() if facts is None else facts
     decision = a_decision(facts, **fields)
     tracked = a_tracked(decision, updated_at=decision.at) if decision.change else None
-    return await storage.record_decision(decision, facts=facts, change=tracked, generation=in_force)
+    return await storage.record_decision(decision, facts=facts, change=tracked, generation=in_force, seen=seen, dispatches=dispatches)

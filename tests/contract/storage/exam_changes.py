@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
+
+import pytest
 
 from gateway.domain.audit import AuditEvent
 from gateway.domain.record import Override
+from gateway.errors import ChangeMoved
+from gateway.storage import Seen
 from policies.model import Outcome
-from tests.contract.storage.builders import NOON, a_dispatch, a_ref, a_report, a_tracked, a_verdict, an_event, minutes, recorded
+from tests.contract.storage.builders import (
+    NOON,
+    a_dispatch,
+    a_ref,
+    a_report,
+    a_tracked,
+    a_verdict,
+    an_event,
+    minutes,
+    recorded,
+    some_facts,
+)
 
 
 class ChangesExam:
@@ -40,6 +56,36 @@ class ChangesExam:
         )
         assert again.id == decision.id
         assert (await storage.change("work", "acme/Shop", 7)).outcome is Outcome.UNDECIDED
+
+    async def test_what_others_wrote_since_it_was_looked_at_is_not_overwritten(self, storage, outbox):
+        """A judgement from older facts than the one on record changes nothing; an override is nobody's judgement."""
+        before = Seen(None)
+        first = await recorded(storage, seen=before, verdict=a_verdict(Outcome.ADMITTED))
+        for stale in (before, Seen(a_tracked(first, updated_at=NOON - minutes(1)))):
+            with pytest.raises(ChangeMoved):
+                await recorded(storage, id="stale", seen=stale, facts=some_facts(number=8), dispatches=[a_dispatch(id="never")])
+        assert await storage.decision("stale") is None
+        assert await outbox() == []
+        known = await storage.change("work", "acme/Shop", 7)
+        assert known.decision_id == first.id
+        until = Override(by="ana", reason="the shop is down", until=NOON + minutes(60))
+        await storage.set_override(known, until, event=an_event(), dispatches=[])
+        second = await recorded(storage, id="second", seen=Seen(known), facts=some_facts(number=9))
+        now = await storage.change("work", "acme/Shop", 7)
+        assert (now.decision_id, now.override) == (second.id, until)
+
+    async def test_of_those_who_judge_at_once_one_is_recorded(self, storage):
+        """Also when nothing was known before; the others hear of it."""
+        for seen in (Seen(None), None):
+            if seen is None:
+                seen = Seen(await storage.change("work", "acme/Shop", 7))
+            judged = [
+                recorded(storage, id=f"{n}{seen.change is None}", seen=seen, facts=some_facts(number=n + 10 * (seen.change is None)))
+                for n in range(8)
+            ]
+            ends = await asyncio.gather(*judged, return_exceptions=True)
+            assert sum(not isinstance(end, BaseException) for end in ends) == 1
+            assert sum(isinstance(end, ChangeMoved) for end in ends) == 7
 
     async def test_open_changes_are_listed_by_last_update(self, storage):
         """Newest first, closed ones on request, no more than asked for."""

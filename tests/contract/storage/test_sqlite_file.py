@@ -9,7 +9,7 @@ import threading
 import time
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from gateway.errors import ConfigurationWrong, DatabaseUnavailable
 from gateway.storage import Database
@@ -85,10 +85,18 @@ async def test_full_disk_refuses_what_does_not_fit_and_nothing_else(file, open_s
     database = Database(f"sqlite:///{file}")
     migrate(database)
     storage = SqlStorage(database)
+    room: list[int] = []
+
+    def limit(connection):
+        """Each connection has a limit of its own."""
+        connection.execute(f"PRAGMA max_page_count={room[0]}")
+
+    event.listen(database.engine, "checkout", lambda connection, *_: limit(connection) if room else None)
     try:
         await storage.record_delivery(a_delivery(id="before"), [])
         pages = await database.read(lambda c: c.scalar(text("PRAGMA page_count")))
-        await database.write(lambda c: c.execute(text(f"PRAGMA max_page_count={pages + 40}")).close())
+        room.append(pages + 40)
+        await database.write(lambda c: limit(c.connection.driver_connection))
         sizes = {"small-1": 10, "large": 2_000_000, "small-2": 10}
         answers = await asyncio.gather(
             *(storage.record_delivery(a_delivery(id=id, body=os.urandom(size)), []) for id, size in sizes.items()),
@@ -100,7 +108,8 @@ async def test_full_disk_refuses_what_does_not_fit_and_nothing_else(file, open_s
         assert "full" in str(answers[1])
         assert answers[1].advice is not None
         assert [await storage.delivery("work", id) is not None for id in ("before", "large")] == [True, False]
-        await database.write(lambda c: c.execute(text("PRAGMA max_page_count=100000")).close())
+        room[0] = 100_000
+        await database.write(lambda c: limit(c.connection.driver_connection))
         assert await storage.record_delivery(a_delivery(id="large", body=os.urandom(2_000_000)), [])
     finally:
         await storage.close()
