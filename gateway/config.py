@@ -18,7 +18,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationError
 
 from gateway.config_engine import Engine
 from gateway.config_parts import Part, Secret
-from gateway.config_record import CheckpointKey
+from gateway.config_record import CheckpointKey, Retention
 from gateway.config_targets import TargetSettings, TemporalTls
 from gateway.config_workflows import ApprovalSettings, WorkflowSettings
 from gateway.errors import ConfigurationWrong
@@ -180,6 +180,7 @@ class Settings(Part):
     approvals: ApprovalSettings = ApprovalSettings()
     api_tokens: tuple[Secret, ...] = ()
     checkpoint_key: CheckpointKey | None = None
+    retention: Retention = Retention()
     reconcile_seconds: float = Field(default=30.0, ge=0.1)
 
     @field_validator("public_url")

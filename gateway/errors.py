@@ -5,6 +5,7 @@ GatewayError
 ├── StorageError
 │   ├── DatabaseUnavailable   cannot be reached or is locked (a TemporaryError as well)
 │   ├── DatabaseOutdated      older or newer than this code; names the command to run
+│   ├── Erased                bytes that were dropped on purpose; their digest stays
 │   ├── GenerationMoved       other bundles came into force since the judgement started (a TemporaryError as well)
 │   ├── ChangeMoved           others judged the change since its facts were read (a TemporaryError as well)
 │   ├── RelationsMoved        another relationship model came into force meanwhile (a TemporaryError as well)
@@ -75,6 +76,10 @@ class DatabaseUnavailable(TemporaryError):
 
 class DatabaseOutdated(StorageError):
     """The schema is older or newer than this code."""
+
+
+class Erased(StorageError):
+    """The bytes were dropped on purpose: says when and why."""
 
 
 class GenerationMoved(TemporaryError):

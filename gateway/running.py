@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from gateway.api.app import create_app
 from gateway.api.services import Services
 from gateway.config import Settings
+from gateway.config_record import Retention
 from gateway.domain.clock import Clock, utc_now
 from gateway.durable import DurableCore
 from gateway.operations.access import Tokens
@@ -20,6 +21,7 @@ from gateway.operations.activities import activities
 from gateway.operations.admissions import JudgeOnRequest
 from gateway.operations.ask_again import AskAgain
 from gateway.operations.bring_into_force import BringIntoForce
+from gateway.operations.erase import ErasePerson, RetireRecord, retention_dispatch
 from gateway.operations.in_force import InForce
 from gateway.operations.judge import Judge
 from gateway.operations.judge_change import JudgeChange
@@ -129,6 +131,10 @@ async def running_gateway(
             ask_again=ask_again,
             seal_record=SealRecord(sealed_record=sealed_record, clock=clock, key=settings.checkpoint_key),
             override_change=override_change,
+            erase_person=ErasePerson(storage=storage, clock=clock),
+            retire_record=RetireRecord(
+                storage=storage, clock=clock, facts=settings.retention.facts, deliveries=settings.retention.deliveries
+            ),
         )
         core = build_core(database, {**handlers, **submitting.activities()}, settings.durable)
         tokens = Tokens(storage=storage, clock=clock)
@@ -162,6 +168,8 @@ async def running_gateway(
         start = str(clock().timestamp())
         await storage.record_dispatches([reconcile_dispatch(name, every=settings.reconcile_seconds, start=start) for name in forges])
         await storage.record_dispatches([seal_dispatch(clock())])
+        if settings.retention != Retention():
+            await storage.record_dispatches([retention_dispatch(start)])
         core.wake()
         first_token = await configured_tokens(settings, tokens)
         yield Gateway(

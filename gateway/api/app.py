@@ -13,6 +13,7 @@ from gateway.api import (
     metrics,
     overrides,
     problems,
+    record,
     relations,
     rights,
     submissions,
@@ -46,6 +47,7 @@ def create_app(services: Services, *, pages: APIRouter | None = None) -> FastAPI
         relations.router,
         workflows.router,
         tokens.router,
+        record.router,
     ]
     for router in guarded:
         app.include_router(router, dependencies=[Depends(rights.allowed)])

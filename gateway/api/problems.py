@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from gateway.durable import DurableError, EngineFull, NotDead, PayloadTooLarge, UnknownWorkflow
-from gateway.errors import Ambiguous, GatewayError, ManagedByFile, NotAllowed, OutOfPlace, StorageError, UnknownThing
+from gateway.errors import Ambiguous, Erased, GatewayError, ManagedByFile, NotAllowed, OutOfPlace, StorageError, UnknownThing
 from policies.errors import (
     BundleRefused,
     EngineBusy,
@@ -75,6 +75,7 @@ def install(app: FastAPI) -> None:
         TemporaryError: _try_again,
         NotFound: _simple(404),
         PermanentError: _simple(502),
+        Erased: _simple(410),
         StorageError: _simple(500),
         UnknownWorkflow: _simple(404),
         NotDead: _simple(409),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gateway.cli import log_export
 from gateway.cli.edge import ConfigFile, plain_errors, settings_from
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 def register(app: typer.Typer) -> None:
     """Add the sub-application."""
+    log_export.register(log)
     app.add_typer(log, name="log")
 
 
@@ -91,6 +93,39 @@ def checkpoint(config: ConfigFile = None) -> None:
         if found is None:
             raise UnknownThing("no checkpoint has been signed yet", advice="the running gateway signs one whenever something was recorded")
     typer.echo(json.dumps(checkpoint_document(found), separators=(",", ":")))
+
+
+@log.command()
+def erase(
+    actor: Annotated[str, typer.Argument(help="The account, by its immutable id: user:CONNECTION/ID.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    config: ConfigFile = None,
+) -> None:
+    """Erase a person's data: all facts and deliveries that name this account. It cannot be undone.
+
+    Digests stay, so the chain stays whole. Decisions that rested on such facts stay too, with their reasons; they can not be
+    replayed any more, and say why.
+
+    Example: `admit log erase user:work/42`
+    """
+    if not yes:
+        typer.confirm(f"Erase every fact and delivery that names {actor}, for good?", abort=True)
+
+    async def run() -> int:
+        from gateway import wiring
+        from gateway.domain.clock import utc_now
+        from gateway.operations.erase import ErasePerson
+
+        storage = wiring.build_storage(wiring.existing_database(settings_from(config, tell=True)))
+        try:
+            await storage.ready()
+            return await ErasePerson(storage=storage, clock=utc_now)(actor, by="the command line")
+        finally:
+            await storage.close()
+
+    with plain_errors():
+        erased = asyncio.run(run())
+    typer.echo(f"{erased} {'piece' if erased == 1 else 'pieces'} erased")
 
 
 def _with_record(config: Path | None, work: Callable[[SealedRecord], Awaitable[Any]]) -> Any:

@@ -72,15 +72,15 @@ def replay(
         wanted = DecisionFilter(
             repository=repository,
             outcome=Outcome(outcome.value) if outcome else None,
-            since=_moment(since, "--since"),
-            until=_moment(until, "--until"),
+            since=moment(since, "--since"),
+            until=moment(until, "--until"),
         )
         replayed = asyncio.run(_replay(settings, ids or [], wanted))
         sys.stdout.write(render(output.value, replayed, each=bool(ids)))
         raise typer.Exit(exit_code(replayed))
 
 
-def _moment(text: str | None, option: str) -> datetime | None:
+def moment(text: str | None, option: str) -> datetime | None:
     if text is None:
         return None
     try:

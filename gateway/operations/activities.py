@@ -11,6 +11,7 @@ from gateway.domain.record import Decision
 from gateway.durable import Activity
 from gateway.errors import GatewayError
 from gateway.operations.ask_again import AskAgain
+from gateway.operations.erase import ErasePerson, RetireRecord
 from gateway.operations.judge_change import JudgeChange
 from gateway.operations.override import OverrideChange
 from gateway.operations.own_policies_moved import OwnPoliciesMoved
@@ -31,6 +32,8 @@ def activities(
     ask_again: AskAgain,
     seal_record: SealRecord,
     override_change: OverrideChange,
+    erase_person: ErasePerson,
+    retire_record: RetireRecord,
 ) -> Mapping[str, Activity]:
     """Every activity by the name workflows call it."""
 
@@ -73,6 +76,10 @@ def activities(
         with refusals_are_permanent():
             return await ask_again(str(cause))
 
+    async def _erase_person(actor: Json, cursor: Json, by: Json) -> Json:
+        assert cursor is None or isinstance(cursor, dict)
+        return await erase_person.page(str(actor), cursor, by=str(by))
+
     async def _end_override(change: Json) -> Json:
         assert isinstance(change, dict)
         return await override_change.ended(str(change["connection"]), str(change["repository"]), int(str(change["number"])))
@@ -86,6 +93,8 @@ def activities(
         "ask_again": _ask_again,
         "seal_record": seal_record,
         "end_override": _end_override,
+        "erase_person": _erase_person,
+        "retire_record": retire_record,
     }
 
 

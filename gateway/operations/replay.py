@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from gateway.domain.differences import first_difference
 from gateway.domain.record import Decision, verdict_document
-from gateway.errors import StorageError
+from gateway.errors import Erased, StorageError
 from gateway.operations.evidence import ReadEvidence
 from policies import Json, Judgement, Outcome, Reason, Verdict, canonical
 from policies.engines import PolicyEngine
@@ -78,6 +78,8 @@ class Replay:
             if evidence is None:
                 return NotRecomputable(why=_first_fault(decision.verdict) or "it was not judged by bundles in force")
             again = await evidence.judged(self.engine, RecordedRelations(dict(decision.relations)))
+        except Erased as problem:
+            return NotRecomputable(why=f"its facts {problem}")
         except (StorageError, BundleRefused, NotCanonical) as problem:
             return Different(where=str(problem))
         except EngineBusy as problem:

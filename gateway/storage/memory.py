@@ -28,7 +28,7 @@ from gateway.domain.record import (
     decision_from_document,
     substance,
 )
-from gateway.errors import DatabaseUnavailable, GenerationMoved, StorageError
+from gateway.errors import DatabaseUnavailable, Erased, GenerationMoved, StorageError
 from gateway.storage import checks
 from gateway.storage.columns import to_ms
 from gateway.storage.cursor import read_cursor, write_cursor
@@ -52,7 +52,7 @@ from gateway.storage.port import (
     nobody,
 )
 from policies.canonical import Kind, canonical, digest
-from policies.model import Approval, Digest
+from policies.model import Approval, Digest, rfc3339
 
 
 @dataclass(slots=True, kw_only=True)
@@ -83,6 +83,7 @@ class MemoryStorage:
         self._approvals: dict[str, list[Approval]] = {}
         self._reports: dict[tuple[str, str, str, str], PostedReport] = {}
         self._tokens: dict[str, StoredToken] = {}
+        self._erased: dict[str, Erased] = {}
         self._closed = False
 
     async def record_delivery(self, delivery: Delivery, dispatches: Sequence[Dispatch]) -> bool:
@@ -264,8 +265,32 @@ class MemoryStorage:
         more = len(rest) > limit and bool(shown)
         return DecisionPage(decisions=tuple(place[2] for place in shown), cursor=write_cursor(*shown[-1][:2]) if more else None)
 
+    async def blobs_of(self, kind: Kind, *, after: str = "", limit: int = 200) -> Sequence[tuple[Digest, bytes]]:
+        self._open()
+        found = sorted(name for name, (its, _) in self._blobs.items() if its == kind and name > after)
+        return [(Digest(name), self._blobs[name][1]) for name in found if name not in self._erased][:limit]
+
+    async def old_facts(self, before: datetime, *, after: int = 0, limit: int = 200) -> tuple[Sequence[Digest], int | None]:
+        self._open()
+        needed = {change.decision_id for change in self._changes.values() if change.state == "open"}
+        old = [row for row in self._decisions.values() if row.order > after and to_ms(row.decision.at) < to_ms(before)]
+        page = [row for row in old if row.decision.input_digest not in self._erased][:limit]
+        return [row.decision.input_digest for row in page if row.decision.id not in needed], page[-1].order if page else None
+
+    async def old_deliveries(self, before: datetime, *, limit: int = 200) -> Sequence[Digest]:
+        self._open()
+        old = [digest("delivery", one.body) for one in self._deliveries.values() if to_ms(one.received_at) < to_ms(before)]
+        return [name for name in old if name not in self._erased][:limit]
+
+    async def erase_blobs(self, digests: Sequence[Digest], *, why: str, event: AuditEvent) -> None:
+        self._open()
+        self._put_event(event)
+        self._erased.update({name: Erased(f"{name} was erased on {rfc3339(event.at)[:10]}: {why}") for name in digests})
+
     async def blob(self, digest: Digest) -> bytes | None:
         self._open()
+        if digest in self._erased:
+            raise self._erased[digest]
         return self._blobs[digest][1] if digest in self._blobs else None
 
     async def change(self, connection: str, repository: str, number: int) -> TrackedChange | None:

@@ -30,6 +30,10 @@ class MemorySealedRecord:
     async def seals(self, *, after: int = 0, limit: int = 1000) -> Sequence[Seal]:
         return self._seals[after : after + limit]
 
+    async def entries(self, *, after: int = 0, limit: int = 1000) -> Sequence[tuple[Seal, bytes | None]]:
+        page = self._seals[after : after + limit]
+        return [(seal, self._storage.entries[seal.position - 1][1]) for seal in page]
+
     async def checkpoint(self, key: SigningKey, *, at: datetime) -> Checkpoint | None:
         head, last = await self.head(), self._checkpoints[-2:]
         if head == EMPTY or (last and last[-1].head == head and last[-1].key == key.public):

@@ -16,6 +16,7 @@ from gateway.domain.delivery import Delivery
 from gateway.domain.dispatch import Dispatch
 from gateway.domain.landing import Landing
 from gateway.domain.record import Decision, DecisionId, Generation, Override, TrackedChange
+from policies.canonical import Kind
 from policies.model import Approval, BundleId, Digest, Outcome
 
 
@@ -214,7 +215,20 @@ class Storage(Protocol):
         """Newest first. Raises ValueError for a cursor nobody gave out."""
 
     async def blob(self, digest: Digest) -> bytes | None:
-        """The bytes, checked against the digest on the way out (a mismatch raises StorageError)."""
+        """The bytes, checked against the digest on the way out (a mismatch raises StorageError). Raises Erased."""
+
+    async def blobs_of(self, kind: Kind, *, after: str = "", limit: int = 200) -> Sequence[tuple[Digest, bytes]]:
+        """Those of one kind that follow this digest, in the order of digests."""
+
+    async def old_facts(self, before: datetime, *, after: int = 0, limit: int = 200) -> tuple[Sequence[Digest], int | None]:
+        """Facts still kept of decisions made before then, without those in force for open changes; and what to pass as `after`
+        to get what follows, None = that was all."""
+
+    async def old_deliveries(self, before: datetime, *, limit: int = 200) -> Sequence[Digest]:
+        """Bodies still kept of deliveries received before then."""
+
+    async def erase_blobs(self, digests: Sequence[Digest], *, why: str, event: AuditEvent) -> None:
+        """Drop their bytes for good, with the audit event of it. Whoever reads one is told when (the event's time) and why."""
 
     async def change(self, connection: str, repository: str, number: int) -> TrackedChange | None:
         """What is known of a change; the repository by its name, without case."""

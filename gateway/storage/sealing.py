@@ -30,6 +30,9 @@ class SealedRecord(Protocol):
     async def seals(self, *, after: int = 0, limit: int = 1000) -> Sequence[Seal]:
         """The seals that follow position `after`, in order."""
 
+    async def entries(self, *, after: int = 0, limit: int = 1000) -> Sequence[tuple[Seal, bytes | None]]:
+        """The seals that follow position `after`, each with the written form of what it is of; None where that is gone."""
+
     async def checkpoint(self, key: SigningKey, *, at: datetime) -> Checkpoint | None:
         """Sign where the chain has got to, and keep that; None where the newest checkpoint by this key says it already."""
 

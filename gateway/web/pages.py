@@ -22,7 +22,7 @@ from gateway.domain.clock import utc_now
 from gateway.domain.explanation import sentence, subject_of
 from gateway.domain.override import MERGED_UNDER_OVERRIDE, in_force
 from gateway.domain.record import Decision, DecisionId
-from gateway.errors import GatewayError
+from gateway.errors import Erased, GatewayError
 from gateway.storage import DecisionFilter
 from gateway.web import workflows
 from gateway.web.rendering import HEADERS, HERE, may_read, page, sign_in
@@ -93,7 +93,10 @@ async def decision_page(id: str, request: Request, asked: Asked) -> HTMLResponse
 async def input_page(id: str, request: Request, asked: Asked) -> Response:
     """The facts, for those who may read them."""
     decision = await asked.storage.decision(DecisionId(id)) if may_read(request, asked) else None
-    facts = await asked.storage.blob(decision.input_digest) if decision else None
+    try:
+        facts = await asked.storage.blob(decision.input_digest) if decision else None
+    except Erased as problem:
+        return page("problem.html", asked, status=410, title="Nothing to see any more", detail=f"The facts {problem}.")
     if facts is None:
         return page(
             "problem.html", asked, status=404, title="Nothing to see", detail="The facts are shown to those signed in with a token."

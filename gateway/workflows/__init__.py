@@ -10,6 +10,7 @@ from gateway.workflows.own_policies import own_policies
 from gateway.workflows.reconcile import reconcile
 from gateway.workflows.relations_moved import relations_moved
 from gateway.workflows.report_status import report_status
+from gateway.workflows.retention import erase_person, keep_retention
 from gateway.workflows.seal_record import seal_record
 
 WORKFLOWS: Mapping[str, Workflow] = {
@@ -21,6 +22,8 @@ WORKFLOWS: Mapping[str, Workflow] = {
     "reconcile": reconcile,
     "relations_moved": relations_moved,
     "seal_record": seal_record,
+    "erase_person": erase_person,
+    "keep_retention": keep_retention,
 }
 """Every workflow by the name dispatches call it."""
 

@@ -5,17 +5,21 @@ A large blob is kept in parts: a whole one of 25 MB does not pass MariaDB's 16 M
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from typing import Final, cast
 
 from sqlalchemy import Connection, select
 
-from gateway.errors import StorageError
+from gateway.errors import Erased, StorageError
 from gateway.storage.sql.tables import blobs
 from gateway.storage.sql.upsert import insert_new
 from policies.canonical import Kind, digest
 from policies.model import Digest
 
 _PART = 1024 * 1024
+ERASED: Final = "erased"
+"""The kind of a tombstone, which stands where bytes were."""
 
 
 def keep_blobs(connection: Connection, kind: Kind, contents: Iterable[tuple[Digest, bytes]]) -> None:
@@ -28,23 +32,31 @@ def keep_blobs(connection: Connection, kind: Kind, contents: Iterable[tuple[Dige
                 break  # one transaction writes all parts, so where one is known all are
 
 
+def erased(name: str, tombstone: bytes) -> Erased:
+    """What is said of bytes that were dropped."""
+    said = json.loads(tombstone)
+    return Erased(f"{name} was erased on {said['at'][:10]}: {said['why']}")
+
+
 def read_blob(connection: Connection, name: str) -> bytes | None:
-    """The bytes. Raises StorageError if they are not what the digest says."""
+    """The bytes. Raises Erased, and StorageError if they are not what the digest says."""
     return read_blobs(connection, [name]).get(name)
 
 
 def read_blobs(connection: Connection, names: Iterable[str]) -> dict[str, bytes]:
-    """Those of them that are kept. Raises StorageError if one is not what its digest says."""
+    """Those of them that are kept. Raises Erased, and StorageError if one is not what its digest says."""
     wanted = list(names)
     columns = (blobs.c.digest, blobs.c.kind, blobs.c.content)
     rows = connection.execute(select(*columns).where(blobs.c.digest.in_(wanted)).order_by(blobs.c.digest, blobs.c.part))
-    parts: dict[str, tuple[Kind, list[bytes]]] = {}
+    parts: dict[str, tuple[str, list[bytes]]] = {}
     for name, kind, content in rows:
         parts.setdefault(name, (kind, []))[1].append(content)
     return {name: _checked(name, kind, b"".join(pieces)) for name, (kind, pieces) in parts.items()}
 
 
-def _checked(name: str, kind: Kind, content: bytes) -> bytes:
-    if digest(kind, content) != name:
+def _checked(name: str, kind: str, content: bytes) -> bytes:
+    if kind == ERASED:
+        raise erased(name, content)
+    if digest(cast("Kind", kind), content) != name:
         raise StorageError(f"the blob {name} has been changed: its bytes have another digest", advice="restore the database from a copy")
     return content

@@ -8,7 +8,7 @@ from datetime import datetime
 from gateway.domain.chain import EMPTY, Flaw, Head, Seal
 from gateway.domain.checkpoint import Checkpoint, SigningKey
 from gateway.storage.database import Database
-from gateway.storage.sql import chain, checkpoints, verification
+from gateway.storage.sql import chain, checkpoints, erasing, verification
 
 _PAGE = 200
 
@@ -28,6 +28,9 @@ class SqlSealedRecord:
     async def seals(self, *, after: int = 0, limit: int = 1000) -> Sequence[Seal]:
         return await self._database.read(lambda c: chain.read_seals(c, after=after, limit=limit))
 
+    async def entries(self, *, after: int = 0, limit: int = 1000) -> Sequence[tuple[Seal, bytes | None]]:
+        return await self._database.read(lambda c: verification.sealed_entries(c, after=after, limit=limit))
+
     async def checkpoint(self, key: SigningKey, *, at: datetime) -> Checkpoint | None:
         return await self._database.write(lambda c: checkpoints.write_checkpoint(c, key, at))
 
@@ -38,15 +41,15 @@ class SqlSealedRecord:
         return await self._database.write(lambda c: checkpoints.own_key(c, fresh))
 
     async def flaws(self, *, public_key: str | None = None) -> AsyncIterator[Flaw]:
-        head = EMPTY
+        head, acts = EMPTY, await self._database.read(erasing.read_acts)
         while True:
-            found, end = await self._database.read(lambda c, head=head: verification.page_of_flaws(c, head, limit=_PAGE))  # type: ignore[misc]
+            found, end = await self._database.read(lambda c, head=head: verification.page_of_flaws(c, head, acts, limit=_PAGE))  # type: ignore[misc]
             for flaw in found:
                 yield flaw
             if end == head:
                 break
             head = end
-        for flaw in await self._database.read(lambda c: verification.flaws_at_the_end(c, head)):
+        for flaw in await self._database.read(lambda c: verification.flaws_at_the_end(c, head, acts)):
             yield flaw
         for flaw in await self._database.read(lambda c: checkpoints.flaws_of_checkpoints(c, public_key, limit=_PAGE)):
             yield flaw

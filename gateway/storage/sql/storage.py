@@ -28,7 +28,20 @@ from gateway.storage.port import (
     StoredToken,
     nobody,
 )
-from gateway.storage.sql import approvals, blobs, bundle_history, changes, decisions, deliveries, generations, listing, merges, tokens
+from gateway.storage.sql import (
+    approvals,
+    blobs,
+    bundle_history,
+    changes,
+    decisions,
+    deliveries,
+    erasing,
+    generations,
+    listing,
+    merges,
+    tokens,
+)
+from policies.canonical import Kind
 from policies.model import Approval, Digest
 
 
@@ -154,6 +167,18 @@ class SqlStorage:
         if not checks.digest_like(digest):
             return None
         return await self._database.read(lambda c: blobs.read_blob(c, digest))
+
+    async def blobs_of(self, kind: Kind, *, after: str = "", limit: int = 200) -> Sequence[tuple[Digest, bytes]]:
+        return await self._database.read(lambda c: erasing.blobs_of(c, kind, after=after, limit=limit))
+
+    async def old_facts(self, before: datetime, *, after: int = 0, limit: int = 200) -> tuple[Sequence[Digest], int | None]:
+        return await self._database.read(lambda c: erasing.old_facts(c, before, after=after, limit=limit))
+
+    async def old_deliveries(self, before: datetime, *, limit: int = 200) -> Sequence[Digest]:
+        return await self._database.read(lambda c: erasing.old_deliveries(c, before, limit=limit))
+
+    async def erase_blobs(self, digests: Sequence[Digest], *, why: str, event: AuditEvent) -> None:
+        await self._database.write(lambda c: erasing.erase_blobs(c, digests, why=why, event=event))
 
     async def change(self, connection: str, repository: str, number: int) -> TrackedChange | None:
         return await self._database.read(lambda c: changes.read_change(c, connection, repository, number))

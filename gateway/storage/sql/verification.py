@@ -8,9 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, String, Table, cast, exists, select
 
-from gateway.domain.chain import Entry, EntryKind, Flaw, FlawKind, Head, broken_links, content_hash
+from gateway.domain.chain import Entry, EntryKind, Flaw, FlawKind, Head, Seal, broken_links, content_hash
+from gateway.domain.erasure import Acts
 from gateway.domain.record import decision_from_document
-from gateway.errors import StorageError
+from gateway.errors import Erased, StorageError
 from gateway.storage.sql.blobs import read_blob
 from gateway.storage.sql.bundle_history import searched
 from gateway.storage.sql.chain import read_head, read_seals, read_waiting
@@ -20,19 +21,33 @@ from gateway.storage.sql.tables import audit_events, decisions, seals, unsealed
 _UNSEALED_SHOWN = 100
 
 
-def page_of_flaws(connection: Connection, head: Head, *, limit: int) -> tuple[list[Flaw], Head]:
+def page_of_flaws(connection: Connection, head: Head, acts: Acts, *, limit: int) -> tuple[list[Flaw], Head]:
     """What is wrong with the `limit` seals after `head` and with what they are of; where they end."""
     page = read_seals(connection, after=head.position, limit=limit)
-    flaws = [*broken_links(head, page), *_entry_flaws(connection, [(seal.position, seal.entry) for seal in page])]
+    flaws = [*broken_links(head, page), *_entry_flaws(connection, [(seal.position, seal.entry) for seal in page], acts)]
     return flaws, page[-1].head if page else head
 
 
-def flaws_at_the_end(connection: Connection, last: Head) -> list[Flaw]:
+def flaws_at_the_end(connection: Connection, last: Head, acts: Acts) -> list[Flaw]:
     """What is wrong with the head, with what waits, and what was never enlisted, once the seals up to `last` are read."""
     # the head first: seals made after it was read are beyond it, and no flaw
     head = read_head(connection)
     waiting: list[tuple[int | None, Entry]] = [(None, entry) for entry in read_waiting(connection)]
-    return [*_head_flaws(connection, head, last), *_entry_flaws(connection, waiting), *_never_enlisted(connection)]
+    return [*_head_flaws(connection, head, last), *_entry_flaws(connection, waiting, acts), *_never_enlisted(connection)]
+
+
+def sealed_entries(connection: Connection, *, after: int, limit: int) -> list[tuple[Seal, bytes | None]]:
+    """The seals that follow, each with the written form of what it is of."""
+    page = read_seals(connection, after=after, limit=limit)
+    rows = _rows(connection, [seal.entry for seal in page])
+    return [(seal, row["document"] if (row := rows.get(seal.entry.kind, {}).get(seal.entry.id)) else None) for seal in page]
+
+
+def _rows(connection: Connection, entries: Sequence[Entry]) -> dict[str, dict[str, dict[str, Any]]]:
+    return {
+        EntryKind.DECISION: _decision_rows(connection, [e.id for e in entries if e.kind == EntryKind.DECISION]),
+        EntryKind.AUDIT: _audit_rows(connection, [e.id for e in entries if e.kind == EntryKind.AUDIT]),
+    }
 
 
 def _head_flaws(connection: Connection, head: Head, last: Head) -> Iterator[Flaw]:
@@ -48,11 +63,8 @@ def _head_flaws(connection: Connection, head: Head, last: Head) -> Iterator[Flaw
     yield Flaw(kind=FlawKind.HEAD_WRONG, position=head.position, message=message)
 
 
-def _entry_flaws(connection: Connection, places: Sequence[tuple[int | None, Entry]]) -> Iterator[Flaw]:
-    written: dict[str, dict[str, dict[str, Any]]] = {
-        EntryKind.DECISION: _decision_rows(connection, [e.id for _, e in places if e.kind == EntryKind.DECISION]),
-        EntryKind.AUDIT: _audit_rows(connection, [e.id for _, e in places if e.kind == EntryKind.AUDIT]),
-    }
+def _entry_flaws(connection: Connection, places: Sequence[tuple[int | None, Entry]], acts: Acts) -> Iterator[Flaw]:
+    written = _rows(connection, [entry for _, entry in places])
     for position, entry in places:
         row = written.get(entry.kind, {}).get(entry.id)
         name = f"{entry.kind} {entry.id}"
@@ -63,10 +75,10 @@ def _entry_flaws(connection: Connection, places: Sequence[tuple[int | None, Entr
         elif entry.kind == EntryKind.AUDIT and (row["at"], row["about_key"]) != searched(json.loads(row["document"])):
             yield Flaw(kind=FlawKind.ENTRY_CHANGED, position=position, entry=entry.id, message=f"{name} is found under what it is not")
         elif entry.kind == EntryKind.DECISION:
-            yield from _decision_flaws(connection, position, entry, row)
+            yield from _decision_flaws(connection, position, entry, row, acts)
 
 
-def _decision_flaws(connection: Connection, position: int | None, entry: Entry, row: dict[str, Any]) -> Iterator[Flaw]:
+def _decision_flaws(connection: Connection, position: int | None, entry: Entry, row: dict[str, Any], acts: Acts) -> Iterator[Flaw]:
     """Of one whose document is as it was recorded."""
     decision = decision_from_document(json.loads(row["document"]))
     changed = sorted(name for name, value in searched_columns(decision).items() if row[name] != value)
@@ -76,6 +88,10 @@ def _decision_flaws(connection: Connection, position: int | None, entry: Entry, 
     try:
         if read_blob(connection, decision.input_digest) is None:
             message = f"decision {entry.id}: its facts are gone, so it cannot be replayed"
+            yield Flaw(kind=FlawKind.FACTS_MISSING, position=position, entry=entry.id, message=message)
+    except Erased as problem:
+        if not acts.account_for(decision.input_digest, decision.at):
+            message = f"decision {entry.id}: {problem}; but no act on record says so"
             yield Flaw(kind=FlawKind.FACTS_MISSING, position=position, entry=entry.id, message=message)
     except StorageError:
         message = f"decision {entry.id}: its facts have been changed"

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.domain.audit import AuditEvent
-from gateway.domain.chain import EMPTY, EntryKind, FlawKind, broken_links
+from gateway.domain.chain import EMPTY, EntryKind, FlawKind, broken_links, content_hash
 from gateway.domain.checkpoint import new_key, signed_truly
 from gateway.domain.record import Generation
 from policies.model import Outcome
@@ -79,6 +79,17 @@ class SealingExam:
         await recorded(storage)
         assert await all_flaws(record) == []
         assert await record.head() == EMPTY
+
+    async def test_entries_come_with_what_they_are_of(self, storage, record):
+        """In order, in pages; the written form is what was hashed."""
+        await recorded(storage)
+        await published(storage, 1)
+        await record.seal()
+        (first, decision), (second, event) = await record.entries()
+        assert content_hash(EntryKind.DECISION, decision) == first.entry.content
+        assert content_hash(EntryKind.AUDIT, event) == second.entry.content
+        assert list(await record.entries(after=1, limit=5)) == [(second, event)]
+        assert list(await record.entries(after=2)) == []
 
     async def test_checkpoint_signs_where_the_chain_has_got_to(self, storage, record):
         """Nothing while nothing is sealed; once for each head; it names its key, which has signed it."""

@@ -10,6 +10,7 @@ from sqlalchemy import delete, insert, select, update
 
 from gateway.domain.chain import EMPTY, EntryKind, FlawKind, content_hash, sealed
 from gateway.domain.checkpoint import new_key
+from gateway.domain.erasure import erased_event, retired_event
 from gateway.operations.verify_record import verified
 from gateway.storage import Database
 from gateway.storage.sql import SqlStorage
@@ -132,6 +133,30 @@ async def test_missing_facts_are_named_and_the_chain_stays_whole(database, recor
     victim = filled[1]
     found = await tampered(database, record, delete(blobs).where(blobs.c.digest == victim.input_digest))
     assert found == [(FlawKind.FACTS_MISSING, 2, victim.id)]
+
+
+async def test_facts_erased_by_an_act_on_record_are_no_flaw(database, storage, record, filled):
+    """A person's, or what was older than is kept; the chain is whole, and so is what is left."""
+    at = NOON + minutes(60)
+    await storage.erase_blobs(
+        [filled[1].input_digest], why="asked", event=erased_event("user:work/1", [filled[1].input_digest], who="ana", at=at)
+    )
+    assert await all_flaws(record) == []
+    old = [filled[0].input_digest, filled[2].input_digest]
+    await storage.erase_blobs(old, why="old", event=retired_event("facts", filled[3].at, 2, at=at))
+    assert await all_flaws(record) == []
+    await record.seal()
+    assert await all_flaws(record) == []
+
+
+async def test_facts_erased_without_an_act_on_record_are_named(database, storage, record, filled):
+    """A tombstone somebody has put there; an act that was about others; facts younger than what was retired."""
+    at = NOON + minutes(60)
+    tombstone = {"kind": "erased", "content": canonical({"why": "nobody asked", "at": "2026-01-01T00:00:00Z"})}
+    victim = filled[5]
+    await storage.erase_blobs([filled[0].input_digest], why="old", event=retired_event("facts", filled[5].at, 1, at=at))
+    found = await tampered(database, record, update(blobs).where(blobs.c.digest == victim.input_digest).values(tombstone))
+    assert found == [(FlawKind.FACTS_MISSING, 7, victim.id)]
 
 
 @pytest.mark.parametrize("column", ["content", "hash", "ref", "kind"])
