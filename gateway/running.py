@@ -139,7 +139,7 @@ async def running_gateway(
         core = build_core(database, {**handlers, **submitting.activities()}, settings.durable)
         tokens = Tokens(storage=storage, clock=clock)
         services = Services(
-            receive=ReceiveDelivery(forges=forges, storage=storage, clock=clock, watched=watched),
+            receive=ReceiveDelivery(forges=forges, storage=storage, clock=clock, watched=watched, commands=bool(settings.workflows)),
             judge_on_request=JudgeOnRequest(
                 judge=judge,
                 guarded=replace(judge, in_force=in_force.recent),

@@ -13,6 +13,7 @@ from gateway.config_workflows import WorkflowSettings
 from gateway.domain.clock import Clock
 from gateway.errors import ConfigurationWrong
 from gateway.operations.catalogue import Catalogue, DeclaredWorkflow, declared
+from gateway.operations.comment_commands import CommentCommands
 from gateway.operations.follow_submission import FollowSubmission
 from gateway.operations.give_word import GiveWord
 from gateway.operations.judge import Judge
@@ -44,8 +45,9 @@ def build_submitting(
     sources = SourceRecord(storage=storage, connections=tuple(forges), clock=clock)
     same_person = settings.approvals.same_person
     again = JudgeSubmission(judge=judge, sources=sources, storage=storage, clock=clock, same_person=same_person)
+    submit = Submit(judge=judge, catalogue=catalogue, sources=sources, storage=storage, submissions=submissions, clock=clock)
     return Submitting(
-        submit=Submit(judge=judge, catalogue=catalogue, sources=sources, storage=storage, submissions=submissions, clock=clock),
+        submit=submit,
         give_word=GiveWord(
             relations=judge.relations,
             storage=storage,
@@ -58,6 +60,7 @@ def build_submitting(
         start=StartSubmission(judge=again, submissions=submissions, targets=targets, clock=clock),
         watch=WatchSubmission(submissions=submissions, targets=targets, clock=clock),
         follow=FollowSubmission(submissions=submissions),
+        comment_commands=CommentCommands(submit=submit, forges=forges, clock=clock),
         submissions=submissions,
         catalogue=catalogue,
         targets=targets,

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, FastAPI
 
 from gateway.api import (
     admissions,
+    approvals,
     bundles,
     changes,
     decisions,
@@ -41,6 +42,7 @@ def create_app(services: Services, *, pages: APIRouter | None = None) -> FastAPI
         admissions.router,
         decisions.router,
         overrides.router,
+        approvals.router,
         submissions.router,
         changes.router,
         bundles.router,

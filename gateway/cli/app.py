@@ -5,7 +5,24 @@ Modules here import nothing heavy at the top: `admit --help` is read more often 
 
 import typer
 
-from gateway.cli import bundle, check, connect, demo, doctor, init, log, migrate, override, replay, serve, test, token, workflow
+from gateway.cli import (
+    bundle,
+    check,
+    connect,
+    demo,
+    doctor,
+    init,
+    log,
+    migrate,
+    override,
+    replay,
+    serve,
+    submission,
+    submit,
+    test,
+    token,
+    workflow,
+)
 
 app = typer.Typer(name="admit", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="markdown")
 
@@ -18,5 +35,23 @@ def admit() -> None:
     """
 
 
-for module in (demo, serve, connect, check, test, replay, bundle, workflow, override, token, log, init, doctor, migrate):
+COMMANDS = (
+    demo,
+    serve,
+    connect,
+    check,
+    test,
+    replay,
+    bundle,
+    submit,
+    submission,
+    workflow,
+    override,
+    token,
+    log,
+    init,
+    doctor,
+    migrate,
+)
+for module in COMMANDS:
     module.register(app)

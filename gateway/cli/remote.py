@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -18,28 +21,55 @@ _PATIENCE = 120.0
 
 
 class Refused(GatewayError):
-    """The gateway said no. `status`: its HTTP status."""
+    """The gateway said no. `status`: its HTTP status. `said`: the whole problem document, empty where it sent none."""
 
-    def __init__(self, message: str, *, status: int, advice: str | None = None) -> None:
+    def __init__(self, message: str, *, status: int, advice: str | None = None, said: dict[str, Any] | None = None) -> None:
         super().__init__(message, advice=advice)
         self.status = status
+        self.said = said or {}
 
 
 def ask(method: str, base: str, path: str, **request: Any) -> Any:
     """The JSON answer of one request. Raises Refused, and ConfigurationWrong without a token."""
     import httpx
 
-    token = os.environ.get("ADMIT_TOKEN")
-    if not token:
-        raise ConfigurationWrong("the gateway wants a token", advice="set ADMIT_TOKEN to one of its API tokens")
-    headers = {"Authorization": f"Bearer {token}", **request.pop("headers", {})}
-    try:
+    headers = {**_authorization(), **request.pop("headers", {})}
+    with _reached(base):
         answer = httpx.request(method, base.rstrip("/") + path, headers=headers, timeout=_PATIENCE, **request)
-    except (httpx.TransportError, httpx.InvalidURL) as problem:
-        raise GatewayError(f"the gateway at {base} cannot be reached: {problem}", advice="is it running? name it with --url") from problem
     if answer.is_success:
         return answer.json()
     raise _refused(answer)
+
+
+def follow(base: str, path: str) -> Iterator[Any]:
+    """The data of each server-sent event, as JSON, until the other side has said all. Raises as `ask`."""
+    import httpx
+
+    timeout = httpx.Timeout(_PATIENCE, read=None)  # nothing happens for as long as nothing happens
+    with _reached(base), httpx.stream("GET", base.rstrip("/") + path, headers=_authorization(), timeout=timeout) as answer:
+        if not answer.is_success:
+            answer.read()
+            raise _refused(answer)
+        for line in answer.iter_lines():
+            if line.startswith("data: "):
+                yield json.loads(line.removeprefix("data: "))
+
+
+def _authorization() -> dict[str, str]:
+    token = os.environ.get("ADMIT_TOKEN")
+    if not token:
+        raise ConfigurationWrong("the gateway wants a token", advice="set ADMIT_TOKEN to one of its API tokens")
+    return {"Authorization": f"Bearer {token}"}
+
+
+@contextmanager
+def _reached(base: str) -> Iterator[None]:
+    import httpx
+
+    try:
+        yield
+    except (httpx.TransportError, httpx.InvalidURL) as problem:
+        raise GatewayError(f"the gateway at {base} cannot be reached: {problem}", advice="is it running? name it with --url") from problem
 
 
 def _refused(answer: Any) -> Refused:
@@ -48,5 +78,6 @@ def _refused(answer: Any) -> Refused:
         said = answer.json()
         detail, advice = str(said["detail"]), said.get("advice")
     except (ValueError, KeyError, TypeError):
-        detail, advice = f"the answer was {answer.status_code}, and not from a gateway", "check the address given with --url"
-    return Refused(detail, status=answer.status_code, advice=advice)
+        said, detail = {}, f"the answer was {answer.status_code}, and not from a gateway"
+        advice = "check the address given with --url"
+    return Refused(detail, status=answer.status_code, advice=advice, said=said)

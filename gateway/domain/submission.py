@@ -143,10 +143,10 @@ def seen(submission: Submission, run: Run, at: datetime) -> Submission:
     return replace(submission, state=state, run=SeenRun(run=run, at=at))
 
 
-def forward_dispatch(submission: Submission, cause: str) -> Dispatch:
-    """Begin to carry it, or wake what carries it; once for each `cause`."""
+def forward_dispatch(submission: Submission, cause: str | None = None) -> Dispatch:
+    """Begin to carry it; or, once for each `cause`, wake what carries it."""
     return Dispatch(
-        id=id_of("forward", submission.id, cause),
+        id=id_of("forward", submission.id, cause or "asked"),
         workflow_id=submission.workflow_id,
         workflow_type=WORKFLOW,
         input={

@@ -55,21 +55,28 @@ class GiveWord:
         return submission
 
     async def on_change(self, connection: str, key: ChangeKey, word: Word, by: Speaker, reason: str | None = None) -> TrackedChange:
-        """An approval is good for the head and target branch it was given on. Raises as above."""
+        """An approval is good for the head and target branch it was given on. Who refused may take that back. Raises as above."""
         change = await self.storage.change(connection, key.repository, key.number)
         if change is None:
             raise UnknownThing(f"nothing is known of change {key.number} of {key.repository} on connection '{connection}'")
         decision = await self.storage.decision(change.decision_id) if change.decision_id else None
-        if change.state != "open" or decision is None or not decision.verdict.holds:
+        takes_back = word is Word.APPROVED and await self._refused(change_about(change.ref), by)
+        if change.state != "open" or decision is None or not (decision.verdict.holds or takes_back):
             stands = change.state if change.state != "open" else change.outcome.value if change.outcome else "not judged yet"
             raise OutOfPlace(f"{key.repository}#{key.number} waits for nobody: it is {stands}")
         ends = [hold.expires_at for hold in decision.verdict.holds]
-        if all(end is not None and self.clock() >= end for end in ends):
+        if ends and all(end is not None and self.clock() >= end for end in ends):
             raise OutOfPlace(f"{key.repository}#{key.number} waits no longer: what it waited for has expired")
-        await self._must_count(decision, decision.subject, by)
+        if decision.verdict.holds:
+            await self._must_count(decision, decision.subject, by)
         dispatch = judge_dispatch(connection, ChangeEvent(key=key, what=f"gateway.{word.value}"), cause=f"{word.value}:{uuid4()}")
         await self._keep(change_about(change.ref), word, by, reason, [dispatch], decision)
         return change
+
+    async def _refused(self, about: str, by: Speaker) -> bool:
+        """Whether their last word was a refusal."""
+        last = next((said for said in reversed(await self.storage.approvals(about)) if said.user == by.ref), None)
+        return last is not None and last.word is Word.REFUSED
 
     async def _must_count(self, decision: Decision, subject: str, by: Speaker) -> None:
         """Raises NotAllowed where this person's word could not count."""

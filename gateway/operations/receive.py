@@ -15,6 +15,7 @@ from gateway.domain.dispatch import Dispatch, id_of
 from gateway.domain.record import change_workflow_id
 from gateway.domain.report import CONTEXT_PREFIX
 from gateway.errors import DatabaseUnavailable, UnknownThing
+from gateway.operations.commands_dispatch import commands_dispatch, of_a_comment
 from gateway.operations.own_policies import own_policies_dispatch
 from gateway.operations.report_status import report_dispatch
 from gateway.storage import Storage
@@ -60,12 +61,16 @@ class Received:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiveDelivery:
-    """Verify, keep, dispatch, answer. watched: connection → globs of the repositories that are judged."""
+    """Verify, keep, dispatch, answer. watched: connection → globs of the repositories that are judged.
+
+    commands: whether comments may ask for workflows, so that they are looked at for that.
+    """
 
     forges: Mapping[str, Forge]
     watched: Mapping[str, Sequence[str]]
     storage: Storage
     clock: Clock
+    commands: bool = False
 
     def known(self, connection: str) -> Forge:
         """The connection's forge. Raises UnknownThing."""
@@ -118,7 +123,12 @@ class ReceiveDelivery:
                 place = {"repository_id": event.repository_id, "repository": event.repository, "branch": event.branch}
                 return [own_policies_dispatch(connection=connection, **place, cause=cause)]
             case event:
-                return [judge_dispatch(connection, concerned, cause=cause) for concerned in await self._concerned(connection, event)]
+                concerned = await self._concerned(connection, event)
+                judged = [judge_dispatch(connection, change, cause=cause) for change in concerned]
+                asked = [
+                    commands_dispatch(connection, change, cause=cause) for change in concerned if self.commands and of_a_comment(change)
+                ]
+                return [*judged, *asked]
 
     async def _checks(self, connection: str, event: StatusEvent, cause: str) -> list[Dispatch]:
         """Our own report comes back as an event and judges nothing; what differs from it may be somebody else's."""

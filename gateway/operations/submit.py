@@ -122,7 +122,7 @@ class Submit:
             updated_at=now,
         )
         submission = judged(asked_for, decision)
-        carried = [] if submission.state.ended else [forward_dispatch(submission, "asked")]
+        carried = [] if submission.state.ended else [forward_dispatch(submission)]
         recorded = await self.submissions.record(submission, Judged(decision=decision, facts=facts), [*carried, seal_dispatch(now)])
         if recorded.id != submission.id:  # somebody asked under this key at the same moment, and was first
             return await self._same(recorded, asked)

@@ -7,7 +7,6 @@ a token.
 from __future__ import annotations
 
 from collections import Counter
-from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
@@ -24,13 +23,15 @@ from gateway.domain.override import MERGED_UNDER_OVERRIDE, in_force
 from gateway.domain.record import Decision, DecisionId
 from gateway.errors import Erased, GatewayError
 from gateway.storage import DecisionFilter
-from gateway.web import workflows
+from gateway.web import submissions, workflows
+from gateway.web.forms import form_fields, proof_for
 from gateway.web.rendering import HEADERS, HERE, may_read, page, sign_in
 from policies import Outcome
 from policies.errors import PolicyError
 
 router = APIRouter(include_in_schema=False)
 router.include_router(workflows.router)
+router.include_router(submissions.router)
 
 
 @router.get("/")
@@ -60,7 +61,7 @@ async def front(request: Request, asked: Asked) -> HTMLResponse:
 @router.post("/login")
 async def login(request: Request, asked: Asked) -> Response:
     """Keep the token in a cookie no script and no other site can use."""
-    form = _form(await limited_body(request, 4096))
+    form = form_fields(await limited_body(request, 4096))
     text = form.get("token", "")
     token = await asked.tokens.recognise(text)
     if token is None or not permits(token.scopes, [Scope.READER]):
@@ -86,6 +87,9 @@ async def decision_page(id: str, request: Request, asked: Asked) -> HTMLResponse
         titles=await _titles(asked),
         overridden=await _overridden(asked, decision),
         may_read=may_read(request, asked),
+        waits=await _waits(asked, decision),
+        may_act=submissions.may_act(request),
+        proof=proof_for(request),
     )
 
 
@@ -118,6 +122,14 @@ async def _overridden(asked: Services, decision: Decision) -> bool:
     return known is not None and known.override == decision.override
 
 
+async def _waits(asked: Services, decision: Decision) -> bool:
+    """Whether this decision is in force for a change that waits for people."""
+    if decision.change is None or decision.outcome is not Outcome.HELD:
+        return False
+    known = await asked.storage.change(decision.change.connection, decision.change.repository, decision.change.number)
+    return known is not None and known.state == "open" and known.decision_id == decision.id
+
+
 async def _titles(asked: Services) -> dict[str, str]:
     """Policy id → title, as far as the bundles in force can tell."""
     try:
@@ -125,11 +137,3 @@ async def _titles(asked: Services) -> dict[str, str]:
     except (GatewayError, PolicyError):
         return {}
     return {str(policy.id): policy.title for bundle in bundles for policy in bundle.policies if policy.title}
-
-
-def _form(body: bytes) -> dict[str, str]:
-    """The fields; none where there are too many to be ours."""
-    try:
-        return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=10))
-    except ValueError:
-        return {}

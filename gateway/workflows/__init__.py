@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from gateway.durable import Workflow
+from gateway.workflows.comment_commands import comment_commands
 from gateway.workflows.forward_submission import forward_submission
 from gateway.workflows.judge_change import judge_change
 from gateway.workflows.overrides import end_override
@@ -16,6 +17,7 @@ from gateway.workflows.seal_record import seal_record
 WORKFLOWS: Mapping[str, Workflow] = {
     "judge_change": judge_change,
     "forward_submission": forward_submission,
+    "comment_commands": comment_commands,
     "report_status": report_status,
     "own_policies": own_policies,
     "end_override": end_override,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from gateway.config import RelationsFile
 from gateway.config_workflows import ApprovalSettings, WorkflowSettings
+from policies.errors import RelationsUnavailable
 from providers.targets.memory import MemoryTarget
 from tests.e2e.process import PATIENCE, write_bundle
 from tests.integration.gateway.house import a_house
@@ -72,6 +74,22 @@ def submit_bundle(folder: Path, rego: str = POLICY) -> Path:
     return write_bundle(folder / "acme", {"bundle.yaml": manifest, "deploy.rego": rego, "merge.rego": merging})
 
 
+class Weather:
+    """Relations that can be away, and from which people can be taken: a wrapper of the real ones."""
+
+    def __init__(self, inner):
+        self.inner, self.away, self.gone = inner, False, set()
+
+    async def answers(self, questions, *, at):
+        if self.away:
+            raise RelationsUnavailable("told to be away")
+        found = await self.inner.answers(questions, at=at)
+        return {question: related and question.user not in self.gone for question, related in found.items()}
+
+    async def close(self):
+        await self.inner.close()
+
+
 class Yard:
     """The house, its target, and people who ask."""
 
@@ -83,15 +101,15 @@ class Yard:
         """Headers with a token of this account."""
         if (actor, scopes) not in self._tokens:
             tokens = self.house.gateway.services.tokens
-            name = f"{actor.rpartition('/')[2]}-{len(self._tokens)}"
+            name = f"{actor.rpartition('/')[2]}-{secrets.token_hex(4)}"
             _, text = await tokens.create(name, list(scopes or ("submitter", "reader")), by="test", actor=actor)
             self._tokens[(actor, scopes)] = {"Authorization": f"Bearer {text}"}
         return self._tokens[(actor, scopes)]
 
-    async def submit(self, *, by=ANA, key=None, workflow="deploy", place="earth", labels=None, **fields):
+    async def submit(self, *, by=ANA, key=None, place="earth", labels=None, **fields):
         """Ask for a deployment."""
         headers = {**await self.person(by), **({"Idempotency-Key": key} if key else {})}
-        body = {"workflow": workflow, "input": {"place": place}, "labels": labels or {}, **fields}
+        body = {"workflow": "deploy", "input": {"place": place}, "labels": labels or {}, **fields}
         return await self.client.post("/v1/submissions", json=body, headers=headers)
 
     async def held(self, **fields):
@@ -108,6 +126,27 @@ class Yard:
         answer = await self.client.get(f"/v1/submissions/{id}", params=query)
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+    async def decisions_of(self, id, count):
+        """The submission, once it has been judged so often."""
+        async with asyncio.timeout(PATIENCE):
+            while len((now := await self.show(id))["decisions"]) < count:
+                await asyncio.sleep(0.02)
+        return now
+
+    @property
+    def relations(self):
+        return self.house.gateway.services.submitting.give_word.relations
+
+    def forget_approver(self, user):
+        """They may no more."""
+        self.relations.gone.add(user)
+
+    def relations_away(self):
+        self.relations.away = True
+
+    def relations_back(self):
+        self.relations.away = False
 
     async def becomes(self, id, *states):
         """The submission, once it is in one of these states."""
