@@ -37,7 +37,7 @@ class Connection(Part):
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")
-    forge: Literal["gitea", "github", "memory"]
+    forge: Literal["gitea", "github", "gitlab", "memory"]
     url: str = ""
     token: Secret | None = None
     app_id: int | None = Field(default=None, ge=1)

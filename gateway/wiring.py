@@ -6,6 +6,7 @@ Wrappers with the port of what they wrap (caches, limits, simulations) are stack
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -273,13 +274,28 @@ def build_forge(connection: Connection) -> Forge:
                 return GithubForge(
                     connection=connection.name, url=connection.url, credentials=_github_credentials(connection), webhook_secrets=secrets
                 )
+        case "gitlab":
+            _need_gitlab(connection)
+            from providers.vcs.gitlab import GitLabForge
+
+            assert connection.token is not None
+            return GitLabForge(
+                connection=connection.name, url=connection.url, token=connection.token.get_secret_value(), webhook_secrets=secrets
+            )
         case "memory":
             from providers.vcs.memory import MemoryForge
 
             return MemoryForge(connection=connection.name, webhook_secrets=secrets)
 
 
-def build_forge_setup(connection: Connection, account: str) -> ForgeSetup:
+def _need_gitlab(connection: Connection) -> None:
+    if importlib.util.find_spec("gitlab") is None:
+        raise ConfigurationWrong(
+            f"connection '{connection.name}': python-gitlab is not installed", advice="run: pip install 'admittance[gitlab]'"
+        )
+
+
+def build_forge_setup(connection: Connection, account: str, gateway_url: str) -> ForgeSetup:
     """The administrator's side of a connection; account: the gateway's own login there. Raises ConfigurationWrong for a forge in memory."""
     from gateway.errors import ConfigurationWrong
 
@@ -302,6 +318,19 @@ def build_forge_setup(connection: Connection, account: str) -> ForgeSetup:
                     app=own if connection.app_id is not None else None,
                     account=account,
                 )
+        case "gitlab":
+            _need_gitlab(connection)
+            from providers.vcs.gitlab import GitLabSetup
+
+            token = connection.setup_token or connection.token
+            assert token is not None
+            return GitLabSetup(
+                connection=connection.name,
+                url=connection.url,
+                token=token.get_secret_value(),
+                account=account,
+                gateway_url=gateway_url,
+            )
         case "memory":
             raise ConfigurationWrong(f"connection '{connection.name}' is a forge in memory: there is nothing to set up")
 

@@ -71,6 +71,14 @@ class Document:
         value = self.fields[name]
         return () if value is None else documents(value, f"{self.where} {name}")
 
+    def texts(self, name: str) -> Sequence[str]:
+        """A list of strings."""
+        value: list[Any] = self._typed(name, list)
+        for item in value:
+            if not isinstance(item, str):
+                raise self._wrong(name, str, item)
+        return value
+
     def _typed(self, name: str, kind: type[Any]) -> Any:
         if name not in self.fields:
             self._missing(name)

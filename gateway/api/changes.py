@@ -31,19 +31,19 @@ async def list_changes(asked: Asked, state: str | None = "open", limit: Limit = 
     return {"changes": [change_line(change) for change in await asked.storage.changes(state=state, limit=limit)]}
 
 
-@router.get("/changes/{connection}/{owner}/{name}/{number}")
+@router.get("/changes/{connection}/{repository:path}/{number}")
 @needs(Scope.READER)
-async def one_change(connection: str, owner: str, name: str, number: int, asked: Asked) -> dict[str, Any]:
-    """What is known of a change, and the decision in force for it."""
-    return change_line(await _known(asked, connection, f"{owner}/{name}", number))
+async def one_change(connection: str, repository: str, number: int, asked: Asked) -> dict[str, Any]:
+    """What is known of a change, and the decision in force for it. `repository`: `owner/name`, with all groups on GitLab."""
+    return change_line(await _known(asked, connection, repository, number))
 
 
-@router.post("/changes/{connection}/{owner}/{name}/{number}/recheck", status_code=202)
+@router.post("/changes/{connection}/{repository:path}/{number}/recheck", status_code=202)
 @needs(Scope.OPERATOR)
-async def recheck(connection: str, owner: str, name: str, number: int, asked: Asked) -> JSONResponse:
+async def recheck(connection: str, repository: str, number: int, asked: Asked) -> JSONResponse:
     """Have it judged again, as an event would; the answer comes as a new or confirmed decision."""
     asked.receive.known(connection)
-    event = ChangeEvent(key=ChangeKey(repository=f"{owner}/{name}", number=number), what="recheck")
+    event = ChangeEvent(key=ChangeKey(repository=repository, number=number), what="recheck")
     dispatch = judge_dispatch(connection, event, cause=f"recheck:{uuid4()}")
     await asked.storage.record_dispatches([dispatch])
     asked.core.wake()

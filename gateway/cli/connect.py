@@ -80,7 +80,7 @@ async def _connect(
 
     forge = wiring.build_forge(connection)
     try:
-        setup = wiring.build_forge_setup(connection, await forge.own_login())
+        setup = wiring.build_forge_setup(connection, await forge.own_login(), settings.public_url)
         names = list(repositories) or [repository.name for repository in await forge.repositories(connection.repositories)]
         if not names:
             raise UnknownThing(f"connection '{connection.name}' sees no repository that fits {', '.join(connection.repositories)}")

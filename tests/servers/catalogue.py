@@ -60,6 +60,13 @@ def _from_npm(package: str, version: str, *files: str) -> tuple[str, ...]:
     return ("sh", "-c", f"cd '{{folder}}' && {take}")
 
 
+def _from_go(module: str, version: str) -> tuple[str, ...]:
+    """The command that copies a Go module's sources into the folder."""
+    download = f"go mod download -json {module}@{version}"
+    found = "import json,sys; print(json.load(sys.stdin)['Dir'])"
+    return ("sh", "-c", f'set -e; from=$({download} | python3 -c "{found}"); cp -r "$from/." "{{folder}}"; chmod -R u+w "{{folder}}"')
+
+
 SERVERS = (
     Server(
         name="opa",
@@ -100,6 +107,12 @@ SERVERS = (
         binary="package/api.github.com/index.json",
         build=_from_npm("@octokit/webhooks-examples", "7.6.1", "api.github.com/index.json"),
         needs="npm",
+    ),
+    Server(
+        name="gitlab-client",  # GitLab's OpenAPI description is in no registry: its own Go client says what the API is like
+        version="2.64.0",
+        binary="gitlab.go",
+        build=_from_go("gitlab.com/gitlab-org/api/client-go/v2", "v2.64.0"),
     ),
     Server(name="postgresql", version="system", binary="postgres", packages=("postgresql",), found_in=("/usr/lib/postgresql/*/bin",)),
     Server(name="mariadb", version="system", binary="mariadbd", packages=("mariadb-server",), found_in=("/usr/sbin",)),

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from providers.errors import NotFound, TornFacts, Unreachable, Unsupported
+from providers.vcs.addresses import path_below
 from providers.vcs.documents import Document, UnexpectedShape
 from providers.vcs.gitea import belonging, deliveries, folders, merging, reading, rights
 from providers.vcs.gitea.client import GiteaClient, path_of
@@ -71,15 +72,7 @@ class GiteaForge:
         return deliveries.parse_delivery(headers, body, self._secrets)
 
     def locate(self, url: str) -> ChangeKey | None:
-        try:
-            parts = urlsplit(url)
-            if (parts.scheme.lower(), _place(parts.netloc, parts.scheme)) != (self._url.scheme, _place(self._url.netloc, self._url.scheme)):
-                return None
-        except ValueError:
-            return None
-        if not parts.path.startswith(self._url.path):
-            return None
-        match = _PULL_PATH.fullmatch(parts.path[len(self._url.path) :])
+        match = _PULL_PATH.fullmatch(path_below(self._url, url) or "")
         if match is None:
             return None
         owner, name, number = match.groups()
@@ -225,9 +218,3 @@ def _open_change(repository: str, pull: Document) -> OpenChange:
         base_ref=pull.document("base").text("ref"),
         updated_at=pull.time("updated_at"),
     )
-
-
-def _place(netloc: str, scheme: str) -> str:
-    """Host and port, the scheme's own port left out."""
-    own = {"http": ":80", "https": ":443"}.get(scheme.lower(), "")
-    return netloc.lower().removesuffix(own) if own else netloc.lower()

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import hashlib
 import re
 from collections.abc import Sequence
 
 from providers.errors import NotFound, PermanentError, Unreachable
+from providers.vcs.blobs import MOST_BYTES, MOST_FILES, named_content
 from providers.vcs.documents import Document, UnexpectedShape
 from providers.vcs.gitea.client import GiteaClient, path_of
 from providers.vcs.gitea.trees import entries
 from providers.vcs.port import Folder
 
-MOST_FILES = 1_000
-MOST_BYTES = 10 * 1024 * 1024
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _FILE_MODES = frozenset({"100644", "100755"})
 
@@ -79,14 +75,4 @@ def _blobs(listed: Sequence[Document], path: str) -> dict[str, tuple[str, int]]:
 
 
 async def _blob(client: GiteaClient, base: str, sha: str) -> bytes:
-    """A file's bytes. Git names a blob by its hash, so a wrong or shortened one is noticed."""
-    blob = await client.get(f"{base}/git/blobs/{sha}")
-    try:
-        content = base64.b64decode(blob.text("content"), validate=True)
-    except binascii.Error as problem:
-        raise Unreachable(f"{blob.where}: expected base64") from problem
-    named = b"blob %d\0" % len(content) + content
-    hashed = hashlib.sha256(named) if len(sha) == 64 else hashlib.sha1(named, usedforsecurity=False)
-    if hashed.hexdigest() != sha:
-        raise Unreachable(f"{blob.where}: the content is not the one its name stands for")
-    return content
+    return named_content(await client.get(f"{base}/git/blobs/{sha}"), sha)

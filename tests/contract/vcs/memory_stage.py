@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from providers.vcs import ChangeKey, Forge, ForgeSetup, Gap, ReviewState, Role
+from providers.vcs import ChangeKey, Forge, ForgeSetup, Gap, MergeMethod, ReviewState, Role
 from providers.vcs.memory import MemoryForge, MemorySetup
 
 Files = Mapping[str, str | bytes | None]
@@ -18,6 +18,13 @@ class MemoryStage:
     has_ghosts = True
     dismisses_with_event = True
     knows_dependencies = True
+    keeps_every_review = True
+    """Instead of one word of each reviewer."""
+    reviewers_choose_commits = True
+    teams_hold_roles = True
+    """Instead of each of their members by itself."""
+    merge_methods = frozenset(MergeMethod)
+    """As they are; others wait for a project's settings."""
     gaps = frozenset(Gap)
     """Ways round the gate that this forge has."""
 

@@ -10,9 +10,10 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from providers.vcs import ChangeKey, Forge, ForgeSetup, Gap, ReviewState, Role
+from providers.vcs import ChangeKey, Forge, ForgeSetup, Gap, MergeMethod, ReviewState, Role
 from providers.vcs.gitea import GiteaForge, GiteaSetup
 from tests.contract.vcs.github_stage import GithubStage
+from tests.contract.vcs.gitlab_stage import GitLabStage
 from tests.contract.vcs.memory_stage import Files, MemoryStage
 from tests.servers.gitea import Project, Pull, User, session_gitea
 
@@ -38,6 +39,10 @@ class GiteaStage:
     has_ghosts = True
     dismisses_with_event = False
     knows_dependencies = True
+    keeps_every_review = True
+    reviewers_choose_commits = True
+    teams_hold_roles = True
+    merge_methods = frozenset(MergeMethod)
     gaps = frozenset(Gap)
 
     def __init__(self) -> None:
@@ -227,5 +232,5 @@ def _pull(key: ChangeKey) -> Pull:
     return Pull(number=key.number, url="")
 
 
-STAGES = {"memory": MemoryStage, "gitea": GiteaStage, "github": GithubStage}
-Stage = MemoryStage | GiteaStage | GithubStage
+STAGES = {"memory": MemoryStage, "gitea": GiteaStage, "github": GithubStage, "gitlab": GitLabStage}
+Stage = MemoryStage | GiteaStage | GithubStage | GitLabStage

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from providers.errors import Conflict, NotFound, PermanentError, TemporaryError
+from providers.errors import Conflict, NotFound, PermanentError, TemporaryError, Unsupported
 from providers.vcs import ChangeKey, ChangeState, Forge, MergeMethod, Status, StatusState
 from tests.contract.vcs.stages import Stage
 
@@ -86,6 +86,10 @@ async def test_merging_lands_the_head(stage: Stage, forge: Forge, method: MergeM
     """The answer is the commit the base has then."""
     key, sha = a_change(stage)
     stage.settle(key)
+    if method not in stage.merge_methods:
+        with pytest.raises(Unsupported):
+            await forge.merge(key, head_sha=sha, method=method)
+        return
 
     landed = await merged(forge, key, sha, method)
 

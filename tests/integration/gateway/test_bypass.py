@@ -81,6 +81,25 @@ def test_a_push_after_the_admission_makes_the_merge_a_bypass(tmp_path):
     asyncio.run(story())
 
 
+def test_a_repository_may_lie_in_groups_of_groups(tmp_path):
+    """As on GitLab: what is known of its change is asked for, and it is judged again, by its whole path."""
+
+    async def story():
+        async with a_house(tmp_path, reconcile_seconds=3600) as house:
+            repository = house.forge.create_repository("acme/group/sub.group/shop").name
+            key = house.forge.open_change(repository, head="work", files={"a": "1"}, labels=["bug"])
+            await house.deliver()
+            await house.decided(key, lambda d: d.outcome is Outcome.ADMITTED)
+            with house.forge.silently():
+                house.forge.label(key)
+            for path in (f"/v1/changes/work/{repository}/1", "/v1/changes/work/acme%2Fgroup%2Fsub.group%2Fshop/1"):
+                assert (await house.client.get(path)).json()["repository"] == repository
+            assert (await house.client.post(f"/v1/changes/work/{repository}/1/recheck")).status_code == 202
+            await house.decided(key, lambda d: d.outcome is Outcome.DENIED)
+
+    asyncio.run(story())
+
+
 def test_a_change_is_judged_again_on_request(tmp_path):
     """`recheck` is an event like any other; what is not known is 404."""
 

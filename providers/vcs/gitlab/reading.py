@@ -1,0 +1,176 @@
+"""Read one change whole: which endpoints, in which order, and when to start over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from providers.errors import NotFound, TornFacts, Unreachable
+from providers.vcs.documents import Document, UnexpectedShape
+from providers.vcs.gitlab.client import NO_SUCH_ROUTE, PAGE, GitLabClient, Missing, path_of
+from providers.vcs.gitlab.facts import Facts, full_name, mergeable, merged_sha, threads
+from providers.vcs.gitlab.moment import check_commits, check_files, check_not_before, diff_range, moment
+from providers.vcs.gitlab.reviews import requested_reviewers, reviews
+from providers.vcs.model import Base, Change, ChangeState, Head
+from providers.vcs.port import ChangeEvent, ChangeKey
+
+PAUSES = (0.3, 1.0, 3.0)
+"""Seconds before each new start: after a push GitLab needs a moment until the new diff is there."""
+
+COMMITS = """\
+query ($project: ID!, $number: String!, $after: String) {
+  project(fullPath: $project) {
+    mergeRequest(iid: $number) {
+      diffHeadSha
+      commits(first: 100, after: $after) {
+        pageInfo { hasNextPage endCursor }
+        nodes { sha author { id username } signature { verificationStatus } }
+      }
+    }
+  }
+}
+"""
+"""What REST does not say of commits: the accounts behind them, and whether their signatures hold."""
+
+
+async def read_change(client: GitLabClient, connection: str, key: ChangeKey, not_before: ChangeEvent | None) -> Change:
+    """All facts of one moment, or a fault. Raises as the port says."""
+    for pause in (*PAUSES, None):
+        try:
+            return await _read_once(client, Facts(connection), key, not_before)
+        except TornFacts:
+            if pause is None:
+                raise
+            await asyncio.sleep(pause)
+        except UnexpectedShape as problem:
+            raise Unreachable(str(problem)) from problem
+    raise AssertionError("the last round returns or raises")
+
+
+async def _read_once(client: GitLabClient, facts: Facts, key: ChangeKey, not_before: ChangeEvent | None) -> Change:
+    project = path_of("projects", key.repository)
+    path = f"{project}/merge_requests/{key.number}"
+    merge_request = await client.get(path)
+    base_sha, head_sha = diff_range(merge_request)
+    branch = merge_request.text("target_branch")
+    files, commits, seen, tip = await asyncio.gather(
+        client.everything(f"{path}/diffs"),
+        client.everything(f"{project}/repository/commits", ref_name=f"{base_sha}..{head_sha}", order="topo"),
+        _seen_commits(client, merge_request, head_sha),
+        _branch(client, project, branch),
+    )
+    check_files(merge_request, files)
+    check_commits(merge_request, base_sha, head_sha, commits, seen)
+    (approvals, reviewers, versions), (discussions, statuses, dependencies, origin) = await asyncio.gather(
+        asyncio.gather(client.get(f"{path}/approvals"), client.everything(f"{path}/reviewers"), client.everything(f"{path}/versions")),
+        asyncio.gather(
+            client.everything(f"{path}/discussions"),
+            client.everything(f"{project}/repository/commits/{head_sha}/statuses"),
+            _dependencies(client, path),
+            _origin(client, merge_request),
+        ),
+    )
+    again, tip_again = await asyncio.gather(client.get(path), _branch(client, project, branch))
+    if moment(again) != moment(merge_request) or tip_again != tip:
+        raise TornFacts(f"GET {path}: it changed while it was read")
+    check_not_before(merge_request, commits, not_before)
+    state = facts.state(merge_request)
+    merged_by = merge_request.document_or_none("merge_user") or merge_request.document_or_none("merged_by")
+    return Change(
+        connection=facts.connection,
+        forge="gitlab",
+        repository=facts.repository(merge_request.number("project_id"), full_name(merge_request)),
+        number=merge_request.number("iid"),
+        url=merge_request.text("web_url"),
+        title=merge_request.text("title"),
+        body=merge_request.text_or_none("description") or "",
+        author=facts.actor(merge_request.document_or_none("author")),
+        labels=tuple(sorted(merge_request.texts("labels"))),
+        draft=merge_request.flag("draft"),
+        state=state,
+        head=_head(merge_request, origin),
+        base=Base(ref=branch, sha=tip[0], protected=tip[1]),
+        stack=None,
+        mergeable=mergeable(again),
+        files=tuple(facts.file(file) for file in files),
+        commits=tuple(facts.commit(commit, seen[commit.text("id")]) for commit in reversed(commits)),
+        reviews=reviews(facts, approvals, reviewers, versions, discussions),
+        requested_reviewers=requested_reviewers(facts, reviewers),
+        checks=facts.checks(statuses, head_sha),
+        comments=facts.comments(discussions),
+        threads=threads(discussions),
+        dependencies=dependencies,
+        created_at=merge_request.time("created_at"),
+        updated_at=merge_request.time("updated_at"),
+        merged_sha=merged_sha(merge_request),
+        merged_by=facts.actor(merged_by) if state is ChangeState.MERGED else None,
+    )
+
+
+async def _seen_commits(client: GitLabClient, merge_request: Document, head: str) -> Mapping[str, Document]:
+    """By sha, each commit of the merge request as GraphQL tells it."""
+    found: dict[str, Document] = {}
+    after: str | None = None
+    while True:
+        data = await client.graphql(COMMITS, project=full_name(merge_request), number=str(merge_request.number("iid")), after=after)
+        project = data.document_or_none("project")
+        seen = project.document_or_none("mergeRequest") if project is not None else None
+        if seen is None:
+            raise NotFound(f"{merge_request.where}: GraphQL does not know it")
+        if seen.text("diffHeadSha") != head:
+            raise TornFacts(f"{merge_request.where}: the head is {head[:12]}, but for GraphQL {seen.text('diffHeadSha')[:12]}")
+        connection = seen.document("commits")
+        nodes = connection.documents("nodes")
+        found |= {node.text("sha"): node for node in nodes}
+        page = connection.document("pageInfo")
+        if not page.flag("hasNextPage"):
+            return found
+        if len(nodes) != PAGE or page.text("endCursor") == after:
+            raise TornFacts(f"{merge_request.where}: a page of commits is short, and another is said to follow")
+        after = page.text("endCursor")
+
+
+async def _branch(client: GitLabClient, project: str, branch: str) -> tuple[str, bool | None]:
+    """Its tip and whether it is protected; for a branch that is gone, nothing."""
+    try:
+        found = await client.get(f"{project}/repository/branches" + path_of(branch))
+    except NotFound as missing:
+        if "Branch Not Found" not in str(missing):
+            raise
+        return "", None
+    return found.document("commit").text("id"), found.flag("protected")
+
+
+async def _dependencies(client: GitLabClient, path: str) -> tuple[str, ...] | None:
+    """URLs of merge requests to be merged first. None where this GitLab knows no dependencies, or one is hidden from us."""
+    try:
+        blockers = [block.document_or_none("blocking_merge_request") for block in await client.everything(f"{path}/blocks")]
+    except Missing as missing:
+        if missing.said == NO_SUCH_ROUTE:
+            return None
+        raise
+    seen = [blocker for blocker in blockers if blocker is not None]
+    if len(seen) != len(blockers):
+        return None
+    return tuple(sorted(blocker.text("web_url") for blocker in seen if blocker.text("state") != "merged"))
+
+
+async def _origin(client: GitLabClient, merge_request: Document) -> str | None:
+    """The fork's name; None for one that was deleted or is hidden from us."""
+    id = merge_request.number_or_none("source_project_id")
+    if id is None or id == merge_request.number("target_project_id"):
+        return None
+    try:
+        return (await client.get(path_of("projects", id))).text("path_with_namespace")
+    except NotFound:
+        return None
+
+
+def _head(merge_request: Document, origin: str | None) -> Head:
+    fork = merge_request.number_or_none("source_project_id") != merge_request.number("target_project_id")
+    return Head(
+        ref=merge_request.text("source_branch"),
+        sha=merge_request.text("sha"),
+        repository=origin if fork else full_name(merge_request),
+        fork=fork,
+    )
