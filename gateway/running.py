@@ -35,6 +35,7 @@ from gateway.operations.relate import Relate
 from gateway.operations.report_status import ReportStatus
 from gateway.operations.seal_record import SealRecord, seal_dispatch
 from gateway.operations.steer_bundle import SteerBundle
+from gateway.operations.unnoticed import Unnoticed
 from gateway.running_submissions import build_submitting
 from gateway.storage import Database
 from gateway.storage.followed_tuples import FollowedTuples
@@ -114,7 +115,15 @@ async def running_gateway(
         ask_again = AskAgain(storage=storage, relations=relations, clock=clock)
         moved = ask_again.moved if own is not None else None
         same_person = settings.approvals.same_person
-        judge_change = JudgeChange(judge=judge, forges=forges, storage=storage, clock=clock, answers_moved=moved, same_person=same_person)
+        judge_change = JudgeChange(
+            judge=judge,
+            forges=forges,
+            storage=storage,
+            clock=clock,
+            answers_moved=moved,
+            same_person=same_person,
+            unnoticed=Unnoticed(storage=storage, in_force=in_force, engine=engine),
+        )
         report = ReportStatus(forges=forges, storage=storage, clock=clock, public_url=settings.public_url)
         sealed_record = build_sealed_record(database)
         watched = _watched(settings)

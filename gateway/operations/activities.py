@@ -41,7 +41,7 @@ def activities(
         assert isinstance(change, dict)
         key = ChangeKey(repository=str(change["repository"]), number=int(str(change["number"])))
         with refusals_are_permanent():
-            decision = await judge_change(str(change["connection"]), key, hint=_event(key, hint))
+            decision = await judge_change(str(change["connection"]), key, hint=_event(key, hint), touches=_touches(hint))
         if decision is None:
             return {"decision": None, "outcome": None, "again": False, "valid_until": None}
         end = _judged_again_at(decision)
@@ -102,6 +102,11 @@ def _judged_again_at(decision: Decision) -> datetime | None:
     """Where the verdict ends, or where waiting for people does."""
     ends = [decision.verdict.valid_until, *(hold.expires_at for hold in decision.verdict.holds)]
     return min([end for end in ends if end is not None and end > decision.at], default=None)
+
+
+def _touches(hint: Any) -> frozenset[str] | None:
+    names = hint.get("touches") if hint is not None else None
+    return None if names is None else frozenset(map(str, names))
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from gateway.operations.judge import Judge
 from gateway.operations.own_policies import own_policies_dispatch, read_own_policies, touches_own_policies
 from gateway.operations.report_status import report_dispatch
 from gateway.operations.seal_record import seal_dispatch
+from gateway.operations.unnoticed import Unnoticed
 from gateway.storage import Seen, Storage, StoredBundle
 from policies import Approvals, Reason
 from policies.errors import EngineBusy, NotCanonical
@@ -40,6 +41,7 @@ _REPEATS = 3
 class JudgeChange:
     """Judges one change as it stands now. Idempotent: the same facts, bundles and verdict confirm the last decision.
 
+    unnoticed: says when what happened leaves a decision as it is; None = judge whatever happens.
     answers_moved: looks once more, after recording, whether relationships are as they were; None where somebody else does.
     same_person: the relation between accounts of one human, if the relations' model has one.
     """
@@ -50,9 +52,14 @@ class JudgeChange:
     clock: Clock
     answers_moved: Callable[[Decision], Awaitable[bool]] | None = None
     same_person: str | None = None
+    unnoticed: Unnoticed | None = None
 
-    async def __call__(self, connection: str, key: ChangeKey, *, hint: ChangeEvent | None = None) -> Decision | None:
+    async def __call__(
+        self, connection: str, key: ChangeKey, *, hint: ChangeEvent | None = None, touches: frozenset[str] | None = None
+    ) -> Decision | None:
         """The recorded decision; None when there is nothing to judge (closed, merged, gone).
+
+        touches: the only facts that can have been altered; where no policy could notice, the decision stands as it is.
 
         Raises UnknownThing (no such connection) and TemporaryError: the forge could not even say which commit this is
         about, the engine is full, other bundles keep coming into force, others keep judging it, the database is away.
@@ -60,6 +67,10 @@ class JudgeChange:
         forge = self.forges.get(connection)
         if forge is None:
             raise UnknownThing(f"no connection is named '{connection}'")
+        if self.unnoticed is not None and touches is not None:
+            standing = await self.unnoticed(connection, key, touches, head_sha=hint.head_sha if hint else None)
+            if standing is not None:
+                return standing
         for _ in range(_REPEATS):
             try:
                 return await self._judged(forge, key, hint)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -124,7 +124,7 @@ class ReceiveDelivery:
                 return [own_policies_dispatch(connection=connection, **place, cause=cause)]
             case event:
                 concerned = await self._concerned(connection, event)
-                judged = [judge_dispatch(connection, change, cause=cause) for change in concerned]
+                judged = [judge_dispatch(connection, change, cause=cause, touches=parsed.touches) for change in concerned]
                 asked = [
                     commands_dispatch(connection, change, cause=cause) for change in concerned if self.commands and of_a_comment(change)
                 ]
@@ -157,13 +157,14 @@ class ReceiveDelivery:
                 assert_never(event)
 
 
-def judge_dispatch(connection: str, event: ChangeEvent, *, cause: str) -> Dispatch:
-    """Have a change judged; once for each `cause` and change."""
+def judge_dispatch(connection: str, event: ChangeEvent, *, cause: str, touches: Iterable[str] | None = None) -> Dispatch:
+    """Have a change judged; once for each `cause` and change. touches: the facts that can have been altered, None = any."""
     hint: dict[str, Json] = {
         "what": event.what,
         "head_sha": event.head_sha,
         "updated_at": rfc3339(event.updated_at) if event.updated_at else None,
         "by": event.by,
+        "touches": None if touches is None else [*sorted(touches)],
     }
     workflow_id = change_workflow_id(connection, event.key.repository, event.key.number)
     return Dispatch(

@@ -48,9 +48,18 @@ async def _all_arrived(ctx: WorkflowContext) -> list[Signal]:
 
 
 def _newest_hint(arrived: list[Signal]) -> Json:
-    """The bound the facts have to reach: the one of the event that was last updated (deliveries come in any order)."""
+    """The bound the facts have to reach: the one of the event that was last updated (deliveries come in any order).
+
+    What it says of the facts that can have been altered is said of all that arrived.
+    """
     hints = [signal.payload for signal in arrived if isinstance(signal.payload, dict)]
-    return max(hints, key=lambda hint: str(hint.get("updated_at") or ""), default=None)
+    if not hints:
+        return None
+    newest = max(hints, key=lambda hint: str(hint.get("updated_at") or ""))
+    touches = [hint.get("touches") for hint in hints]
+    known = [names for names in touches if isinstance(names, list)]
+    all_known = len(known) == len(arrived)
+    return {**newest, "touches": [*sorted({str(name) for names in known for name in names})] if all_known else None}
 
 
 def _seconds_until_next(judged: dict[str, Any], faults: int, now: datetime) -> float | None:

@@ -17,6 +17,7 @@ from policies.footprint.values import DERIVED, OTHER, At, Env, Of, Value, items_
 if TYPE_CHECKING:
     from policies.footprint.frame import Frame
 
+_CLOCK = "time.now_ns"
 _SAME_ITEMS = frozenset({"sort", "array.reverse", "array.slice", "array.concat", "or", "and", "minus"})
 _ONE_ITEM = frozenset({"max", "min"})
 _ITEMS_OF_ITEMS = frozenset({"union", "intersection", "array.flatten"})
@@ -36,6 +37,8 @@ def result(frame: Frame, name: str, arguments: Sequence[Node], values: Sequence[
         return _get(frame, steps, values, site)
     for value in values:
         follower.read(value)
+    if name == _CLOCK:
+        follower.notes.read([("time",)])  # the judgement's clock is what the input says it is
     if name == "walk" and len(values) == 2:
         follower.notes.unfollowed(site, "walk visits whatever is there")
         terms.bind(frame, arguments[1], frozenset({Of(DERIVED)}), env)

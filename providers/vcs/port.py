@@ -162,10 +162,14 @@ Event: TypeAlias = ChangeEvent | StatusEvent | BranchEvent | HeadEvent | MergeGr
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedDelivery:
-    """A delivery whose signature has been verified. `id` is the forge's own; a redelivery may repeat it or not."""
+    """A delivery whose signature has been verified. `id` is the forge's own; a redelivery may repeat it or not.
+
+    touches: the names of a change's facts that what happened can have altered, `updated_at` aside; None = any of them.
+    """
 
     id: str
     event: Event
+    touches: frozenset[str] | None = None
 
 
 # --- reading and writing ----------------------------------------------------------------

@@ -26,6 +26,17 @@ from providers.vcs.port import (
 from providers.vcs.signatures import signed_by_one_of
 
 _BRANCH = "refs/heads/"
+_TALK = frozenset({"comments", "reviews", "threads"})
+_TOUCHES: Mapping[str, frozenset[str]] = {
+    "issue_comment": _TALK,  # deleting what was said to a line of code is told so too
+    "pull_request_assign": frozenset(),
+    "pull_request_comment": _TALK,
+    "pull_request_label": frozenset({"labels"}),
+    "pull_request_milestone": frozenset(),
+    "pull_request_review_request": frozenset({"requested_reviewers", "reviews"}),
+    "status": frozenset({"checks"}),
+}
+"""By the kind of event: what it can have altered of a change. Kinds that are not here may have altered anything."""
 
 
 def parse_delivery(headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> ParsedDelivery:
@@ -37,9 +48,10 @@ def parse_delivery(headers: Mapping[str, str], body: bytes, secrets: Sequence[st
     if not kind or not delivery:
         raise DeliveryRefused(Refusal.MALFORMED, "expected X-Gitea-Event-Type and X-Gitea-Delivery, found none")
     try:
-        return ParsedDelivery(id=delivery, event=_event(kind, document(parsed(payload, f"delivery '{kind}'"), f"delivery '{kind}'")))
+        event = _event(kind, document(parsed(payload, f"delivery '{kind}'"), f"delivery '{kind}'"))
     except UnexpectedShape as problem:
         raise DeliveryRefused(Refusal.MALFORMED, str(problem)) from problem
+    return ParsedDelivery(id=delivery, event=event, touches=_TOUCHES.get(kind))
 
 
 def _signed_payload(headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> bytes:

@@ -36,6 +36,16 @@ _OF_A_PULL = frozenset({"pull_request", "pull_request_review", "pull_request_rev
 _OF_AN_ORGANIZATION = frozenset({"membership", "organization", "team"})
 _OF_A_REPOSITORY = frozenset({"member", "team_add"})
 _ASKED_AGAIN = frozenset({"rerequested", "requested_action"})
+_TOUCHES: Mapping[str, frozenset[str]] = {
+    **dict.fromkeys(("pull_request.labeled", "pull_request.unlabeled"), frozenset({"labels"})),
+    **dict.fromkeys(("pull_request.assigned", "pull_request.unassigned"), frozenset()),
+    **dict.fromkeys(("pull_request.milestoned", "pull_request.demilestoned"), frozenset()),
+    **dict.fromkeys(("issue_comment.created", "issue_comment.edited", "issue_comment.deleted"), frozenset({"comments"})),
+    "pull_request.review_requested": frozenset({"requested_reviewers"}),
+    "status": frozenset({"checks"}),
+    **dict.fromkeys(("check_run.created", "check_run.completed"), frozenset({"checks"})),
+}
+"""What an event can have altered of a change. Those that are not here may have altered anything."""
 
 
 def parse_delivery(headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> ParsedDelivery:
@@ -47,9 +57,10 @@ def parse_delivery(headers: Mapping[str, str], body: bytes, secrets: Sequence[st
         raise DeliveryRefused(Refusal.MALFORMED, "expected X-GitHub-Event and X-GitHub-Delivery, found none")
     where = f"delivery '{kind}'"
     try:
-        return ParsedDelivery(id=delivery, event=_event(kind, document(parsed(_json(lower, body, where), where), where)))
+        event = _event(kind, document(parsed(_json(lower, body, where), where), where))
     except UnexpectedShape as problem:
         raise DeliveryRefused(Refusal.MALFORMED, str(problem)) from problem
+    return ParsedDelivery(id=delivery, event=event, touches=_TOUCHES.get(event.what))
 
 
 def _check_signature(signature: str, body: bytes, secrets: Sequence[str]) -> None:

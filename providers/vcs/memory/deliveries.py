@@ -28,6 +28,12 @@ from providers.vcs.port import (
 )
 from providers.vcs.signatures import sign, signed_by_one_of
 
+_TOUCHES = {
+    "change.labeled": frozenset({"labels"}),
+    "change.commented": frozenset({"comments"}),
+    "change.review_requested": frozenset({"requested_reviewers"}),
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingDelivery:
@@ -65,9 +71,11 @@ def parse_delivery(headers: Mapping[str, str], body: bytes, secrets: Sequence[st
     if not id:
         raise DeliveryRefused(Refusal.MALFORMED, "expected X-Memory-Delivery, found none")
     try:
-        return ParsedDelivery(id=id, event=_event(document(parsed(body, "delivery"), "delivery")))
+        event = _event(document(parsed(body, "delivery"), "delivery"))
     except UnexpectedShape as problem:
         raise DeliveryRefused(Refusal.MALFORMED, str(problem)) from problem
+    touches = frozenset({"checks"}) if isinstance(event, StatusEvent) else _TOUCHES.get(event.what)
+    return ParsedDelivery(id=id, event=event, touches=touches)
 
 
 def _payload(event: Event) -> dict[str, object]:
