@@ -19,7 +19,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationError
 from gateway.config_engine import Engine
 from gateway.config_parts import Part, Secret
 from gateway.config_record import CheckpointKey, Retention
-from gateway.config_targets import TargetSettings, TemporalTls
+from gateway.config_targets import TargetSettings, TemporalTls, beside
 from gateway.config_workflows import ApprovalSettings, WorkflowSettings
 from gateway.errors import ConfigurationWrong
 
@@ -253,6 +253,7 @@ def _settings(content: Mapping[str, Any], folder: Path) -> Settings:
         update={
             "bundles": tuple(folder / path for path in settings.bundles),
             "engine": settings.engine.model_copy(update={"opa": folder / settings.engine.opa}) if settings.engine.opa else settings.engine,
+            "targets": tuple(beside(target, folder) for target in settings.targets),
             "relations": _found_from(settings.relations, folder),
             "workflows": tuple(_schema_found_from(workflow, folder) for workflow in settings.workflows),
             "database": _beside(settings.database, folder),

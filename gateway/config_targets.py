@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -69,6 +69,69 @@ class TemporalSettings(_Target):
     web_url: Url | None = None
 
 
+class ArgoSettings(_WebTarget):
+    """A namespace of Argo Workflows, whose WorkflowTemplates are started. token: of a Kubernetes service account."""
+
+    orchestrator: Literal["argo"]
+    namespace: str = Field(min_length=1)
+    token: Secret | None = None
+    workflows: Names = Field(default_factory=dict)
+
+
+class _Account(_WebTarget):
+    """A token, or user and password, or neither."""
+
+    token: Secret | None = None
+    user: str | None = None
+    password: Secret | None = None
+
+    @model_validator(mode="after")
+    def _known_one_way(self) -> Self:
+        if (self.user is None) != (self.password is None):
+            raise ValueError("user and password go together")
+        if self.token is not None and self.user is not None:
+            raise ValueError("give token, or user and password, not both")
+        return self
+
+
+class AirflowSettings(_Account):
+    """Airflow 3, whose DAGs are started. user, password: for tokens that the gateway fetches and renews itself."""
+
+    orchestrator: Literal["airflow"]
+    workflows: Names = Field(default_factory=dict)
+
+
+class PrefectSettings(_Account):
+    """A Prefect server or Prefect Cloud, whose deployments (`flow/deployment`) are started. url: as in PREFECT_API_URL."""
+
+    orchestrator: Literal["prefect"]
+    workflows: Names = Field(default_factory=dict)
+
+
+class DagsterJob(Part):
+    """input_at: where in the job's run config the input goes, `ops.deploy.config`; the input is the run config without it."""
+
+    job: str = Field(min_length=1)
+    input_at: str = Field(default="", pattern=r"^([^.]+(\.[^.]+)*)?$")
+
+
+def _jobs(value: object) -> object:
+    """A list of names, or names with the job's own name, or with all of a DagsterJob."""
+    named = _named(value)
+    return {name: {"job": job} if isinstance(job, str) else job for name, job in named.items()} if isinstance(named, Mapping) else named
+
+
+class DagsterSettings(_WebTarget):
+    """A Dagster code location, whose jobs are started. token: sent in the header that `token_header` names."""
+
+    orchestrator: Literal["dagster"]
+    location: str = Field(min_length=1)
+    repository: str = Field(default="__repository__", min_length=1)
+    token: Secret | None = None
+    token_header: str = Field(default="Dagster-Cloud-Api-Token", pattern=r"^[A-Za-z0-9-]+$")
+    workflows: Annotated[Mapping[str, DagsterJob], BeforeValidator(_jobs)] = Field(default_factory=dict)
+
+
 class MemorySettings(_Target):
     """Runs in memory that go on by themselves, for trying things out."""
 
@@ -76,4 +139,18 @@ class MemorySettings(_Target):
     workflows: Names = Field(min_length=1)
 
 
-TargetSettings: TypeAlias = Annotated[TemporalSettings | MemorySettings, Field(discriminator="orchestrator")]
+TargetSettings: TypeAlias = Annotated[
+    TemporalSettings | ArgoSettings | AirflowSettings | PrefectSettings | DagsterSettings | MemorySettings,
+    Field(discriminator="orchestrator"),
+]
+
+
+def beside(target: TargetSettings, folder: Path) -> TargetSettings:
+    """Its files are relative to the configuration, like every path in it."""
+    match target:
+        case TemporalSettings(tls=TemporalTls() as tls):
+            found = {name: path and folder / path for name, path in (("ca", tls.ca), ("certificate", tls.certificate))}
+            return target.model_copy(update={"tls": tls.model_copy(update=found)})
+        case _WebTarget(ca=Path() as ca):
+            return target.model_copy(update={"ca": folder / ca})
+    return target

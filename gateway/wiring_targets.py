@@ -6,19 +6,42 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
+from gateway.config_parts import current
 from gateway.errors import ConfigurationWrong
 
 if TYPE_CHECKING:
-    from gateway.config_targets import TargetSettings, TemporalSettings
+    from gateway.config_targets import (
+        AirflowSettings,
+        ArgoSettings,
+        DagsterSettings,
+        PrefectSettings,
+        TargetSettings,
+        TemporalSettings,
+    )
     from providers.targets import Target
     from providers.targets.temporal import Tls
 
 
 def build_target(settings: TargetSettings) -> Target:
     """The adapter of a target. Raises ConfigurationWrong for a file that cannot be read, or an SDK that is not installed."""
+    try:
+        return _target(settings)
+    except OSError as problem:  # certificates; ssl's own errors among them
+        raise ConfigurationWrong(f"target '{settings.name}': its certificates cannot be used: {problem}") from problem
+
+
+def _target(settings: TargetSettings) -> Target:
     match settings.orchestrator:
         case "temporal":
             return _temporal_target(settings)
+        case "argo":
+            return _argo_target(settings)
+        case "airflow":
+            return _airflow_target(settings)
+        case "prefect":
+            return _prefect_target(settings)
+        case "dagster":
+            return _dagster_target(settings)
         case "memory":
             from providers.targets.memory import MemoryTarget
 
@@ -27,8 +50,6 @@ def build_target(settings: TargetSettings) -> Target:
 
 
 def _temporal_target(settings: TemporalSettings) -> Target:
-    from gateway.config_parts import current
-
     try:
         from providers.targets.temporal import TemporalTarget
     except ImportError as problem:
@@ -53,7 +74,6 @@ def _temporal_target(settings: TemporalSettings) -> Target:
 
 def _tls(settings: TemporalSettings) -> Callable[[], Tls] | None:
     """Reads certificates when it is called: they may have been renewed since the start."""
-    from gateway.config_parts import current
     from gateway.config_targets import TemporalTls
     from providers.errors import AccessRefused
     from providers.targets.temporal import Tls
@@ -75,3 +95,76 @@ def _tls(settings: TemporalSettings) -> Callable[[], Tls] | None:
             raise AccessRefused(f"target '{settings.name}': {problem.filename} cannot be read: {problem.strerror}") from problem
 
     return read
+
+
+def _argo_target(settings: ArgoSettings) -> Target:
+    from providers.targets.argo import ArgoTarget
+    from providers.targets.http import Token
+
+    token = settings.token
+    return ArgoTarget(
+        settings.name,
+        url=settings.url,
+        namespace=settings.namespace,
+        credentials=None if token is None else Token(partial(current, token)),
+        workflows=settings.workflows,
+        web_url=settings.web_url,
+        timeout=settings.timeout,
+        ca=settings.ca,
+    )
+
+
+def _airflow_target(settings: AirflowSettings) -> Target:
+    from providers.targets.airflow import AirflowTarget, logging_in
+    from providers.targets.http import Credentials, Token
+
+    name, url, timeout, ca = settings.name, settings.url, settings.timeout, settings.ca
+    credentials: Credentials | None = None
+    if settings.token is not None:
+        credentials = Token(partial(current, settings.token))
+    elif settings.user is not None and settings.password is not None:
+        credentials = logging_in(name, url=url, user=settings.user, password=partial(current, settings.password), timeout=timeout, ca=ca)
+    return AirflowTarget(
+        name, url=url, credentials=credentials, workflows=settings.workflows, web_url=settings.web_url, timeout=timeout, ca=ca
+    )
+
+
+def _prefect_target(settings: PrefectSettings) -> Target:
+    from providers.targets.http import Basic, Credentials, Token
+    from providers.targets.prefect import PrefectTarget
+
+    credentials: Credentials | None = None
+    if settings.token is not None:
+        credentials = Token(partial(current, settings.token))
+    elif settings.user is not None and settings.password is not None:
+        credentials = Basic(settings.user, partial(current, settings.password))
+    return PrefectTarget(
+        settings.name,
+        url=settings.url,
+        credentials=credentials,
+        workflows=settings.workflows,
+        web_url=settings.web_url,
+        timeout=settings.timeout,
+        ca=settings.ca,
+    )
+
+
+def _dagster_target(settings: DagsterSettings) -> Target:
+    from providers.targets.dagster import DagsterTarget, Job
+    from providers.targets.http import Token
+
+    token = settings.token
+    return DagsterTarget(
+        settings.name,
+        url=settings.url,
+        location=settings.location,
+        repository=settings.repository,
+        credentials=None if token is None else Token(partial(current, token), header=settings.token_header, word=""),
+        jobs={
+            name: Job(name=job.job, input_at=tuple(job.input_at.split(".")) if job.input_at else ())
+            for name, job in settings.workflows.items()
+        },
+        web_url=settings.web_url,
+        timeout=settings.timeout,
+        ca=settings.ca,
+    )

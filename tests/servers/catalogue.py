@@ -60,11 +60,11 @@ def _from_npm(package: str, version: str, *files: str) -> tuple[str, ...]:
     return ("sh", "-c", f"cd '{{folder}}' && {take}")
 
 
-def _from_go(module: str, version: str) -> tuple[str, ...]:
-    """The command that copies a Go module's sources into the folder."""
+def _from_go(module: str, version: str, *, part: str = ".") -> tuple[str, ...]:
+    """The command that copies a Go module's sources, or a folder of them, into the folder."""
     download = f"go mod download -json {module}@{version}"
     found = "import json,sys; print(json.load(sys.stdin)['Dir'])"
-    return ("sh", "-c", f'set -e; from=$({download} | python3 -c "{found}"); cp -r "$from/." "{{folder}}"; chmod -R u+w "{{folder}}"')
+    return ("sh", "-c", f'set -e; from=$({download} | python3 -c "{found}"); cp -r "$from/{part}/." "{{folder}}"; chmod -R u+w "{{folder}}"')
 
 
 SERVERS = (
@@ -113,6 +113,12 @@ SERVERS = (
         version="2.64.0",
         binary="gitlab.go",
         build=_from_go("gitlab.com/gitlab-org/api/client-go/v2", "v2.64.0"),
+    ),
+    Server(
+        name="argo-description",
+        version="3.7.4",
+        binary="swagger.json",
+        build=_from_go("github.com/argoproj/argo-workflows/v3", "v3.7.4", part="api/openapi-spec"),
     ),
     Server(name="postgresql", version="system", binary="postgres", packages=("postgresql",), found_in=("/usr/lib/postgresql/*/bin",)),
     Server(name="mariadb", version="system", binary="mariadbd", packages=("mariadb-server",), found_in=("/usr/sbin",)),

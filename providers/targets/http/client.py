@@ -13,6 +13,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -52,7 +53,7 @@ class TargetClient:
     instead of the system's.
     """
 
-    def __init__(self, *, target: str, url: str, timeout: float, credentials: Credentials | None = None, ca: str | None = None) -> None:
+    def __init__(self, *, target: str, url: str, timeout: float, credentials: Credentials | None = None, ca: Path | None = None) -> None:
         self._target = target
         self._url = url.rstrip("/")
         self._timeout = timeout
@@ -150,7 +151,7 @@ def _value(read: bytes, where: str) -> Any:
         return _NOT_JSON
 
 
-def _trust(ca: str | None) -> Any:
+def _trust(ca: Path | None) -> Any:
     import ssl
 
     return True if ca is None else ssl.create_default_context(cafile=ca)

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeAlias
+
+from providers.errors import AccessRefused
 
 Secret: TypeAlias = Callable[[], str]
 """The secret as it is now. Raises AccessRefused where it cannot be had."""
@@ -48,7 +51,7 @@ class Token:
         self._secret, self._header, self._word = secret, header, word
 
     async def headers(self) -> dict[str, str]:
-        return {self._header: self._word + self._secret()}
+        return {self._header: self._word + _sendable(self._secret())}
 
     def refused(self) -> bool:
         return False
@@ -87,7 +90,7 @@ class Login:
     async def headers(self) -> dict[str, str]:
         async with self._logging_in:
             if self._token is None:
-                self._token = await self._log_in()
+                self._token = _sendable(await self._log_in())
             return {"Authorization": f"Bearer {self._token}"}
 
     def refused(self) -> bool:
@@ -96,3 +99,10 @@ class Login:
 
     def hidden(self, text: str) -> str:
         return text.replace(self._token or self._password(), "***").replace(self._password(), "***")
+
+
+def _sendable(secret: str) -> str:
+    """Raises AccessRefused for what no header can carry: the HTTP library would quote it in its complaint."""
+    if not re.fullmatch(r"[\x21-\x7e]+", secret):
+        raise AccessRefused("the token is not printable ASCII without spaces", advice="check how it is configured")
+    return secret

@@ -20,6 +20,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from providers.errors import NotFound
+from providers.targets.naming import name_there
 from providers.targets.port import Run, RunKey, RunState, TargetCapabilities
 from providers.targets.temporal.cluster import Cluster, Tls
 
@@ -74,10 +75,7 @@ class TemporalTarget:
         return TargetCapabilities(cancels=True, idempotent=True)
 
     async def start(self, workflow: str, run_key: RunKey, input: Mapping[str, Any]) -> Run:
-        type = self._workflows.get(workflow)
-        if type is None:
-            known = ", ".join(sorted(self._workflows))
-            raise NotFound(f"target '{self._name}' has no workflow '{workflow}'", advice=f"its configuration names: {known}")
+        type = name_there(self._name, workflow, self._workflows)
         async with self._cluster.client(f"start {type}") as client:
             with suppress(WorkflowAlreadyStartedError):  # it has run, and is the answer
                 await client.start_workflow(

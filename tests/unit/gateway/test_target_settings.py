@@ -24,11 +24,24 @@ def settings(tmp_path, *targets):
     ("target", "orchestrator"),
     [
         (TEMPORAL + "}", "temporal"),
+        ("{name: prod, orchestrator: argo, url: 'https://argo:2746', namespace: deploys, token: 'env:SECRET'}", "argo"),
+        ("{name: prod, orchestrator: airflow, url: 'https://airflow', user: admittance, password: 'env:SECRET'}", "airflow"),
+        ("{name: prod, orchestrator: airflow, url: 'https://airflow', token: 'env:SECRET', workflows: {deploy: deploy_dag}}", "airflow"),
+        ("{name: prod, orchestrator: prefect, url: 'http://prefect:4200/api'}", "prefect"),
+        ("{name: prod, orchestrator: prefect, url: 'http://prefect:4200/api', user: a, password: 'env:SECRET'}", "prefect"),
+        ("{name: prod, orchestrator: dagster, url: 'http://dagster:3000', location: house, token: 'env:SECRET'}", "dagster"),
+        (
+            "{name: prod, orchestrator: dagster, url: 'http://dagster:3000', location: house, "
+            "workflows: {deploy: {job: deploy_job, input_at: ops.deploy.config}, other: job2}}",
+            "dagster",
+        ),
+        (TEMPORAL + ", api_key: 'env:SECRET'}", "temporal"),
         ("{name: here, orchestrator: memory, workflows: [deploy]}", "memory"),
     ],
 )
-async def test_every_orchestrator_can_be_configured(tmp_path, target, orchestrator):
+async def test_every_orchestrator_can_be_configured(tmp_path, monkeypatch, target, orchestrator):
     """The block in the file becomes the adapter, which connects to nothing yet."""
+    monkeypatch.setenv("SECRET", "s3cret")
     (wanted,) = settings(tmp_path, target).targets
     built = build_target(wanted)
     assert (built.name, built.orchestrator) == (wanted.name, orchestrator)
@@ -52,9 +65,22 @@ def test_workflows_may_have_other_names_there(tmp_path):
         ([TEMPORAL + ", tls: {certificate: a.pem}}"], "certificate and key go together"),
         (["{name: prod, orchestrator: jenkins}"], "targets.0: .*temporal"),
         (["{name: prod, orchestrator: temporal, address: nowhere}"], "targets.0.temporal.task_queue: Field required"),
+        (["{name: p, orchestrator: airflow, url: 'http://a', user: u}"], "user and password go together"),
+        (["{name: p, orchestrator: airflow, url: 'http://u:p@a'}"], r"targets\.0\.airflow\.url: "),
+        (["{name: p, orchestrator: dagster, url: 'http://a', location: l, workflows: {a: {jop: x}}}"], r"workflows\.a\.jop: Extra"),
         ([TEMPORAL + ", timout: 3}"], "targets.0.temporal.timout: Extra inputs"),
     ],
-    ids=["named twice", "a secret in the file", "half a pair", "an orchestrator nobody knows", "incomplete", "misspelt"],
+    ids=[
+        "named twice",
+        "a secret in the file",
+        "half a pair",
+        "an orchestrator nobody knows",
+        "incomplete",
+        "half an account",
+        "a secret in a URL",
+        "a misspelt job",
+        "misspelt",
+    ],
 )
 def test_what_is_wrong_is_named(tmp_path, targets, said):
     """With its key."""
@@ -74,3 +100,13 @@ def test_secret_in_a_file_is_what_lies_there_now(tmp_path):
     with pytest.raises(AccessRefused, match="cannot be read"):
         current(target.api_key)
     assert "first" not in repr(target)
+
+
+def test_files_are_found_beside_the_configuration(tmp_path):
+    """As every path in it; one that is not there is named."""
+    (wanted,) = settings(tmp_path, "{name: prod, orchestrator: prefect, url: 'https://prefect/api', ca: ca.pem}").targets
+    assert wanted.ca == tmp_path / "ca.pem"
+    with pytest.raises(ConfigurationWrong, match="target 'prod': its certificates cannot be used"):
+        build_target(wanted)
+    (temporal,) = settings(tmp_path, TEMPORAL + ", tls: {ca: ca.pem}}").targets
+    assert temporal.tls.ca == tmp_path / "ca.pem"
