@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 OPA_LIBRARY := opa-golib-python-bindings
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup servers check test torture bench demo clean
+.PHONY: help setup servers check test test-targets torture bench demo clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,10 @@ test: setup ## all tests, on real servers where Go is present
 torture: setup ## ten minutes of blows on each database (ADMIT_TORTURE_SECONDS), against a model of what has to come out
 	$(BIN)/python -m tests.servers --if-possible
 	$(BIN)/python -m tests.torture
+
+test-targets: setup ## the targets' exam on real Airflow, Prefect and Dagster, each in an environment of its own
+	$(BIN)/python -m tests.orchestrators.environments
+	ADMIT_ORCHESTRATORS=1 $(BIN)/python -m pytest tests/orchestrators
 
 bench: setup ## measure against real alternatives, as ratios within one run
 	$(BIN)/python -m tests.benchmarks

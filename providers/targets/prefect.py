@@ -104,6 +104,8 @@ class PrefectTarget:
 
     async def probe(self) -> str:
         answer = await self._client.call("GET", "/admin/version")
+        if not isinstance(answer.value, str):
+            raise Unreachable(f"{answer.where}: expected a version, found something else")
         return f"Prefect {answer.value}"
 
     async def close(self) -> None:

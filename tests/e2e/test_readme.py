@@ -30,7 +30,7 @@ def test_the_two_commands_stand_at_the_top():
     targets = re.findall(r"^make (\w+)", first, re.MULTILINE)
     assert targets == ["demo", "test"]
     makefile = (ROOT / "Makefile").read_text()
-    for target in re.findall(r"`make (\w+)`", README) + targets:
+    for target in re.findall(r"`make ([\w-]+)`", README) + targets:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
@@ -59,6 +59,11 @@ def test_the_configuration_shown_is_one(monkeypatch):
     monkeypatch.setenv("HOOK_SECRET", "x")
     shown = next(block for block in blocks("yaml") if "connections:" in block)
     Settings.model_validate(yaml.safe_load(shown))
+    monkeypatch.setenv("ARGO_TOKEN", "x")
+    monkeypatch.setenv("AIRFLOW_PASSWORD", "x")
+    targets = next(block for block in blocks("yaml") if block.startswith("targets:"))
+    orchestrators = {target.orchestrator for target in Settings.model_validate(yaml.safe_load(targets)).targets}
+    assert orchestrators == set(re.findall(r"^\| `(\w+)` \| a ", README, re.MULTILINE))
     for key in Settings.model_fields:
         assert f"| `{key}` |" in README, key
 

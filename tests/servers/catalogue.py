@@ -64,7 +64,11 @@ def _from_go(module: str, version: str, *, part: str = ".") -> tuple[str, ...]:
     """The command that copies a Go module's sources, or a folder of them, into the folder."""
     download = f"go mod download -json {module}@{version}"
     found = "import json,sys; print(json.load(sys.stdin)['Dir'])"
-    return ("sh", "-c", f'set -e; from=$({download} | python3 -c "{found}"); cp -r "$from/{part}/." "{{folder}}"; chmod -R u+w "{{folder}}"')
+    return (
+        "sh",
+        "-c",
+        f'set -e; from=$({download} | python3 -c "{found}"); cp -r "$from/{part}/." "{{folder}}"; chmod -R u+w "{{folder}}"',
+    )
 
 
 SERVERS = (

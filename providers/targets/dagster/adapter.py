@@ -18,6 +18,7 @@ from providers.documents import Document, UnexpectedShape
 from providers.errors import NotFound, Unreachable
 from providers.targets.dagster import graphql
 from providers.targets.http import Credentials, TargetClient, path_of
+from providers.targets.http.faults import said
 from providers.targets.naming import name_there
 from providers.targets.port import Run, RunKey, RunState, TargetCapabilities
 
@@ -121,9 +122,8 @@ class DagsterTarget:
 
     async def probe(self) -> str:
         """Raises Unreachable where the webserver answers and the daemon that starts queued runs does not work."""
-        selector = {"repositoryLocationName": self._location, "repositoryName": self._repository}
-        data = await graphql.ask(self._client, graphql.PROBE, repository=selector)
-        graphql.expected(data, "repositoryOrError", "Repository")
+        await self._require_location()
+        data = await graphql.ask(self._client, graphql.PROBE)
         try:
             daemons = data.document("instance").document("daemonHealth").documents("allDaemonStatuses")
             stopped = [daemon for daemon in daemons if daemon.text("daemonType") == "QUEUED_RUN_COORDINATOR" and not daemon.flag("healthy")]
@@ -147,7 +147,11 @@ class DagsterTarget:
         tags = [{"key": TAG, "value": run_key}]
         wanted = {"selector": selector, "runConfigData": config, "executionMetadata": {"tags": tags}}
         data = await graphql.ask(self._client, graphql.LAUNCH, wanted=wanted)
-        graphql.expected(data, "launchRun", "LaunchRunSuccess")
+        try:
+            graphql.expected(data, "launchRun", "LaunchRunSuccess")
+        except NotFound:
+            await self._require_location()  # while it is loaded anew, or does not load, its jobs are not found either
+            raise
 
     async def _only_one(self, run_key: RunKey) -> Run:
         """The eldest run of the key, after the others are terminated. Raises Unreachable if one of them cannot be, for now."""
@@ -167,6 +171,23 @@ class DagsterTarget:
             going = {found.id for found in await self._runs(run_key) if not found.state.ended}
             if run.id in going:
                 raise Unreachable(f"{self._name}: run {run.id} cannot be terminated: {answer.fields.get('message')}")
+
+    async def _require_location(self) -> None:
+        """Raises NotFound where there is no such location or repository, Unreachable while it is not loaded."""
+        data = await graphql.ask(self._client, graphql.LOCATIONS)
+        try:
+            entries = graphql.expected(data, "workspaceOrError", "Workspace").documents("locationEntries")
+            loaded = {entry.text("name"): entry.document_or_none("locationOrLoadError") for entry in entries}
+            if self._location not in loaded:
+                raise NotFound(f"{self._name}: Dagster has no code location '{self._location}'; it has {', '.join(sorted(loaded))}")
+            location = loaded[self._location]
+            if location is None or location.text("__typename") != "RepositoryLocation":
+                why = said([cause.fields for cause in location.documents("causes")] or location.fields) if location else "not yet"
+                raise Unreachable(f"{self._name}: code location '{self._location}' is not loaded: {why}")
+            if self._repository not in (names := [one.text("name") for one in location.documents("repositories")]):
+                raise NotFound(f"{self._name}: '{self._location}' has no repository '{self._repository}'; it has {', '.join(names)}")
+        except UnexpectedShape as problem:
+            raise Unreachable(str(problem)) from problem
 
     # --- looking -------------------------------------------------------------------------------
 

@@ -50,12 +50,23 @@ FAILURES = """query Failures($run: ID!) {
     ... on Run { stepStats { stepKey status } }
   }
 }"""
-PROBE = """query Probe($repository: RepositorySelector!) {
+PROBE = """query Probe {
   version
   instance { daemonHealth { allDaemonStatuses { daemonType healthy } } }
-  repositoryOrError(repositorySelector: $repository) {
+}"""
+LOCATIONS = """query Locations {
+  workspaceOrError {
     __typename
-    ... on RepositoryNotFoundError { message }
+    ... on Workspace {
+      locationEntries {
+        name
+        locationOrLoadError {
+          __typename
+          ... on RepositoryLocation { repositories { name } }
+          ... on PythonError { message causes { message } }
+        }
+      }
+    }
     ... on PythonError { message }
   }
 }"""
@@ -90,7 +101,7 @@ def expected(data: Document, name: str, *kinds: str) -> Document:
         return found
     message = f"{found.where}: {kind} {said(dict(found.fields))}"
     match kind:
-        case "PipelineNotFoundError" | "RunNotFoundError" | "RepositoryNotFoundError":
+        case "PipelineNotFoundError" | "RunNotFoundError":
             raise NotFound(message)
         case "UnauthorizedError":
             raise AccessRefused(message)

@@ -59,7 +59,7 @@ class TargetClient:
         self._timeout = timeout
         self._credentials = credentials or Nothing()
         limits = httpx.Limits(max_connections=AT_ONCE)
-        self._client = httpx.AsyncClient(limits=limits, trust_env=False, verify=_trust(ca))
+        self._client = httpx.AsyncClient(limits=limits, timeout=timeout, trust_env=False, verify=_trust(ca))
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def close(self) -> None:

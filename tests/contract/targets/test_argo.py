@@ -10,6 +10,7 @@ from providers.targets import RunState
 from providers.targets.argo import ArgoTarget
 from providers.targets.http import Token
 from tests.contract.targets.exam import INPUT, TargetExam
+from tests.contract.targets.faults import FaultExam
 from tests.servers.argo import NAMESPACE, TOKEN, running_argo
 
 PHASES = {RunState.SUCCEEDED: "Succeeded", RunState.FAILED: "Failed"}
@@ -142,3 +143,14 @@ class TestArgoTarget(TargetExam):
         assert [tried.status_code for tried in tries] == [500] * 5
         assert len(argo.complaints) == 5
         argo.complaints.clear()
+
+
+class TestArgoFaults(FaultExam):
+    @pytest.fixture
+    def upstream(self):
+        with running_argo() as server:
+            yield server.url
+
+    @pytest.fixture
+    def behind(self):
+        return lambda url, timeout: ArgoTarget("cluster", url=url, namespace=NAMESPACE, credentials=Token(lambda: TOKEN), timeout=timeout)
