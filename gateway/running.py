@@ -25,6 +25,7 @@ from gateway.operations.erase import ErasePerson, RetireRecord, retention_dispat
 from gateway.operations.in_force import InForce
 from gateway.operations.judge import Judge
 from gateway.operations.judge_change import JudgeChange
+from gateway.operations.judge_group import JudgeGroup
 from gateway.operations.override import OverrideChange
 from gateway.operations.own_policies_moved import OwnPoliciesMoved
 from gateway.operations.own_relations import OwnRelations
@@ -134,6 +135,7 @@ async def running_gateway(
         )
         handlers = activities(
             judge_change=judge_change,
+            judge_group=JudgeGroup(judge_change=judge_change, forges=forges, storage=storage, clock=clock, public_url=settings.public_url),
             report_status=report,
             own_policies_moved=OwnPoliciesMoved(forges=forges, storage=storage),
             reconcile=reconcile,

@@ -14,6 +14,7 @@ from typing import assert_never
 
 from gateway.domain.override import in_force, in_words
 from gateway.domain.record import Decision, DecisionId, Override, TrackedChange
+from gateway.domain.report_details import annotations_of, summary_of
 from policies import Outcome
 from providers.vcs import Status, StatusState
 
@@ -74,6 +75,8 @@ def status_for(decision: Decision, *, target_branch: str, public_url: str, overr
         state=state_for(decision.outcome) if override is None else StatusState.SUCCESS,
         description=shortened(_description(decision) if override is None else f"{in_words(override)}. {_description(decision)}"),
         target_url=decision_url(public_url, decision.id),
+        summary=summary_of(decision),
+        annotations=annotations_of(decision),
     )
 
 

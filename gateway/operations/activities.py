@@ -13,6 +13,7 @@ from gateway.errors import GatewayError
 from gateway.operations.ask_again import AskAgain
 from gateway.operations.erase import ErasePerson, RetireRecord
 from gateway.operations.judge_change import JudgeChange
+from gateway.operations.judge_group import JudgeGroup
 from gateway.operations.override import OverrideChange
 from gateway.operations.own_policies_moved import OwnPoliciesMoved
 from gateway.operations.reconcile import Reconcile
@@ -20,12 +21,13 @@ from gateway.operations.report_status import ReportKey, ReportStatus
 from gateway.operations.seal_record import SealRecord
 from policies import Json, rfc3339
 from providers.errors import PermanentError
-from providers.vcs import ChangeEvent, ChangeKey
+from providers.vcs import ChangeEvent, ChangeKey, MergeGroup
 
 
 def activities(
     *,
     judge_change: JudgeChange,
+    judge_group: JudgeGroup,
     report_status: ReportStatus,
     own_policies_moved: OwnPoliciesMoved,
     reconcile: Reconcile,
@@ -51,6 +53,13 @@ def activities(
             "again": decision.verdict.may_change_by_itself,
             "valid_until": rfc3339(end) if end else None,
         }
+
+    async def _judge_group(input: Json) -> Json:
+        assert isinstance(input, dict)
+        group = MergeGroup(**{name: str(value) for name, value in input.items() if name != "connection"})
+        with refusals_are_permanent():
+            answer = await judge_group(str(input["connection"]), group)
+        return {"state": answer.state.value, "again": answer.again}
 
     async def _report_status(key: Json, check: Json) -> Json:
         assert isinstance(key, dict)
@@ -86,6 +95,7 @@ def activities(
 
     return {
         "judge_change": _judge_change,
+        "judge_group": _judge_group,
         "report_status": _report_status,
         "own_policies_moved": _own_policies_moved,
         "watched_repositories": _watched_repositories,

@@ -16,6 +16,7 @@ from gateway.domain.record import change_workflow_id
 from gateway.domain.report import CONTEXT_PREFIX
 from gateway.errors import DatabaseUnavailable, UnknownThing
 from gateway.operations.commands_dispatch import commands_dispatch, of_a_comment
+from gateway.operations.judge_group import group_dispatch
 from gateway.operations.own_policies import own_policies_dispatch
 from gateway.operations.report_status import report_dispatch
 from gateway.storage import Storage
@@ -122,6 +123,8 @@ class ReceiveDelivery:
             case BranchEvent(sha=str()) as event if fits(self.watched[connection], event.repository, ignore_case=True):
                 place = {"repository_id": event.repository_id, "repository": event.repository, "branch": event.branch}
                 return [own_policies_dispatch(connection=connection, **place, cause=cause)]
+            case MergeGroupEvent() as event if fits(self.watched[connection], event.group.repository, ignore_case=True):
+                return [group_dispatch(connection, event, cause=cause)]
             case event:
                 concerned = await self._concerned(connection, event)
                 judged = [judge_dispatch(connection, change, cause=cause, touches=parsed.touches) for change in concerned]

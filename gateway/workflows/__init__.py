@@ -6,6 +6,7 @@ from gateway.durable import Workflow
 from gateway.workflows.comment_commands import comment_commands
 from gateway.workflows.forward_submission import forward_submission
 from gateway.workflows.judge_change import judge_change
+from gateway.workflows.judge_group import judge_group
 from gateway.workflows.overrides import end_override
 from gateway.workflows.own_policies import own_policies
 from gateway.workflows.reconcile import reconcile
@@ -16,6 +17,7 @@ from gateway.workflows.seal_record import seal_record
 
 WORKFLOWS: Mapping[str, Workflow] = {
     "judge_change": judge_change,
+    "judge_group": judge_group,
     "forward_submission": forward_submission,
     "comment_commands": comment_commands,
     "report_status": report_status,

@@ -65,7 +65,7 @@ def pull(state: GithubState, key: ChangeKey, identity: Identity, *, whole: bool)
         "title": change.title,
         "body": change.body,
         "user": user(change.author),
-        "labels": [{"id": 1, "name": name, "color": "ededed", "default": False, "description": None} for name in change.labels],
+        "labels": [{"id": 1, "name": name, "color": "ededed", "default": False, "description": ""} for name in change.labels],
         "draft": change.draft,
         "state": "open" if change.state is ChangeState.OPEN else "closed",
         "head": {
