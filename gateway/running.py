@@ -22,6 +22,7 @@ from gateway.operations.admissions import JudgeOnRequest
 from gateway.operations.ask_again import AskAgain
 from gateway.operations.bring_into_force import BringIntoForce
 from gateway.operations.erase import ErasePerson, RetireRecord, retention_dispatch
+from gateway.operations.evidence import ReadEvidence
 from gateway.operations.in_force import InForce
 from gateway.operations.judge import Judge
 from gateway.operations.judge_change import JudgeChange
@@ -36,6 +37,7 @@ from gateway.operations.relate import Relate
 from gateway.operations.report_status import ReportStatus
 from gateway.operations.seal_record import SealRecord, seal_dispatch
 from gateway.operations.steer_bundle import SteerBundle
+from gateway.operations.stored_facts import StoredFacts
 from gateway.operations.unnoticed import Unnoticed
 from gateway.running_submissions import build_submitting
 from gateway.storage import Database
@@ -124,6 +126,7 @@ async def running_gateway(
             answers_moved=moved,
             same_person=same_person,
             unnoticed=Unnoticed(storage=storage, in_force=in_force, engine=engine),
+            stored_facts=StoredFacts(storage=storage, evidence=ReadEvidence(storage=storage, in_force=in_force)),
         )
         report = ReportStatus(forges=forges, storage=storage, clock=clock, public_url=settings.public_url)
         sealed_record = build_sealed_record(database)

@@ -166,4 +166,4 @@ def _judged_again(change: TrackedChange, generation: Generation) -> Dispatch:
     ref = change.ref
     event = ChangeEvent(key=ChangeKey(repository=ref.repository, number=ref.number), what="bundles.activated", by=generation.by)
     once = f"generation:{generation.number}:{ref.connection}:{repository_key(ref.repository)}"
-    return judge_dispatch(ref.connection, event, cause=once)
+    return judge_dispatch(ref.connection, event, cause=once, touches=())

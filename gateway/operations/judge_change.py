@@ -24,9 +24,10 @@ from gateway.operations.judge import Judge
 from gateway.operations.own_policies import own_policies_dispatch, read_own_policies, touches_own_policies
 from gateway.operations.report_status import report_dispatch
 from gateway.operations.seal_record import seal_dispatch
+from gateway.operations.stored_facts import StoredFacts
 from gateway.operations.unnoticed import Unnoticed
 from gateway.storage import Seen, Storage, StoredBundle
-from policies import Approvals, Reason
+from policies import Approvals, Outcome, Reason
 from policies.errors import EngineBusy, NotCanonical
 from providers.errors import NotFound, ProviderError, TemporaryError, TornFacts
 from providers.vcs import Change, ChangeEvent, ChangeKey, ChangeState, ChangeSummary, Forge
@@ -42,6 +43,7 @@ class JudgeChange:
     """Judges one change as it stands now. Idempotent: the same facts, bundles and verdict confirm the last decision.
 
     unnoticed: says when what happened leaves a decision as it is; None = judge whatever happens.
+    stored_facts: what a decision was based on, for when bundles alone are others; None = always ask the forge.
     answers_moved: looks once more, after recording, whether relationships are as they were; None where somebody else does.
     same_person: the relation between accounts of one human, if the relations' model has one.
     """
@@ -53,6 +55,7 @@ class JudgeChange:
     answers_moved: Callable[[Decision], Awaitable[bool]] | None = None
     same_person: str | None = None
     unnoticed: Unnoticed | None = None
+    stored_facts: StoredFacts | None = None
 
     async def __call__(
         self, connection: str, key: ChangeKey, *, hint: ChangeEvent | None = None, touches: frozenset[str] | None = None
@@ -73,6 +76,8 @@ class JudgeChange:
                 return standing
         for _ in range(_REPEATS):
             try:
+                if touches == frozenset() and (kept := await self._by_stored_facts(forge.connection, key)) is not None:
+                    return kept
                 return await self._judged(forge, key, hint)
             except (GenerationMoved, ChangeMoved):
                 continue
@@ -90,9 +95,7 @@ class JudgeChange:
             landing = landing_of(change, seen.change, at=self.clock())
             await self._ended(tracked, _after_merge(change), await self._bypass(change), landing)
             return None
-        given = await self.storage.approvals(change_about(tracked.ref))
-        approvals = Approvals(given=given, same_person=self.same_person) if given else None
-        request = merge_request(change, at=self.clock(), approvals=approvals)
+        request = merge_request(change, at=self.clock(), approvals=await self._approvals(tracked.ref))
         try:
             decision, facts = await self.judge(request, facts=FactsOrigin.GATHERED, change=tracked.ref, own=own)
             for id, files in own.evidence:
@@ -101,7 +104,33 @@ class JudgeChange:
             raise TemporaryError(str(problem), retry_after=problem.retry_after) from problem
         except NotCanonical as problem:
             decision, facts = await self.judge.without_facts(tracked.ref, Reason.FACTS_MISSING, str(problem))
-        recorded = await self._recorded(decision, facts, tracked, seen)
+        return await self._with_its_answers(await self._recorded(decision, facts, tracked, seen), key)
+
+    async def _by_stored_facts(self, connection: str, key: ChangeKey) -> Decision | None:
+        """What the bundles in force say of the facts as they were last read; None = read them, for it would be another outcome.
+
+        An admission that is taken away is recorded, and reported, before anything is read; one that would be given is not.
+        """
+        seen = Seen(await self.storage.change(connection, key.repository, key.number))
+        stored = await self.stored_facts(seen.change) if self.stored_facts is not None else None
+        if stored is None or seen.change is None:
+            return None
+        request = replace(stored.request, time=self.clock(), approvals=await self._approvals(seen.change.ref))
+        try:
+            decision, facts = await self.judge(request, facts=FactsOrigin.GATHERED, change=seen.change.ref, own=stored.own)
+        except EngineBusy as problem:
+            raise TemporaryError(str(problem), retry_after=problem.retry_after) from problem
+        if decision.outcome is Outcome.ADMITTED and stored.decision.outcome is not Outcome.ADMITTED:
+            return None
+        recorded = await self._with_its_answers(await self._recorded(decision, facts, seen.change, seen), key)
+        return recorded if decision.outcome is stored.decision.outcome else None
+
+    async def _approvals(self, ref: ChangeRef) -> Approvals | None:
+        given = await self.storage.approvals(change_about(ref))
+        return Approvals(given=given, same_person=self.same_person) if given else None
+
+    async def _with_its_answers(self, recorded: Decision, key: ChangeKey) -> Decision:
+        """The decision, if relationships are still as it was told. Raises ChangeMoved."""
         if self.answers_moved is not None and await self.answers_moved(recorded):
             raise ChangeMoved(f"relations of {key.repository}#{key.number} changed while it was judged")
         return recorded

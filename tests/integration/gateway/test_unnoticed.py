@@ -13,9 +13,11 @@ from gateway.domain.clock import utc_now
 from gateway.durable import Signal
 from gateway.operations.activate_bundles import ActivateBundles
 from gateway.operations.bring_into_force import BringIntoForce
+from gateway.operations.evidence import ReadEvidence
 from gateway.operations.in_force import InForce
 from gateway.operations.judge import Judge
 from gateway.operations.judge_change import JudgeChange
+from gateway.operations.stored_facts import StoredFacts
 from gateway.operations.unnoticed import Unnoticed
 from gateway.storage.memory import MemoryStorage
 from gateway.workflows.judge_change import judge_change
@@ -60,7 +62,15 @@ class Side:
         self.in_force = InForce(storage=self.storage, engine=engine)
         judge = Judge(in_force=self.in_force, engine=engine, relations=NoRelations(), clock=utc_now)
         unnoticed = Unnoticed(storage=self.storage, in_force=self.in_force, engine=engine) if skipping else None
-        self.judge = JudgeChange(judge=judge, forges={"work": forge}, storage=self.storage, clock=utc_now, unnoticed=unnoticed)
+        stored = StoredFacts(storage=self.storage, evidence=ReadEvidence(storage=self.storage, in_force=self.in_force))
+        self.judge = JudgeChange(
+            judge=judge,
+            forges={"work": forge},
+            storage=self.storage,
+            clock=utc_now,
+            unnoticed=unnoticed,
+            stored_facts=stored if skipping else None,
+        )
 
     async def use(self, folders):
         bring = BringIntoForce(storage=self.storage, in_force=self.in_force, clock=utc_now)
