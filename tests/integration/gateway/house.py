@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from gateway.config import Connection, Settings
 from gateway.config_engine import Engine
+from gateway.domain.clock import Clock, utc_now
 from gateway.domain.record import Decision
 from gateway.durable import UnknownWorkflow
 from gateway.running import Gateway, running_gateway
@@ -83,6 +84,7 @@ async def a_house(
     forge: MemoryForge | None = None,
     engine: Mapping[str, Any] | None = None,
     targets: Mapping[str, Target] | None = None,
+    clock: Clock = utc_now,
     **settings: Any,
 ) -> AsyncIterator[House]:
     """One that judges by `bundle` (by default: a change needs a label)."""
@@ -100,7 +102,7 @@ async def a_house(
             **settings,
         }
     )
-    async with running_gateway(chosen, forges={"work": forge}, targets=targets) as gateway:
+    async with running_gateway(chosen, forges={"work": forge}, targets=targets, clock=clock) as gateway:
         transport = httpx.ASGITransport(gateway.app, raise_app_exceptions=False)
         headers = {"Authorization": f"Bearer {TOKEN}"}
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway", headers=headers, timeout=60) as client:
