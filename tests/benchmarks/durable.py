@@ -1,177 +1,238 @@
-"""The durable core beside DBOS: workflows of three trivial activities, every commit durable, one process each, taking turns.
+"""The durable core beside DBOS, Temporal's dev server and Prefect: workflows of three trivial activities, every commit durable.
 
-DBOS lives in an environment of its own (`pip install dbos==3.4.0` somewhere, and `ADMIT_BENCH_DBOS=…/bin/python`); without
-it our own figures are printed beside nothing. DBOS gets what suits it best: direct starts instead of a polling queue, and
-a database file in WAL mode. Then what only concerns us: how much a full database slows a new workflow down, and how fast a
-long history is folded.
+Everybody gets what suits him best: DBOS direct starts and a file in WAL mode (queued starts are a row of their own), Temporal
+local activities and no sandbox, Prefect tasks called where the flow runs. One process each, taking turns, so that a busy
+machine is as busy for each; the median of each figure. Then what only concerns us: how much a full database slows a new
+workflow down, and how fast a long history is taken up again.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import signal
 import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from gateway.durable import HistoryEvent
-from gateway.durable.execution import Execution
-from gateway.durable.sql.tables import events, runs
-from gateway.storage import Database
-from gateway.storage.migrations import migrate
-from tests.benchmarks.rows import Row
+import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.benchmarks.durable_growth import growth, recovery
+from tests.benchmarks.environments import python_of
+from tests.benchmarks.rows import Row
+from tests.servers.postgresql import PostgreSQL
+from tests.servers.temporal import running_temporal
+
+HERE = Path(__file__).parent
 ROUNDS = 3
-FINISHED, PARKED = 100_000, 10_000
+LOADS = ((1, 60), (8, 200), (32, 400))
+FIGURES = (
+    ("per_second", "workflows/s", "higher"),
+    ("p50_ms", "p50 ms", "lower"),
+    ("p99_ms", "p99 ms", "lower"),
+    ("cpu_ms", "CPU ms each", "lower"),
+    ("memory_mb", "memory MB", "lower"),
+    ("idle_percent", "idle CPU %", "lower"),
+)
+RATE = FIGURES[:2]
+_LIMIT = 240.0
+"""Seconds for one child; who needs longer is told to be missing."""
+
+Child = Callable[[int, int], "dict[str, float] | None"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """Somebody under load. run: (count, at once) → his figures, None where he cannot be had. slow: a tenth of the load will do."""
+
+    name: str
+    run: Child
+    figures: Sequence[tuple[str, str, str]] = FIGURES
+    slow: bool = False
 
 
 async def measure() -> list[Row]:
-    """All of it, on SQLite."""
+    """All of it."""
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
-        for at_once, count in ((1, 60), (8, 200), (32, 400)):
-            rows += compared(Path(folder), at_once, count)
-        rows.append(growth(Path(folder)))
-    rows.append(folding())
+        rows += await asyncio.to_thread(on_sqlite, Path(folder))
+        rows += await asyncio.to_thread(on_postgresql)
+        rows += await growth(Path(folder), lambda path, count: child(OURS, f"sqlite:///{path}", count, 1))
+    rows += await recovery()
     return rows
 
 
-def compared(folder: Path, at_once: int, count: int) -> list[Row]:
-    """Rounds of both in turn, so that a busy machine is as busy for each; the median of each figure."""
-    ours, theirs = [], []
-    dbos = os.environ.get("ADMIT_BENCH_DBOS")
+def on_sqlite(folder: Path) -> list[Row]:
+    """Against everybody."""
+    fresh = _files(folder)
+    rows: list[Row] = []
+    with _temporal(folder) as temporal:
+        sides = [
+            *_dbos(lambda: f"sqlite:///{in_wal(fresh())}"),
+            Side(name="Temporal dev server, local activities", run=temporal, figures=RATE, slow=True),
+            Side(name="Prefect 3.8.8", run=_prefect(fresh), figures=RATE, slow=True),
+        ]
+        for at_once, count in LOADS:
+            rows += compared("SQLite", lambda count, at_once: child(OURS, f"sqlite:///{fresh()}", count, at_once), sides, at_once, count)
+    return rows
+
+
+def on_postgresql() -> list[Row]:
+    """Against DBOS, the only one that runs in a database of one's own."""
+    rows: list[Row] = []
+    try:
+        with _DurablePostgreSQL() as server:
+            fresh = _databases(server)
+            for at_once, count in LOADS:
+                ours = partial(_on, OURS, fresh)
+                rows += compared("PostgreSQL", ours, [Side(name=side.name, run=side.run) for side in _dbos(fresh)[:1]], at_once, count)
+    except pytest.skip.Exception as missing:
+        print(f"bench: NO POSTGRESQL ROWS: {missing}", file=sys.stderr, flush=True)
+    return rows
+
+
+def compared(where: str, ours: Child, sides: Sequence[Side], at_once: int, count: int) -> list[Row]:
+    """Rounds of all in turn; the figures that each side has, beside ours."""
+    mine: list[dict[str, float]] = []
+    theirs: dict[str, list[dict[str, float]]] = {side.name: [] for side in sides}
     for turn in range(ROUNDS):
-        ours.append(child([sys.executable, "-m", "tests.benchmarks.durable_child"], folder / f"ours{at_once}-{turn}.db", count, at_once))
-        if dbos:
-            theirs.append(child([dbos, "tests/benchmarks/durable_dbos.py"], in_wal(folder / f"dbos{at_once}-{turn}.db"), count, at_once))
-    what = f"durable workflows, {at_once} at once, SQLite"
-    shown = [
-        ("per_second", "workflows/s", "higher"),
-        ("p50_ms", "p50 ms", "lower"),
-        ("p99_ms", "p99 ms", "lower"),
-        ("cpu_ms", "CPU ms each", "lower"),
-    ]
-    if at_once == 32:
-        shown += [("idle_percent", "idle CPU %", "lower"), ("memory_mb", "memory MB", "lower")]
+        figures = ours(count, at_once)
+        assert figures is not None
+        mine.append(figures)
+        for side in sides:
+            if turn and side.slow:
+                continue
+            found = side.run(max(at_once, count // 10) if side.slow else count, at_once)
+            theirs[side.name] += [found] if found is not None else []
     return [
         Row(
-            what=what,
+            what=f"durable workflows, {at_once} at once, {where}",
             figure=unit,
-            ours=statistics.median(figures[key] for figures in ours),
-            other=statistics.median(figures[key] for figures in theirs) if theirs else float("nan"),
-            alternative="DBOS 3.4.0" if theirs else "nothing: ADMIT_BENCH_DBOS is not set",
+            ours=statistics.median(figures[key] for figures in mine),
+            other=statistics.median(figures[key] for figures in theirs[side.name]),
+            alternative=side.name,
             better=better,
         )
-        for key, unit, better in shown
+        for side in sides
+        if theirs[side.name]
+        for key, unit, better in side.figures
+        if at_once == 32 or key not in {"memory_mb", "idle_percent"}
     ]
 
 
-def child(command: list[str], path: Path, count: int, at_once: int) -> dict[str, float]:
-    """One side in a process of its own; its figures."""
-    done = subprocess.run(
-        [*command, f"sqlite:///{path}", str(count), str(at_once)], cwd=ROOT, capture_output=True, text=True, check=False, timeout=600
+# --- the sides ----------------------------------------------------------------------------
+
+OURS = [sys.executable, "-m", "tests.benchmarks.durable_child"]
+
+
+def _on(command: list[str], fresh: Callable[[], str], count: int, at_once: int) -> dict[str, float] | None:
+    return child(command, fresh(), count, at_once)
+
+
+def _dbos(fresh: Callable[[], str]) -> list[Side]:
+    python = python_of("dbos-3.4.0", "dbos==3.4.0", "psycopg[binary]")
+    if python is None:
+        return []
+    command = [str(python), str(HERE / "durable_dbos.py")]
+    return [
+        Side(name="DBOS 3.4.0, started directly", run=partial(_on, command, fresh)),
+        Side(
+            name="DBOS 3.4.0, queued, polled 20/s",
+            run=lambda count, at_once: child(command, fresh(), count // 4, at_once, "queued"),
+            figures=RATE,
+        ),
+    ]
+
+
+def _prefect(fresh: Callable[[], Path]) -> Child:
+    """It brings up a server of its own, which takes long: who once could not is not asked again."""
+    missing = False
+
+    def run(count: int, at_once: int) -> dict[str, float] | None:
+        nonlocal missing
+        python = None if missing else python_of("prefect-3.8.8", "prefect==3.8.8", "fastapi<0.140")
+        command = [str(python), str(HERE / "durable_prefect.py")]
+        found = None if python is None else child(command, f"{fresh()}.prefect", count, at_once)
+        missing = found is None
+        return found
+
+    return run
+
+
+@contextmanager
+def _temporal(folder: Path):
+    try:
+        with running_temporal(database=folder / "temporal.db") as address:
+            yield lambda count, at_once: child([sys.executable, str(HERE / "durable_temporal.py")], address, count, at_once)
+    except pytest.skip.Exception as missing:
+        print(f"bench: NO TEMPORAL ROWS: {missing}", file=sys.stderr, flush=True)
+        yield lambda count, at_once: None
+
+
+class _DurablePostgreSQL(PostgreSQL):
+    """As one would run it: every commit on the disk."""
+
+    def _command(self) -> list[str]:
+        return ["fsync=on" if part == "fsync=off" else part for part in super()._command()]
+
+
+def _databases(server: PostgreSQL) -> Callable[[], str]:
+    def fresh() -> str:
+        name = f"bench{time.time_ns()}"
+        server.run(f"CREATE DATABASE {name}")
+        return server.url(name)
+
+    return fresh
+
+
+def _files(folder: Path) -> Callable[[], Path]:
+    return lambda: folder / f"{time.time_ns()}.db"
+
+
+def child(command: list[str], where: str, count: int, at_once: int, *more: str) -> dict[str, float] | None:
+    """One side in a process group of its own; its figures. None, said aloud, where it fails or takes too long."""
+    process = subprocess.Popen(
+        [*command, where, str(count), str(at_once), *more],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=HERE.parents[1],
+        start_new_session=True,
     )
-    if done.returncode != 0:
-        raise RuntimeError(f"{command[0]} failed:\n{done.stderr[-2000:]}")
-    figures: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+    try:
+        output, errors = process.communicate(timeout=_LIMIT)
+    except subprocess.TimeoutExpired:
+        output, errors = "", f"not done within {_LIMIT:g} s"
+    finally:
+        _end_group(process)
+    if process.returncode != 0 or not output.strip():
+        print(f"bench: {Path(command[-1]).name} at {at_once} at once IS MISSING: {errors.strip()[-500:]}", file=sys.stderr, flush=True)
+        if command == OURS:
+            raise RuntimeError("our own side failed")
+        return None
+    figures: dict[str, float] = json.loads(output.strip().splitlines()[-1])
     return figures
+
+
+def _end_group(process: subprocess.Popen[str]) -> None:
+    """It and what it started: Prefect's server would stay, and keep our end of the pipe open."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def in_wal(path: Path) -> Path:
     """A database file that is in WAL mode for whoever opens it."""
-    with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode=WAL")
     connection.close()
     return path
-
-
-def growth(folder: Path) -> Row:
-    """A new workflow in a database that has seen much, beside one in an empty database."""
-    full = folder / "full.db"
-    fill(full)
-    command = [sys.executable, "-m", "tests.benchmarks.durable_child"]
-    loaded, empty = [], []
-    for turn in range(ROUNDS):
-        loaded.append(child(command, full, 100, 1)["p50_ms"])
-        empty.append(child(command, folder / f"empty{turn}.db", 100, 1)["p50_ms"])
-    return Row(
-        what=f"one workflow beside {FINISHED:,} finished, {PARKED:,} parked",
-        figure="p50 ms",
-        ours=statistics.median(loaded),
-        other=statistics.median(empty),
-        alternative="the same in an empty database",
-        better="lower",
-    )
-
-
-def fill(path: Path) -> None:
-    """As if it had been at work for a long time."""
-    database = Database(f"sqlite:///{path}")
-    migrate(database)
-    now = time.time_ns() // 1_000_000
-    with database.transaction() as connection:
-        for start in range(0, FINISHED + PARKED, 10_000):
-            batch = [a_row(number, now) for number in range(start, start + 10_000)]
-            connection.execute(runs.insert(), batch)
-            connection.execute(events.insert(), [event for row in batch for event in some_events(str(row["run_id"]), now)])
-    database.engine.dispose()
-
-
-def a_row(number: int, now: int) -> dict[str, object]:
-    """Finished, or parked until tomorrow."""
-    parked = number < PARKED
-    return {
-        "run_id": f"old-{number}",
-        "workflow_id": f"old-{number}",
-        "live": f"old-{number}" if parked else None,
-        "type": "three",
-        "status": "parked" if parked else "completed",
-        "wake_at": now + 86_400_000 if parked else None,
-        "signals": 0,
-        "started_at": now,
-        "ended_at": None if parked else now,
-        "result": None if parked else "3",
-    }
-
-
-def some_events(run_id: str, now: int) -> list[dict[str, object]]:
-    """What three activities leave behind."""
-    return [{"run_id": run_id, "sequence": number, "at": now, "kind": "ActivityCompleted", "attributes": "{}"} for number in range(1, 9)]
-
-
-def folding() -> Row:
-    """A history of ten thousand events, as a recovery folds it."""
-
-    async def long(ctx, input):
-        for number in range(5000):
-            await ctx.activity("echo", number)
-
-    history = [an_event(1, "WorkflowStarted", {"workflow_id": "w", "run_id": "01957b1c-0000-7000-8000-000000000001", "input": None})]
-    for number in range(5000):
-        command = str(number + 1)
-        history.append(an_event(len(history) + 1, "ActivityScheduled", {"command": command, "activity": "echo", "arguments": [number]}))
-        history.append(an_event(len(history) + 1, "ActivityCompleted", {"command": command, "result": number}))
-    took = []
-    for _ in range(5):
-        begun = time.process_time()
-        Execution(long, history).close()
-        took.append(1000 * (time.process_time() - begun))
-    return Row(
-        what="folding a history of 10,001 events",
-        figure="CPU ms",
-        ours=min(took),
-        other=200.0,
-        alternative="what was asked for",
-        better="lower",
-    )
-
-
-def an_event(sequence: int, kind: str, attributes: dict[str, object]) -> HistoryEvent:
-    """At no time in particular."""
-    return HistoryEvent(sequence=sequence, at=datetime(2026, 1, 1, tzinfo=UTC), kind=kind, attributes=attributes)

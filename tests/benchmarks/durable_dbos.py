@@ -1,18 +1,17 @@
-"""The same load on DBOS, run by an environment that has it: `python durable_dbos.py URL COUNT AT_ONCE`. Prints one JSON line.
+"""The same load on DBOS, run by an environment that has it: `python durable_dbos.py URL COUNT AT_ONCE [queued]`.
 
-Workflows are started directly, not by a queue: DBOS's queues poll, which costs it more than half of its throughput.
+Started directly, which is its fastest way; or `queued`, as work for another process would be, with a queue that polls
+twenty times as often as by default.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import resource
 import sys
-import time
 import uuid
 
 from dbos import DBOS
+from durable_load import under_load
 
 
 @DBOS.step()
@@ -25,38 +24,15 @@ async def three_activities(value):
     return await one_more(await one_more(await one_more(value)))
 
 
-async def main(count, at_once):
-    seconds: list[float] = []
-    slots = asyncio.Semaphore(at_once)
-
+async def main(count, at_once, queue):
     async def one(number):
-        async with slots:
-            begun = time.perf_counter()
+        if queue is None:
             handle = await DBOS.start_workflow_async(three_activities, number)
-            assert await handle.get_result(polling_interval_sec=0.05) == number + 3
-            seconds.append(time.perf_counter() - begun)
+        else:
+            handle = await queue.enqueue_async(three_activities, number)
+        assert await handle.get_result(polling_interval_sec=0.05) == number + 3
 
-    await asyncio.gather(*(one(number) for number in range(min(count, 20))))
-    seconds.clear()
-    cpu, begun = time.process_time(), time.perf_counter()
-    await asyncio.gather(*(one(number) for number in range(count)))
-    took, cpu = time.perf_counter() - begun, time.process_time() - cpu
-    idle, idle_begun = time.process_time(), time.perf_counter()
-    await asyncio.sleep(2)
-    idle = (time.process_time() - idle) / (time.perf_counter() - idle_begun)
-    ordered = sorted(seconds)
-    print(
-        json.dumps(
-            {
-                "per_second": count / took,
-                "p50_ms": 1000 * ordered[len(ordered) // 2],
-                "p99_ms": 1000 * ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))],
-                "cpu_ms": 1000 * cpu / count,
-                "idle_percent": 100 * idle,
-                "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-            }
-        )
-    )
+    await under_load(one, count, at_once)
 
 
 if __name__ == "__main__":
@@ -69,5 +45,6 @@ if __name__ == "__main__":
         }
     )
     DBOS.launch()
-    asyncio.run(main(int(sys.argv[2]), int(sys.argv[3])))
+    queue = DBOS.register_queue("three", polling_interval_sec=0.05) if "queued" in sys.argv else None
+    asyncio.run(main(int(sys.argv[2]), int(sys.argv[3]), queue))
     DBOS.destroy()
