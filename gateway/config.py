@@ -17,6 +17,7 @@ import yaml
 from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationError, ValidationInfo, field_validator, model_validator
 
 from gateway.config_engine import Engine
+from gateway.config_limits import LimitSettings
 from gateway.config_parts import Part, Secret
 from gateway.config_record import CheckpointKey, Retention
 from gateway.config_targets import TargetSettings, TemporalTls, beside
@@ -164,6 +165,7 @@ class Settings(Part):
     relations: who answers relationship questions: `local` (the gateway itself, from its database), a store file, or a server.
     reconcile_seconds: between two looks for what webhooks did not tell, at repositories with open changes.
     checkpoint_key: the Ed25519 key that signs the record's checkpoints; one kept in the database where nothing is said.
+    hosts: more names the pages go by in browsers, beside public_url's. limits: how often anybody may ask.
     api_tokens: bearer tokens for `/v1` and the pages; without one, one is made at first start and only loopback is served.
     """
 
@@ -181,6 +183,8 @@ class Settings(Part):
     api_tokens: tuple[Secret, ...] = ()
     checkpoint_key: CheckpointKey | None = None
     retention: Retention = Retention()
+    hosts: tuple[str, ...] = ()
+    limits: LimitSettings = LimitSettings()
     reconcile_seconds: float = Field(default=30.0, ge=0.1)
 
     @field_validator("public_url")
@@ -209,6 +213,11 @@ class Settings(Part):
             return host.strip("[]") or "127.0.0.1", int(port)
         parts = urlsplit(self.public_url)
         return parts.hostname or "127.0.0.1", parts.port or (443 if parts.scheme == "https" else 80)
+
+    @property
+    def own_hosts(self) -> frozenset[str]:
+        """The names the gateway goes by in browsers."""
+        return frozenset({urlsplit(self.public_url).hostname or "", self.address[0], *self.hosts})
 
     def require_safe_address(self) -> None:
         """Raises ConfigurationWrong for an address others can reach while nobody has set a token."""

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from gateway.api.app import create_app
+from gateway.api.rates import Limits
 from gateway.api.services import Services
 from gateway.config import Settings
 from gateway.config_record import Retention
@@ -176,6 +177,8 @@ async def running_gateway(
             version=version("admittance"),
             public_url=settings.public_url,
             open_pages=open_pages,
+            hosts=settings.own_hosts,
+            limits=Limits(**settings.limits.model_dump()),
         )
         await core.start()
         stack.push_async_callback(core.stop)

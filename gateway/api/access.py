@@ -1,12 +1,14 @@
-"""Who may come in: every `/v1` path needs a bearer token, whether or not there is anything at it."""
+"""Who may come in: every `/v1` path needs a bearer token, whether or not there is anything at it; and nobody too often."""
 
 from __future__ import annotations
 
+import math
 from http.cookies import CookieError, SimpleCookie
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.api.problems import problem
+from gateway.api.rates import Rates
 from gateway.operations.access import Tokens
 
 COOKIE = "admit_token"
@@ -15,9 +17,10 @@ COOKIE = "admit_token"
 class BearerTokens:
     """ASGI middleware. Recognised tokens are found at `scope["admit.token"]`, on pages too."""
 
-    def __init__(self, app: ASGIApp, tokens: Tokens) -> None:
+    def __init__(self, app: ASGIApp, tokens: Tokens, rates: Rates) -> None:
         self._app = app
         self._tokens = tokens
+        self._rates = rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -28,6 +31,11 @@ class BearerTokens:
         text = _presented(scope, cookies=not guarded)
         token = await self._tokens.recognise(text) if text else None
         scope["admit.token"] = token
+        if (wait := self._rates.wait(scope, token)) > 0:
+            seconds = math.ceil(wait)
+            answer = problem(429, "too many requests", advice=f"try again in {seconds} s", headers={"Retry-After": str(seconds)})
+            await answer(scope, receive, send)
+            return
         if guarded and token is None:
             answer = problem(
                 401,

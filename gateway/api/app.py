@@ -23,7 +23,9 @@ from gateway.api import (
     workflows,
 )
 from gateway.api.access import BearerTokens
+from gateway.api.guard import RequestGuard
 from gateway.api.headers import SafeHeaders
+from gateway.api.rates import Rates
 from gateway.api.services import Services
 
 
@@ -58,6 +60,7 @@ def create_app(services: Services, *, pages: APIRouter | None = None) -> FastAPI
     rights.describe(app, guarded)
     if pages is not None:
         app.include_router(pages)
-    app.add_middleware(BearerTokens, tokens=services.tokens)
-    app.add_middleware(SafeHeaders)
+    app.add_middleware(BearerTokens, tokens=services.tokens, rates=Rates(services.limits))
+    app.add_middleware(RequestGuard, hosts=services.hosts)
+    app.add_middleware(SafeHeaders, https=services.public_url.startswith("https:"))
     return app

@@ -13,15 +13,15 @@ BODY_LIMIT = 25 * 1024 * 1024
 async def limited_body(request: Request, limit: int = BODY_LIMIT) -> bytes:
     """The raw body. Raises 413 as soon as it is known to be too large, 400 for a wrong Content-Length."""
     declared = request.headers.get("content-length")
-    if declared is not None and (not declared.isdigit() or int(declared) > limit):
+    if declared is not None and (not _is_number(declared) or int(declared) > limit):
         raise HTTPException(
-            413 if declared.isdigit() else 400, _too_large(limit) if declared.isdigit() else "Content-Length is not a number"
+            413 if _is_number(declared) else 400, too_large(limit) if _is_number(declared) else "Content-Length is not a number"
         )
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > limit:
-            raise HTTPException(413, _too_large(limit))
+            raise HTTPException(413, too_large(limit))
     return bytes(body)
 
 
@@ -42,5 +42,10 @@ def _no_constants(text: str) -> object:
     raise ValueError(f"{text} is not JSON")
 
 
-def _too_large(limit: int) -> str:
+def _is_number(declared: str) -> bool:
+    return declared.isascii() and declared.isdigit() and len(declared) <= 18
+
+
+def too_large(limit: int) -> str:
+    """What is said of a body of more bytes."""
     return f"the body is larger than {limit // (1024 * 1024)} MB"

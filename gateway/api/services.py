@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from gateway.api.rates import Limits
 from gateway.durable import DurableCore
 from gateway.operations.access import Tokens
 from gateway.operations.admissions import JudgeOnRequest
@@ -23,6 +24,7 @@ class Services:
     """Every operation the HTTP interface and the pages call.
 
     relations: whoever answers relationship questions. own_relations: where that is this gateway, its store.
+    hosts: names the gateway goes by in browsers. limits: how often anybody may ask.
     open_pages: everybody may read every page (the demo); else facts and lists are for those with a token.
     """
 
@@ -42,3 +44,5 @@ class Services:
     version: str
     public_url: str
     open_pages: bool = False
+    hosts: frozenset[str] = frozenset()
+    limits: Limits = field(default_factory=Limits)

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from gateway.api.app import create_app
+from gateway.api.rates import Limits
 from gateway.config import Settings
 from tests.e2e.process import ADMIT, admit
 
@@ -87,7 +88,7 @@ def test_the_case_shown_is_one(tmp_path):
 
 def test_the_paths_shown_are_routes(tmp_path):
     """Every path of the HTTP section is served: it is in the OpenAPI document, or it is a page."""
-    app = create_app(SimpleNamespace(version="0", tokens=None))
+    app = create_app(SimpleNamespace(version="0", tokens=None, hosts=(), limits=Limits(), public_url="http://127.0.0.1:8080"))
     served = {re.sub(r"{[^}]+}", "{}", path) for path in app.openapi()["paths"]} | {
         "/",
         "/docs",

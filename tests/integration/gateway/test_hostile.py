@@ -97,7 +97,7 @@ def test_no_answer_leads_to_a_host_the_request_made_up(tmp_path):
             for path in ("/decisions/nothing/", "/dead-letters/", "/v1/decisions/", "/healthz/"):
                 answer = await house.client.get(path, headers={"Host": "elsewhere.example"})
                 assert "elsewhere" not in answer.headers.get("location", ""), path
-                assert answer.status_code == 404
+                assert answer.status_code in {404, 421}
 
     run(story())
 
