@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 OPA_LIBRARY := opa-golib-python-bindings
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup servers check test test-targets torture bench demo clean
+.PHONY: help setup servers check test test-targets torture bench screenshots demo clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,9 @@ test-targets: setup ## the targets' exam on real Airflow, Prefect and Dagster, e
 
 bench: setup ## measure against real alternatives, as ratios within one run
 	$(BIN)/python -m tests.benchmarks
+
+screenshots: setup ## take the README's pictures of the demo's pages anew, in the system's Chromium
+	$(BIN)/python -m tests.screenshots
 
 demo: setup ## the gateway with an in-memory forge and sample changes
 	$(BIN)/admit demo

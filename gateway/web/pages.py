@@ -7,6 +7,7 @@ a token.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
@@ -20,23 +21,24 @@ from gateway.domain.bypass import BYPASSED
 from gateway.domain.clock import utc_now
 from gateway.domain.explanation import sentence, subject_of
 from gateway.domain.override import MERGED_UNDER_OVERRIDE, in_force
-from gateway.domain.record import Decision, DecisionId
-from gateway.errors import Erased, GatewayError
+from gateway.domain.record import Decision, DecisionId, TrackedChange
+from gateway.errors import Erased
 from gateway.storage import DecisionFilter
-from gateway.web import submissions, workflows
+from gateway.web import changes, submissions, workflows
 from gateway.web.forms import form_fields, proof_for
 from gateway.web.rendering import HEADERS, HERE, may_read, page, sign_in
+from gateway.web.sources import rule_sources
 from policies import Outcome
-from policies.errors import PolicyError
 
 router = APIRouter(include_in_schema=False)
 router.include_router(workflows.router)
 router.include_router(submissions.router)
+router.include_router(changes.router)
 
 
 @router.get("/")
 async def front(request: Request, asked: Asked) -> HTMLResponse:
-    """Latest decisions, and how open changes stand."""
+    """What waits and why, what went wrong, and the latest decisions."""
     if not may_read(request, asked):
         return sign_in(asked)
     latest = await asked.storage.decisions(DecisionFilter(), limit=50)
@@ -50,6 +52,7 @@ async def front(request: Request, asked: Asked) -> HTMLResponse:
         asked,
         decisions=latest.decisions,
         counts=counts,
+        standing=[(change, changes.address(change.ref), await _reason(asked, change)) for change in _standing(open_changes)],
         bypasses=[event for event in events if event.what == BYPASSED],
         merged_under_override=[event for event in events if event.what == MERGED_UNDER_OVERRIDE],
         overridden=[change for change in open_changes if in_force(change.override, utc_now())],
@@ -84,7 +87,8 @@ async def decision_page(id: str, request: Request, asked: Asked) -> HTMLResponse
         decision=decision,
         sentence=sentence(decision),
         subject_of=subject_of,
-        titles=await _titles(asked),
+        sources=await rule_sources(asked, decision),
+        change_page=changes.address(decision.change) if decision.change else None,
         overridden=await _overridden(asked, decision),
         may_read=may_read(request, asked),
         waits=await _waits(asked, decision),
@@ -114,6 +118,21 @@ async def style() -> FileResponse:
     return FileResponse(HERE / "static" / "style.css", media_type="text/css")
 
 
+_FIRST = (Outcome.UNDECIDED, Outcome.HELD, Outcome.DENIED)
+_STANDING = 20
+
+
+def _standing(open_changes: Sequence[TrackedChange]) -> list[TrackedChange]:
+    """The open changes that may not be merged now; those first that somebody of this house should look at."""
+    waiting = [change for change in open_changes if change.outcome in _FIRST and not change.draft]
+    return sorted(waiting, key=lambda change: _FIRST.index(change.outcome or Outcome.DENIED))[:_STANDING]
+
+
+async def _reason(asked: Services, change: TrackedChange) -> str:
+    decision = await asked.storage.decision(change.decision_id) if change.decision_id else None
+    return decision.verdict.reason if decision else ""
+
+
 async def _overridden(asked: Services, decision: Decision) -> bool:
     """Whether the override the decision names stands beside its change now."""
     if decision.change is None or decision.override is None or not in_force(decision.override, utc_now()):
@@ -128,12 +147,3 @@ async def _waits(asked: Services, decision: Decision) -> bool:
         return False
     known = await asked.storage.change(decision.change.connection, decision.change.repository, decision.change.number)
     return known is not None and known.state == "open" and known.decision_id == decision.id
-
-
-async def _titles(asked: Services) -> dict[str, str]:
-    """Policy id → title, as far as the bundles in force can tell."""
-    try:
-        _, bundles = await asked.in_force()
-    except (GatewayError, PolicyError):
-        return {}
-    return {str(policy.id): policy.title for bundle in bundles for policy in bundle.policies if policy.title}

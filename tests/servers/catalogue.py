@@ -124,6 +124,10 @@ SERVERS = (
         binary="swagger.json",
         build=_from_go("github.com/argoproj/argo-workflows/v3", "v3.7.4", part="api/openapi-spec"),
     ),
+    Server(
+        name="axe-core", version="4.14.1", binary="package/axe.min.js", build=_from_npm("axe-core", "4.14.1", "axe.min.js"), needs="npm"
+    ),
+    Server(name="chromium", version="system", binary="chromium", packages=("chromium",), found_in=("/usr/bin",)),
     Server(name="postgresql", version="system", binary="postgres", packages=("postgresql",), found_in=("/usr/lib/postgresql/*/bin",)),
     Server(name="mariadb", version="system", binary="mariadbd", packages=("mariadb-server",), found_in=("/usr/sbin",)),
 )
