@@ -138,13 +138,13 @@ async def measure() -> list[Row]:
             what = f"POST /v1/admissions, {at_once} at once"
             here, there = await _judged(local, at_once, requests), await _judged(remote, at_once, requests)
             theirs, theirs_cached = await _judged(other, at_once, requests), await _judged(cached, at_once, requests)
-            rows += _rows(f"{what}, relations here", here, theirs, "by hand, OpenFGA")
-            rows += _rows(f"{what}, relations here", here, theirs_cached, "by hand, OpenFGA from its cache")
-            rows += _rows(f"{what}, OpenFGA", there, theirs, "by hand, OpenFGA")
+            rows += compared(f"{what}, relations here", here, theirs, "by hand, OpenFGA")
+            rows += compared(f"{what}, relations here", here, theirs_cached, "by hand, OpenFGA from its cache")
+            rows += compared(f"{what}, OpenFGA", there, theirs, "by hand, OpenFGA")
         for at_once, requests in ((1, 500), (8, 3000), (32, 3000)):
             mine = await closed_loop(f"{local.url}/webhooks/work", _delivery, at_once=at_once, requests=requests, status=202)
             theirs = await closed_loop(f"{other}/webhook", _delivery, at_once=at_once, requests=requests, status=202)
-            rows += _rows(f"webhook intake, 25 kB, {at_once} at once", mine, theirs, "FastAPI + HMAC + group commit")
+            rows += compared(f"webhook intake, 25 kB, {at_once} at once", mine, theirs, "FastAPI + HMAC + group commit")
     return rows
 
 
@@ -158,7 +158,8 @@ async def _judged(service: GatewayProcess | str, at_once: int, requests: int) ->
     return await closed_loop(url, lambda n: (headers, a_document(n)), at_once=at_once, requests=requests, status=200)
 
 
-def _rows(what: str, mine: Load, theirs: Load, alternative: str) -> list[Row]:
+def compared(what: str, mine: Load, theirs: Load, alternative: str) -> list[Row]:
+    """Rate and latencies of the two."""
     return [
         Row(what=what, figure="requests/s", ours=mine.rate, other=theirs.rate, alternative=alternative),
         Row(what=what, figure="p50 ms", ours=mine.p50, other=theirs.p50, alternative=alternative, better="lower"),
