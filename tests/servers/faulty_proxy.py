@@ -88,6 +88,11 @@ async def faulty_proxy(upstream: str) -> AsyncIterator[FaultyProxy]:
                 await asyncio.gather(*going, return_exceptions=True)
 
 
+_PASSED_ON = ("authorization", "private-token", "accept", "content-type")
+_COUNTS = ("x-total-count", "x-total", "x-next-page", "date")
+"""What is passed back beside the kind of content, unless it is spoiled."""
+
+
 async def _serve(proxy: FaultyProxy, client: httpx.AsyncClient, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """One request on one connection."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
@@ -97,14 +102,14 @@ async def _serve(proxy: FaultyProxy, client: httpx.AsyncClient, reader: asyncio.
     request = Request(len(proxy.requests), method, target, headers, body)
     proxy.requests.append(request)
     fault = proxy.spoil(request)
-    passed_on = {name: value for name, value in headers.items() if name in ("authorization", "accept", "content-type")}
+    passed_on = {name: value for name, value in headers.items() if name in _PASSED_ON}
     answer = await client.request(method, target, headers=passed_on, content=body)
     await _answer(writer, answer, fault)
 
 
 async def _answer(writer: asyncio.StreamWriter, answer: httpx.Response, fault: Fault | None) -> None:
     json = {"content-type": answer.headers.get("content-type", "application/json")}
-    counted = {**json, **{name: answer.headers[name] for name in ("x-total-count", "date") if name in answer.headers}}
+    counted = {**json, **{name: answer.headers[name] for name in _COUNTS if name in answer.headers}}
     said = b'{"message": "the proxy says so"}'
     match fault:
         case None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -110,9 +110,15 @@ class Contract:
 
     structs: Mapping[str, str]
     aliases: Mapping[str, str]
+    _known: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def fields(self, name: str) -> dict[str, str]:
         """JSON name → Go type of a struct, of what it embeds too."""
+        if name not in self._known:
+            self._known[name] = self._fields(name)
+        return self._known[name]
+
+    def _fields(self, name: str) -> dict[str, str]:
         body = self.structs[name]
         found: dict[str, str] = {}
         for embedded in _EMBEDDED.findall(body):

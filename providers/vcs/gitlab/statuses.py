@@ -1,9 +1,8 @@
 """The gateway's statuses on GitLab: commit statuses on every tier, and responses to external status checks where there are any.
 
 A commit status is put into the newest pipeline of the merge request (or merge train) it is about, or GitLab would choose one.
-GitLab
-knows no `error`: it is posted as `canceled`, which satisfies nothing. A status that is pending already cannot be posted as
-pending again, so that a new text needs a new status. https://docs.gitlab.com/api/commits/#commit-status
+GitLab knows no `error`: it is posted as `canceled`, which satisfies nothing. A status that is pending already cannot be
+posted as pending again, so that a new text needs a new status. https://docs.gitlab.com/api/commits/#commit-status
 
 External status checks (Ultimate) answer for one merge request and one head: any other head is refused with 409, which is
 as good as done. One that is pending for two minutes fails by itself, which is what a change that waits for people is meant
