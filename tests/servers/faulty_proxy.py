@@ -55,6 +55,8 @@ class FaultyProxy:
     url: str = ""
     requests: list[Request] = field(default_factory=list)
     spoil: Callable[[Request], Fault | None] = lambda _: None
+    answer: Callable[[Request], httpx.Response | None] = lambda _: None
+    """An answer of its own, instead of the server's, which is not asked then."""
 
 
 @asynccontextmanager
@@ -88,8 +90,10 @@ async def faulty_proxy(upstream: str) -> AsyncIterator[FaultyProxy]:
                 await asyncio.gather(*going, return_exceptions=True)
 
 
-_PASSED_ON = ("authorization", "private-token", "accept", "content-type")
-_COUNTS = ("x-total-count", "x-total", "x-next-page", "date")
+_PASSED_ON = ("authorization", "private-token", "accept", "content-type", "if-none-match")
+_COUNTED = ("x-total-count", "x-total", "x-next-page", "date", "link")
+_LIMITS = ("etag", "retry-after", "x-ratelimit-remaining", "x-ratelimit-reset", "x-oauth-scopes")
+_COUNTS = (*_COUNTED, *_LIMITS)
 """What is passed back beside the kind of content, unless it is spoiled."""
 
 
@@ -103,7 +107,9 @@ async def _serve(proxy: FaultyProxy, client: httpx.AsyncClient, reader: asyncio.
     proxy.requests.append(request)
     fault = proxy.spoil(request)
     passed_on = {name: value for name, value in headers.items() if name in _PASSED_ON}
-    answer = await client.request(method, target, headers=passed_on, content=body)
+    if fault is not None:
+        passed_on.pop("if-none-match", None)  # what is spoiled is a whole answer
+    answer = proxy.answer(request) or await client.request(method, target, headers=passed_on, content=body)
     await _answer(writer, answer, fault)
 
 
@@ -155,10 +161,23 @@ async def _answer(writer: asyncio.StreamWriter, answer: httpx.Response, fault: F
 def _shortened(answer: httpx.Response) -> bytes:
     """A list, or the list in an object, without its last item; any other answer as it is."""
     value = answer.json()
+    if isinstance(value, dict) and "data" in value and isinstance(value["data"], dict):
+        _drop_last_node(value["data"])
+        return httpx.Response(200, json=value).content
     if isinstance(value, dict):
         lists = [name for name in ("statuses", "data", "tree") if value.get(name)]
         return httpx.Response(200, json={**value, lists[0]: value[lists[0]][:-1]}).content if lists else answer.content
     return httpx.Response(200, json=value[:-1]).content if isinstance(value, list) else answer.content
+
+
+def _drop_last_node(value: object) -> bool:
+    """Of the first list of GraphQL nodes that has any."""
+    if not isinstance(value, dict):
+        return False
+    if value.get("nodes"):
+        value["nodes"].pop()
+        return True
+    return any(_drop_last_node(one) for one in value.values())
 
 
 async def _write(writer: asyncio.StreamWriter, status: int, headers: dict[str, str], body: bytes) -> None:

@@ -31,11 +31,20 @@ def schema() -> graphql.GraphQLSchema:
 
 def execute(state: GithubState, query: str, variables: dict[str, Json]) -> tuple[Json, list[str]]:
     """The answer as GitHub writes it, and what is wrong with the query or the answer."""
-    wrong = [str(error) for error in graphql.validate(schema(), graphql.parse(query))]
-    result = graphql.graphql_sync(schema(), query, root_value=Root(state).fields(), variable_values=variables)
+    document, wrong = _checked(query)
+    if wrong:
+        return {"errors": [{"message": message} for message in wrong]}, list(wrong)
+    result = graphql.execute_sync(schema(), document, root_value=Root(state).fields(), variable_values=variables)
     errors = [_error(error) for error in result.errors or []]
-    wrong += [str(error) for error in result.errors or [] if not error.extensions]
-    return {"data": result.data, **({"errors": errors} if errors else {})}, wrong
+    unexpected = [str(error) for error in result.errors or [] if not error.extensions]
+    return {"data": result.data, **({"errors": errors} if errors else {})}, unexpected
+
+
+@functools.cache
+def _checked(query: str) -> tuple[graphql.DocumentNode, tuple[str, ...]]:
+    """A query parsed, and what is wrong with it."""
+    document = graphql.parse(query)
+    return document, tuple(str(error) for error in graphql.validate(schema(), document))
 
 
 def _error(error: GraphQLError) -> Json:
