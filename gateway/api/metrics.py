@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from gateway.api.webhooks import Asked
 from gateway.domain.clock import utc_now
@@ -24,26 +24,33 @@ async def metrics(asked: Asked) -> Response:
         if change.outcome is not None:
             outcomes[change.outcome.value] = outcomes.get(change.outcome.value, 0) + 1
     generation = await asked.storage.generation()
-    registry.register(_Standing(await asked.core.queue(), outcomes, generation.number if generation else 0))
+    standing = _Standing(await asked.core.queue(), asked.core.attempts(), outcomes, generation.number if generation else 0)
+    registry.register(standing)
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
 
 class _Standing:
     """prometheus_client's collector protocol."""
 
-    def __init__(self, queue: QueueState, outcomes: dict[str, int], generation: int) -> None:
-        self._queue, self._outcomes, self._generation = queue, outcomes, generation
+    def __init__(self, queue: QueueState, attempts: Mapping[tuple[str, str], int], outcomes: dict[str, int], generation: int) -> None:
+        self._queue, self._attempts, self._outcomes, self._generation = queue, attempts, outcomes, generation
 
     def collect(self) -> Iterator[Metric]:
-        """Every gauge, once."""
+        """Every metric, once."""
         work = GaugeMetricFamily("admit_workflows", "Workflow runs and dispatches, by how they stand.", labels=["state"])
         for state in ("waiting", "running", "parked"):
             work.add_metric([state], getattr(self._queue, state))
         yield work
         due = self._queue.oldest_due_at
         age = max(0.0, (utc_now() - due).total_seconds()) if due else 0.0
-        yield GaugeMetricFamily("admit_workflows_oldest_due_seconds", "How long the oldest work that is due has waited.", value=age)
+        yield GaugeMetricFamily("admit_workflows_oldest_due_seconds", "The lag: how long the oldest due work has waited.", value=age)
         yield GaugeMetricFamily("admit_dead_letters", "Workflow runs that were given up and not revived.", value=self._queue.dead_letters)
+        attempts = CounterMetricFamily(
+            "admit_activity_attempts", "Attempts this process has made, by activity and outcome.", labels=["activity", "outcome"]
+        )
+        for (activity, outcome), count in sorted(self._attempts.items()):
+            attempts.add_metric([activity, outcome], count)
+        yield attempts
         changes = GaugeMetricFamily("admit_open_changes", "Open changes, by the outcome in force.", labels=["outcome"])
         for outcome in ("admitted", "denied", "held", "undecided"):
             changes.add_metric([outcome], self._outcomes.get(outcome, 0))

@@ -298,6 +298,10 @@ class DurableCore(Protocol):
     async def discard(self, workflow_id: str, run_id: str | None = None, *, by: str = "an operator") -> None:
         """Put a dead letter away: the run counts as cancelled. Raises NotDead, UnknownWorkflow."""
 
+    def attempts(self) -> Mapping[tuple[str, str], int]:
+        """Attempts made by this process since it started: by activity, and by how they came out (`succeeded`, `failed`,
+        `refused`)."""
+
     async def queue(self) -> QueueState:
         """How the work stands, in the whole database."""
 

@@ -215,7 +215,11 @@ def child(command: list[str], where: str, count: int, at_once: int, *more: str) 
     finally:
         _end_group(process)
     if process.returncode != 0 or not output.strip():
-        print(f"bench: {Path(command[-1]).name} at {at_once} at once IS MISSING: {errors.strip()[-500:]}", file=sys.stderr, flush=True)
+        print(
+            f"bench: {Path(command[-1]).name} at {at_once} at once IS MISSING (exit {process.returncode}): {errors.strip()[-500:]}",
+            file=sys.stderr,
+            flush=True,
+        )
         if command == OURS:
             raise RuntimeError("our own side failed")
         return None

@@ -196,6 +196,9 @@ class SqlDurableCore:
 
     # --- how it stands -------------------------------------------------------------------------
 
+    def attempts(self) -> Mapping[tuple[str, str], int]:
+        return dict(self._worker.tally.counts)
+
     async def queue(self) -> QueueState:
         now_ms = self._clock.now_ms()
         return await self._database.read(lambda connection: queue_state(connection, now_ms))

@@ -15,13 +15,12 @@ from functools import partial
 
 import structlog
 
-from gateway.durable.attempts import AttemptOutcome, attempt
+from gateway.durable.attempts import AttemptOutcome
 from gateway.durable.commands import RunActivity
 from gateway.durable.execution import Execution, Pending
 from gateway.durable.outcomes import attempt_number, record_lost, record_outcome
 from gateway.durable.payloads import decoded
 from gateway.durable.port import (
-    Activity,
     DurableError,
     HistoryEvent,
     NonDeterministic,
@@ -36,6 +35,7 @@ from gateway.durable.sql.clock import Clock
 from gateway.durable.sql.endings import end
 from gateway.durable.sql.journal import Journal
 from gateway.durable.stepping import Received, due_activities, last_problem, ordered_by, step, underway, wake_at
+from gateway.durable.tally import Tally
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +53,7 @@ class Surroundings:
     """What every run in this process shares. read_inbox: counter and entries of a run as they stand now."""
 
     workflows: Mapping[str, Workflow]
-    activities: Mapping[str, Activity]
+    tally: Tally
     journal: Journal
     clock: Clock
     slots: asyncio.Semaphore
@@ -206,7 +206,7 @@ class Resident:
     async def _attempt(self, pending: Pending) -> None:
         assert isinstance(pending.command, RunActivity)
         async with self._around.slots:
-            self._outcomes.append((pending.id, await attempt(self._around.activities, pending.command)))
+            self._outcomes.append((pending.id, await self._around.tally.attempt(pending.command)))
 
     def _attempt_over(self, command: str, _: asyncio.Task[None]) -> None:
         self._tasks.pop(command, None)

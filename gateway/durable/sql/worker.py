@@ -28,6 +28,7 @@ from gateway.durable.sql.presence import Presence
 from gateway.durable.sql.resident import Resident, Surroundings
 from gateway.durable.sql.rounds import work_round
 from gateway.durable.stepping import Received
+from gateway.durable.tally import Tally
 from gateway.errors import DatabaseUnavailable
 from gateway.storage.database import Database
 from gateway.storage.dispatches import has_dispatches
@@ -59,7 +60,7 @@ class Worker:
     ) -> None:
         self._database = database
         self._workflows = workflows
-        self._activities = activities
+        self.tally = Tally(activities)
         self._clock = clock
         self._poll = poll
         self._lease = lease
@@ -254,7 +255,7 @@ class Worker:
         owner = await self._presence.begin()
         self._around = Surroundings(
             workflows=self._workflows,
-            activities=self._activities,
+            tally=self.tally,
             journal=Journal(self._database, owner),
             clock=self._clock,
             slots=asyncio.Semaphore(self._concurrency),

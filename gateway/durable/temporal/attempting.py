@@ -16,9 +16,10 @@ from temporalio import activity
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
-from gateway.durable.attempts import AttemptOutcome, Succeeded, attempt
+from gateway.durable.attempts import AttemptOutcome, Succeeded
 from gateway.durable.commands import RunActivity
 from gateway.durable.port import ONCE, Activity
+from gateway.durable.tally import Tally
 from gateway.durable.temporal.wire import HANDED_OVER, Document
 
 
@@ -26,7 +27,7 @@ class Attempting:
     """The attempts of this process. `unfolded`: outcomes on their way into a history, by execution and command."""
 
     def __init__(self, activities: Mapping[str, Activity]) -> None:
-        self._activities = activities
+        self.tally = Tally(activities)
         self._running: set[asyncio.Task[AttemptOutcome]] = set()
         self._leaving = False
         self.unfolded: set[tuple[str, str]] = set()
@@ -42,7 +43,7 @@ class Attempting:
             timeout=wanted["timeout"],
             heartbeat=wanted["heartbeat"],
         )
-        task = asyncio.create_task(attempt(self._activities, command), name=f"activity {command.name}")
+        task = asyncio.create_task(self.tally.attempt(command), name=f"activity {command.name}")
         beating = asyncio.create_task(_beat(wanted["lease"] / 4))
         self._running.add(task)
         try:

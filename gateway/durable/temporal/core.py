@@ -253,6 +253,9 @@ class TemporalDurableCore:
 
     # --- how it stands -------------------------------------------------------------------------
 
+    def attempts(self) -> Mapping[tuple[str, str], int]:
+        return self._working.attempts
+
     async def queue(self) -> QueueState:
         unsent, oldest = await self._database.read(overdue)
         runs = await self._reading.list(type=None, open_only=True)

@@ -50,6 +50,11 @@ class Working:
         self._workers: list[Worker] = []
         self._tasks: list[asyncio.Task[None]] = []
 
+    @property
+    def attempts(self) -> Mapping[tuple[str, str], int]:
+        """See the port."""
+        return dict(self._attempting.tally.counts)
+
     async def start(self) -> None:
         """Begin to take work."""
         if self._tasks:

@@ -42,6 +42,21 @@ class RetriesExam:
                 (2, "TemporaryError", "not yet"),
             ]
 
+    async def test_attempts_are_counted_by_how_they_came_out(self, cores):
+        """For whoever watches this process."""
+        work = Calls().failing(2, TemporaryError("not yet"))
+        refuse = Calls().failing(9, PermanentError("no"))
+
+        async def both(ctx, input):
+            await ctx.activity("work", schedule=quick(0.01, 0.01))
+            await ctx.activity("refuse")
+
+        async with cores({"w": both}, {"work": work, "refuse": refuse}) as core:
+            assert core.attempts() == {}
+            await core.dispatch(a_start("w", "w"))
+            await ended(core, "w")
+            assert core.attempts() == {("work", "failed"): 2, ("work", "succeeded"): 1, ("refuse", "refused"): 1}
+
     async def test_used_up_schedule_fails_the_activity(self, cores):
         """As many attempts as the schedule has, and no more."""
         calls = Calls()

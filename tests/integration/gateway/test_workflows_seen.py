@@ -38,6 +38,8 @@ def test_a_report_that_is_refused_is_a_dead_letter_and_can_be_revived(tmp_path):
             assert letter["workflow_id"] in page
             metrics = (await house.client.get("/metrics")).text
             assert re.search(r"^admit_dead_letters 1\.0$", metrics, re.MULTILINE)
+            refused = r'^admit_activity_attempts_total\{activity="report_status",outcome="refused"\} 1\.0$'
+            assert re.search(refused, metrics, re.MULTILINE), metrics
 
             house.forge.weather.clear()
             revived = await house.client.post(f"/v1/dead-letters/{letter['workflow_id']}/revive")
