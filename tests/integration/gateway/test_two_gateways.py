@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import httpx
+
 from gateway.config import Connection
 from gateway.domain.clock import utc_now
 from gateway.operations.access import Tokens
@@ -12,6 +14,7 @@ from providers.vcs.memory import MemoryForge
 from tests.builders import a_change_document
 from tests.e2e.process import PATIENCE
 from tests.integration.gateway.house import SECRET, a_house
+from tests.integration.gateway.submitting import ANA, a_yard
 from tests.integration.gateway.test_bundles import STRICT, an_archive
 
 DOCUMENT = {"version": 1, "change": a_change_document(labels=["bug"])}
@@ -56,5 +59,28 @@ def test_a_token_revoked_at_one_gateway_is_soon_refused_by_the_other(tmp_path):
             async with asyncio.timeout(PATIENCE):
                 while await tokens.recognise(text):
                     await asyncio.sleep(0.05)
+
+    asyncio.run(story())
+
+
+def test_one_key_at_two_gateways_at_the_same_moment_is_one_run(tmp_path):
+    """Both judge it, one of them is first, and both answer with that one."""
+
+    async def story():
+        async with a_yard(tmp_path) as yard:
+            headers = {**await yard.person(ANA), "Idempotency-Key": "release 1.4"}
+            elsewhere = MemoryForge(connection="work", webhook_secrets=(SECRET,))
+            targets = {"production": yard.target}
+            async with (
+                running_gateway(yard.house.gateway.settings, forges={"work": elsewhere}, targets=targets) as other,
+                httpx.AsyncClient(transport=httpx.ASGITransport(other.app), base_url="http://other") as second,
+            ):
+                body = {"workflow": "deploy", "input": {"place": "earth"}}
+                asking = [client.post("/v1/submissions", json=body, headers=headers) for client in [yard.client, second] * 4]
+                answers = await asyncio.gather(*asking)
+                assert {answer.status_code for answer in answers} == {202}, [answer.text for answer in answers]
+                (id,) = {answer.json()["id"] for answer in answers}
+                await yard.becomes(id, "succeeded")
+                assert [run.starts for run in yard.target.runs] == [1]
 
     asyncio.run(story())
