@@ -10,7 +10,7 @@ import sys
 
 from tests.benchmarks.rows import Row, documents, table
 
-MEASUREMENTS = ("gateway", "engines", "durable", "submissions")
+MEASUREMENTS = ("forges", "gateway", "engines", "durable", "submissions")
 """Modules of this package, each with `async def measure() -> list[Row]`."""
 
 

@@ -84,6 +84,28 @@ async def test_three_thousand_commits_and_notes_are_read_whole(gitlab: GitLab, f
     assert len(change.checks) == 3_001
 
 
+async def test_a_typical_change_costs_thirteen_reads_and_four_calls_to_report(gitlab: GitLab, forge: GitLabForge) -> None:
+    """20 files, 3 reviews, 5 checks, 10 comments; a look at the idle project costs one."""
+    gitlab.forge.push(PROJECT, "feature", {f"{number}.txt": "x\n" for number in range(19)})
+    key, sha = a_change(gitlab)
+    for number in range(10):
+        gitlab.forge.comment(key, f"comment {number}", by="bob")
+    for login in ("bob", "carol", "dave"):
+        gitlab.forge.approve(key, by=login)
+    author = {"id": 7, "username": "robot", "name": "robot", "state": "active"}
+    base = {"ref": "feature", "pipeline_id": 1, "sha": sha, "author": author, "description": None, "target_url": None}
+    kept(gitlab).statuses[sha] = [{**base, "id": n, "name": f"ci/{n}", "status": "success", "allow_failure": False} for n in range(5)]
+
+    change = await forge.read_change(key)
+    read = len(gitlab.requests)
+    await forge.report(PROJECT, sha, a_status(StatusState.PENDING))
+    reported = len(gitlab.requests)
+    await forge.open_changes(PROJECT)
+
+    assert (len(change.files), len(change.reviews), len(change.checks), len(change.comments or ())) == (20, 3, 5, 10)
+    assert (read, reported - read, len(gitlab.requests) - reported) == (13, 4, 1)
+
+
 async def test_a_diff_that_is_still_made_is_waited_for(gitlab: GitLab, forge: GitLabForge) -> None:
     """Four readings find none: the facts are torn, never a change without files."""
     key, _ = a_change(gitlab)
