@@ -55,7 +55,11 @@ async def _rights(forge: Forge, connection: Connection, what: str) -> AsyncItera
             yield Finding(what=f"{what} {name}", well=False, says=right, advice="give it what is lacking")
     if seen and not any(lacking.values()):
         more = f", of which {MOST_REPOSITORIES} were looked at" if len(seen) > MOST_REPOSITORIES else ""
-        yield Finding(what=f"{what} permissions", well=True, says=f"all it needs in {len(seen)} repositories{more}")
+        yield Finding(what=f"{what} permissions", well=True, says=f"all it needs in {_counted(len(seen))}{more}")
+
+
+def _counted(repositories: int) -> str:
+    return "1 repository" if repositories == 1 else f"{repositories} repositories"
 
 
 def _left(what: str, allowance: Allowance) -> Finding:

@@ -49,6 +49,20 @@ class Said:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+class Rendered(Sequence[Json]):
+    """A list of which only the page that is asked for is written."""
+
+    def __init__(self, things: Sequence[Any], render: Callable[[Any], Json]) -> None:
+        self._things, self._render = things, render
+
+    def __len__(self) -> int:
+        return len(self._things)
+
+    def __getitem__(self, place: Any) -> Any:
+        chosen = self._things[place]
+        return [self._render(one) for one in chosen] if isinstance(place, slice) else self._render(chosen)
+
+
 Handler = Callable[[GithubState, Asked], Said]
 OPERATIONS: dict[Operation, Handler] = {}
 
@@ -211,7 +225,7 @@ def pulls(state: GithubState, asked: Asked) -> Said:
     chosen = [change for change in repository.changes.values() if change.state is ChangeState.OPEN]
     newest = sorted(chosen, key=lambda change: (change.updated_at, change.number), reverse=True)
     keys = [ChangeKey(repository=repository.name, number=change.number) for change in newest]
-    return Said(items=[documents.pull(state, key, asked.identity, whole=False) for key in keys])
+    return Said(items=Rendered(keys, lambda key: documents.pull(state, key, asked.identity, whole=False)))
 
 
 @serves("GET", "/repos/{owner}/{repo}/pulls/{pull_number}")

@@ -58,6 +58,8 @@ def delete_hook(state: GithubState, asked: Asked) -> Said:
 
 @serves("GET", _RULESETS)
 def rulesets(state: GithubState, asked: Asked) -> Said:
+    if not state.has_rulesets:
+        return gone()
     listed = state.of(stored(state, asked).name).rulesets
     return Said(
         items=[{name: value for name, value in one.items() if name not in ("rules", "bypass_actors", "conditions")} for one in listed]

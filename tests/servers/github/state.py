@@ -56,7 +56,10 @@ class Extras:
 
 @dataclass(slots=True)
 class GithubState:
-    """Everything. `forge` is where people act; `background_merges` is off on a GitHub Enterprise Server."""
+    """Everything. `forge` is where people act; `edition` says which GitHub it is.
+
+    slow_merges: one in the background does not end. has_rulesets: an older server has none.
+    """
 
     forge: MemoryForge
     url: str = ""
@@ -67,10 +70,7 @@ class GithubState:
     trees: dict[str, Tree] = field(default_factory=dict)
     count: int = 0
     slow_merges: bool = False
-
-    @property
-    def background_merges(self) -> bool:
-        return not self.edition.startswith("ghes")
+    has_rulesets: bool = True
 
     def of(self, repository: str) -> Extras:
         return self.extras.setdefault(self.forge.world.repository(repository).id, Extras())
