@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -60,14 +60,19 @@ class GatewayProcess:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def start(self) -> None:
-        """Until it is ready. The token it prints at its first start is kept."""
+    def start(self, *, program: Sequence[str] = (str(ADMIT),), environment: Mapping[str, str] | None = None) -> None:
+        """Until it is ready. The token it prints at its first start is kept. program: what `serve` is said to."""
         self._runs += 1
         self.log = self.folder / f"serve-{self._runs}.log"
         out = self.folder / f"serve-{self._runs}.out"
         with out.open("w") as stdout, self.log.open("w") as stderr:
             self._process = subprocess.Popen(
-                [ADMIT, "serve"], cwd=self.folder, env=self._environment, stdout=stdout, stderr=stderr, text=True
+                [*program, "serve"],
+                cwd=self.folder,
+                env={**self._environment, **(environment or {})},
+                stdout=stdout,
+                stderr=stderr,
+                text=True,
             )
         eventually(self._ready, f"the gateway to be ready ({self.log.read_text()[-2000:]})")
         lines = out.read_text().splitlines()
@@ -81,6 +86,11 @@ class GatewayProcess:
             return httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200
         except httpx.TransportError:
             return False
+
+    @property
+    def dead(self) -> bool:
+        """Whether it has ended, by whoever's hand."""
+        return self._process is None or self._process.poll() is not None
 
     def kill(self) -> None:
         """As the kernel would: no goodbye."""
