@@ -31,9 +31,9 @@ check: setup ## format, lint, types, import rules
 
 test: setup ## all tests, on real servers where Go is present
 	$(BIN)/python -m tests.servers --if-possible
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	ADMIT_FUZZ_SECONDS=$${ADMIT_FUZZ_SECONDS:-60} $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
-torture: setup ## ten minutes of blows on each database (ADMIT_TORTURE_SECONDS), against a model of what has to come out
+torture: setup ## ten minutes of blows on each database, and of random relations against a real OpenFGA (ADMIT_TORTURE_SECONDS)
 	$(BIN)/python -m tests.servers --if-possible
 	$(BIN)/python -m tests.torture
 

@@ -90,7 +90,8 @@ class OpenFgaServer(Part):
     """An OpenFGA server's store.
 
     model_id: the model to ask; the store's newest where nothing is said. deadline: seconds for all questions of a
-    judgement together. token or client_credentials: how the gateway is known there; neither where it need not be.
+    judgement together. follow_seconds: between two looks at what changed there. token or client_credentials: how the
+    gateway is known there; neither where it need not be.
     """
 
     api_url: str = Field(pattern=r"^https?://[^\s/@?#]+(/[^\s?#]*)?$")
@@ -99,6 +100,7 @@ class OpenFgaServer(Part):
     token: Secret | None = None
     client_credentials: OAuthClient | None = None
     deadline: float = Field(default=2.0, gt=0, le=60)
+    follow_seconds: float = Field(default=5.0, ge=0.1)
 
     @field_validator("api_url")
     @classmethod
@@ -166,6 +168,7 @@ class Settings(Part):
     reconcile_seconds: between two looks for what webhooks did not tell, at repositories with open changes.
     checkpoint_key: the Ed25519 key that signs the record's checkpoints; one kept in the database where nothing is said.
     hosts: more names the pages go by in browsers, beside public_url's. limits: how often anybody may ask.
+    sync_seconds: between two full passes over who belongs to what, where `relations` is `local`.
     api_tokens: bearer tokens for `/v1` and the pages; without one, one is made at first start and only loopback is served.
     """
 
@@ -186,6 +189,7 @@ class Settings(Part):
     hosts: tuple[str, ...] = ()
     limits: LimitSettings = LimitSettings()
     reconcile_seconds: float = Field(default=30.0, ge=0.1)
+    sync_seconds: float = Field(default=900.0, ge=0.1)
 
     @field_validator("public_url")
     @classmethod

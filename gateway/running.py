@@ -20,7 +20,6 @@ from gateway.operations.access import Tokens
 from gateway.operations.activate_bundles import ActivateBundles
 from gateway.operations.activities import activities
 from gateway.operations.admissions import JudgeOnRequest
-from gateway.operations.ask_again import AskAgain
 from gateway.operations.bring_into_force import BringIntoForce
 from gateway.operations.erase import ErasePerson, RetireRecord, retention_dispatch
 from gateway.operations.evidence import ReadEvidence
@@ -30,19 +29,16 @@ from gateway.operations.judge_change import JudgeChange
 from gateway.operations.judge_group import JudgeGroup
 from gateway.operations.override import OverrideChange
 from gateway.operations.own_policies_moved import OwnPoliciesMoved
-from gateway.operations.own_relations import OwnRelations
 from gateway.operations.publish_bundle import PublishBundle
 from gateway.operations.receive import ReceiveDelivery
 from gateway.operations.reconcile import Reconcile, reconcile_dispatch
-from gateway.operations.relate import Relate
 from gateway.operations.report_status import ReportStatus
 from gateway.operations.seal_record import SealRecord, seal_dispatch
 from gateway.operations.steer_bundle import SteerBundle
 from gateway.operations.stored_facts import StoredFacts
 from gateway.operations.unnoticed import Unnoticed
+from gateway.running_relations import build_relating
 from gateway.running_submissions import build_submitting
-from gateway.storage import Database
-from gateway.storage.followed_tuples import FollowedTuples
 from gateway.web.pages import router as pages
 from gateway.wiring import (
     build_bundle_sources,
@@ -50,11 +46,8 @@ from gateway.wiring import (
     build_database,
     build_engine,
     build_forge,
-    build_relation_store,
-    build_relations,
     build_sealed_record,
     build_storage,
-    build_stored_relations,
     build_submissions,
     opa_binary,
 )
@@ -99,9 +92,6 @@ async def running_gateway(
         engine = build_engine(settings.engine)
         stack.push_async_callback(engine.close)
         await engine.parse({"probe.rego": "package probe\n"})  # a gateway without an engine must not come up
-        own = build_own_relations(settings, database, clock)
-        relations = own.relations if own is not None else build_relations(settings.relations)
-        stack.push_async_callback(relations.close)
         if forges is None:
             forges = {connection.name: build_forge(connection) for connection in settings.connections}
         for forge in forges.values():
@@ -110,14 +100,17 @@ async def running_gateway(
             targets = {target.name: build_target(target) for target in settings.targets}
         for target in targets.values():
             stack.push_async_callback(target.close)
+        watched = _watched(settings)
+        relating = build_relating(settings, database=database, storage=storage, forges=forges, watched=watched, clock=clock)
+        relations, own = relating.relations, relating.own
+        stack.push_async_callback(relations.close)
         in_force = InForce(storage=storage, engine=engine)
         bring = BringIntoForce(storage=storage, in_force=in_force, clock=clock)
         opa = opa_binary(settings.engine)
         await ActivateBundles(bring=bring, engine=engine, opa=opa)(build_bundle_sources(settings.bundles))
 
         judge = Judge(in_force=in_force, engine=engine, relations=relations, clock=clock, own_deadline=settings.engine.own_compile_deadline)
-        ask_again = AskAgain(storage=storage, relations=relations, clock=clock)
-        moved = ask_again.moved if own is not None else None
+        moved = relating.ask_again.moved if own is not None else None
         same_person = settings.approvals.same_person
         judge_change = JudgeChange(
             judge=judge,
@@ -131,7 +124,6 @@ async def running_gateway(
         )
         report = ReportStatus(forges=forges, storage=storage, clock=clock, public_url=settings.public_url)
         sealed_record = build_sealed_record(database)
-        watched = _watched(settings)
         reconcile = Reconcile(forges=forges, watched=watched, storage=storage, clock=clock)
         override_change = OverrideChange(storage=storage, forges=forges, relations=relations, clock=clock)
         submitting = build_submitting(
@@ -143,7 +135,6 @@ async def running_gateway(
             report_status=report,
             own_policies_moved=OwnPoliciesMoved(forges=forges, storage=storage),
             reconcile=reconcile,
-            ask_again=ask_again,
             seal_record=SealRecord(sealed_record=sealed_record, clock=clock, key=settings.checkpoint_key),
             override_change=override_change,
             erase_person=ErasePerson(storage=storage, clock=clock),
@@ -151,10 +142,17 @@ async def running_gateway(
                 storage=storage, clock=clock, facts=settings.retention.facts, deliveries=settings.retention.deliveries
             ),
         )
-        core = build_core(database, {**handlers, **submitting.activities()}, settings.durable)
+        core = build_core(database, {**handlers, **relating.activities(), **submitting.activities()}, settings.durable)
         tokens = Tokens(storage=storage, clock=clock)
         services = Services(
-            receive=ReceiveDelivery(forges=forges, storage=storage, clock=clock, watched=watched, commands=bool(settings.workflows)),
+            receive=ReceiveDelivery(
+                forges=forges,
+                storage=storage,
+                clock=clock,
+                watched=watched,
+                commands=bool(settings.workflows),
+                sync_every=relating.sync_every,
+            ),
             judge_on_request=JudgeOnRequest(
                 judge=judge,
                 guarded=replace(judge, in_force=in_force.recent),
@@ -187,6 +185,7 @@ async def running_gateway(
         await storage.record_dispatches([seal_dispatch(clock())])
         if settings.retention != Retention():
             await storage.record_dispatches([retention_dispatch(start)])
+        await storage.record_dispatches(relating.beginning(list(forges), start))
         core.wake()
         first_token = await configured_tokens(settings, tokens)
         yield Gateway(
@@ -198,16 +197,6 @@ async def running_gateway(
             forges=forges,
             first_token=first_token,
         )
-
-
-def build_own_relations(settings: Settings, database: Database, clock: Clock) -> OwnRelations | None:
-    """Relations the gateway keeps itself; None where a file or a server answers."""
-    if settings.relations != "local":
-        return None
-    store = build_relation_store(database)
-    world = FollowedTuples(store)
-    relate = Relate(store=store, world=world, clock=clock)
-    return OwnRelations(store=store, relate=relate, relations=build_stored_relations(world), clock=clock)
 
 
 async def configured_tokens(settings: Settings, tokens: Tokens) -> str | None:

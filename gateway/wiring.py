@@ -22,13 +22,12 @@ if TYPE_CHECKING:
     from gateway.config_engine import Engine as EngineSettings
     from gateway.durable import Activity, DurableCore
     from gateway.storage import Database, RelationStore, SealedRecord, Storage
-    from gateway.storage.followed_tuples import FollowedTuples
     from gateway.storage.submissions import Submissions
     from policies.bundles import BundleSource
     from policies.engines import PolicyEngine
     from policies.relations import Relations
     from policies.relations.openfga import OpenFgaRelations
-    from policies.relations.stored import StoredRelations
+    from policies.relations.stored import StoredRelations, WorldReader
     from providers.vcs import Forge, ForgeSetup
     from providers.vcs.github import Credentials
 
@@ -165,7 +164,7 @@ def build_relation_store(database: Database) -> RelationStore:
     return SqlRelationStore(database)
 
 
-def build_stored_relations(world: FollowedTuples) -> StoredRelations:
+def build_stored_relations(world: WorldReader) -> StoredRelations:
     """Answers in process, from what the gateway keeps."""
     from policies.relations.stored import StoredRelations
 

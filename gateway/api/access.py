@@ -1,4 +1,4 @@
-"""Who may come in: every `/v1` path needs a bearer token, whether or not there is anything at it; and nobody too often."""
+"""Who may come in: every `/v1` and `/access/v1` path needs a bearer token, whether or not there is anything at it; and nobody too often."""
 
 from __future__ import annotations
 
@@ -12,6 +12,12 @@ from gateway.api.rates import Rates
 from gateway.operations.access import Tokens
 
 COOKIE = "admit_token"
+_GUARDED = ("/v1", "/access/v1")
+
+
+def is_guarded(path: str) -> bool:
+    """Whether this is the API, whose every answer needs a token."""
+    return any(path == root or path.startswith(f"{root}/") for root in _GUARDED)
 
 
 class BearerTokens:
@@ -27,7 +33,7 @@ class BearerTokens:
             await self._app(scope, receive, send)
             return
         path = scope["path"]
-        guarded = path == "/v1" or path.startswith("/v1/")
+        guarded = is_guarded(path)
         text = _presented(scope, cookies=not guarded)
         token = await self._tokens.recognise(text) if text else None
         scope["admit.token"] = token

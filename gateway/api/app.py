@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from gateway.api import (
     admissions,
     approvals,
+    authzen,
     bundles,
     changes,
     decisions,
@@ -52,6 +53,7 @@ def create_app(services: Services, *, pages: APIRouter | None = None) -> FastAPI
         workflows.router,
         tokens.router,
         record.router,
+        authzen.router,
     ]
     for router in guarded:
         app.include_router(router, dependencies=[Depends(rights.allowed)])

@@ -29,7 +29,7 @@ class SafeHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        wanted = {**self._always, **(_API if scope["path"].startswith("/v1") else {})}
+        wanted = {**self._always, **(_API if scope["path"].startswith(("/v1", "/access/v1")) else {})}
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.routing import APIRoute
 
+from gateway.api.access import is_guarded
 from gateway.api.webhooks import Asked
 from gateway.domain.access import Scope, permits
 from gateway.domain.audit import AuditEvent
@@ -82,7 +83,7 @@ def describe(app: FastAPI, routers: list[APIRouter]) -> None:
 def _operations(routers: list[APIRouter]) -> Iterator[tuple[APIRoute, str]]:
     for router in routers:
         for route in router.routes:
-            if isinstance(route, APIRoute) and route.path_format.startswith("/v1/"):
+            if isinstance(route, APIRoute) and is_guarded(route.path_format):
                 for method in route.methods or ():
                     yield route, method
 

@@ -1,7 +1,8 @@
 """Who holds a relationship tuple: a tuple stays for as long as somebody who wrote it does not take it back.
 
-A source is `person:<token>` or `sync:<connection>`. What a person wrote, no synchronisation deletes or rewrites; what a
-synchronisation brought, no person deletes here, since the next pass would bring it back.
+A source is `person:<token>`, or a place of a forge: `sync:<connection>/repository/<id>`, `sync:<connection>/organization/<id>`.
+What a person wrote, no synchronisation deletes or rewrites; what a synchronisation brought, no person deletes here, since
+the next pass would bring it back.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ def person_source(token: str) -> str:
     return f"{_PERSON}{token}"
 
 
-def sync_source(connection: str) -> str:
-    """The source of what a connection's forge says."""
-    return f"{_SYNC}{connection}"
+def sync_source(place: str) -> str:
+    """The source of what a place of a forge says: `work/repository/12`."""
+    return f"{_SYNC}{place}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,16 @@ class HeldTuple:
 
     sources: tuple[str, ...]
     tuple: RelationshipTuple
+
+    @property
+    def by_a_person(self) -> bool:
+        """Somebody wrote it, whatever forges say of it."""
+        return any(source.startswith(_PERSON) for source in self.sources)
+
+    @property
+    def synced(self) -> list[str]:
+        """The sources that are a forge's places."""
+        return [source for source in self.sources if source.startswith(_SYNC)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +137,7 @@ def effect_of(edit: TupleEdit, known: Mapping[TupleKey, HeldTuple], *, sequence:
 def _with(held: HeldTuple | None, one: RelationshipTuple, source: str) -> HeldTuple:
     if held is None:
         return HeldTuple(tuple=one, sources=(source,))
-    keeps = source.startswith(_SYNC) and any(known.startswith(_PERSON) for known in held.sources)
+    keeps = source.startswith(_SYNC) and held.by_a_person
     return HeldTuple(tuple=held.tuple if keeps else one, sources=tuple(sorted({*held.sources, source})))
 
 

@@ -10,7 +10,6 @@ from typing import Any
 from gateway.domain.record import Decision
 from gateway.durable import Activity
 from gateway.errors import GatewayError
-from gateway.operations.ask_again import AskAgain
 from gateway.operations.erase import ErasePerson, RetireRecord
 from gateway.operations.judge_change import JudgeChange
 from gateway.operations.judge_group import JudgeGroup
@@ -31,7 +30,6 @@ def activities(
     report_status: ReportStatus,
     own_policies_moved: OwnPoliciesMoved,
     reconcile: Reconcile,
-    ask_again: AskAgain,
     seal_record: SealRecord,
     override_change: OverrideChange,
     erase_person: ErasePerson,
@@ -81,10 +79,6 @@ def activities(
         with refusals_are_permanent():
             return await reconcile.repository(str(connection), str(repository), thorough=bool(thorough))
 
-    async def _ask_again(cause: Json) -> Json:
-        with refusals_are_permanent():
-            return await ask_again(str(cause))
-
     async def _erase_person(actor: Json, cursor: Json, by: Json) -> Json:
         assert cursor is None or isinstance(cursor, dict)
         return await erase_person.page(str(actor), cursor, by=str(by))
@@ -100,7 +94,6 @@ def activities(
         "own_policies_moved": _own_policies_moved,
         "watched_repositories": _watched_repositories,
         "reconcile_repository": _reconcile_repository,
-        "ask_again": _ask_again,
         "seal_record": seal_record,
         "end_override": _end_override,
         "erase_person": _erase_person,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import structlog
 
 from gateway.domain.clock import Clock
-from gateway.domain.dispatch import Dispatch, id_of
+from gateway.domain.dispatch import Dispatch
 from gateway.domain.record import Decision, TrackedChange
 from gateway.operations.receive import judge_dispatch
 from gateway.storage import Storage
@@ -24,9 +24,6 @@ from providers.errors import TemporaryError
 from providers.vcs import ChangeEvent, ChangeKey
 
 log = structlog.get_logger()
-
-WORKFLOW = "relations_moved"
-SIGNAL = "moved"
 
 _LIMIT = 100_000
 """Open changes asked about; nobody has that many, and none may be missed."""
@@ -76,11 +73,6 @@ class AskAgain:
     async def _concerned(self, decision: Decision) -> bool:
         """Moved, or what it could not be told then may be told now."""
         return any(fault.reason in _UNANSWERED for fault in decision.verdict.faults) or await self.moved(decision)
-
-
-def ask_again_dispatch(cause: str) -> Dispatch:
-    """Have everything asked again; written in the transaction that changes relations."""
-    return Dispatch(id=id_of("relations", cause), workflow_id="relations", workflow_type=WORKFLOW, signal=SIGNAL, payload=cause)
 
 
 def _judged_again(change: TrackedChange, cause: str) -> Dispatch:

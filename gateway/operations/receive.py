@@ -18,6 +18,7 @@ from gateway.errors import DatabaseUnavailable, UnknownThing
 from gateway.operations.commands_dispatch import commands_dispatch, of_a_comment
 from gateway.operations.judge_group import group_dispatch
 from gateway.operations.own_policies import own_policies_dispatch
+from gateway.operations.relation_dispatches import members_dispatch
 from gateway.operations.report_status import report_dispatch
 from gateway.storage import Storage
 from policies import Json, rfc3339
@@ -62,8 +63,10 @@ class Received:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiveDelivery:
-    """Verify, keep, dispatch, answer. watched: connection → globs of the repositories that are judged.
+    """Verify, keep, dispatch, answer.
 
+    watched: connection → globs of the repositories that are judged. sync_every: seconds between two full passes over who
+    belongs to what; None where relations are not synchronised.
     commands: whether comments may ask for workflows, so that they are looked at for that.
     """
 
@@ -72,6 +75,7 @@ class ReceiveDelivery:
     storage: Storage
     clock: Clock
     commands: bool = False
+    sync_every: float | None = None
 
     def known(self, connection: str) -> Forge:
         """The connection's forge. Raises UnknownThing."""
@@ -125,6 +129,10 @@ class ReceiveDelivery:
                 return [own_policies_dispatch(connection=connection, **place, cause=cause)]
             case MergeGroupEvent() as event if fits(self.watched[connection], event.group.repository, ignore_case=True):
                 return [group_dispatch(connection, event, cause=cause)]
+            case MembersEvent() as event:
+                if self.sync_every is None:
+                    return []
+                return [members_dispatch(connection, event, cause=cause, every=self.sync_every)]
             case event:
                 concerned = await self._concerned(connection, event)
                 judged = [judge_dispatch(connection, change, cause=cause, touches=parsed.touches) for change in concerned]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,9 +13,9 @@ import structlog
 from gateway.domain.audit import AuditEvent
 from gateway.domain.clock import Clock
 from gateway.domain.dispatch import Dispatch
-from gateway.domain.relations import Consequences, Effect, TupleEdit
+from gateway.domain.relations import Consequences, Effect, HeldTuple, TupleEdit
 from gateway.errors import RelationsMoved
-from gateway.operations.ask_again import ask_again_dispatch
+from gateway.operations.relation_dispatches import ask_again_dispatch
 from gateway.operations.seal_record import seal_dispatch
 from gateway.storage.followed_tuples import FollowedTuples, parsed
 from gateway.storage.relations import RelationsHead, RelationStore, StoredModel
@@ -63,10 +63,28 @@ class Relate:
                 effect = await self.store.edit(edit, _consequences(edit, by))
             except RelationsMoved:
                 continue
+            finally:
+                self.world.outdated()  # also where the answer was lost on the way
             if effect.changes:
                 log.info("relations changed", source=source, by=by, written=effect.written, deleted=effect.deleted)
             return effect
         raise RelationsMoved(f"models came into force {_TRIES} times while tuples were written")
+
+    async def level(self, source: str, wanted: Collection[RelationshipTuple]) -> int:
+        """Let a source hold exactly these tuples; how many of them were left out because the model does not allow them.
+
+        Large differences take several transactions, writes first. Raises RelationsUnavailable, RelationsMoved.
+        """
+        _, world = await self._current()
+        allowed = {one.key: one for one in wanted if world.model.why_not(one) is None}
+        held = {one.tuple.key: one for one in await self.store.held_by(source)}
+        writes = [one for key, one in sorted(allowed.items()) if key not in held or not _holds(held[key], one)]
+        deletes = [one.tuple for key, one in sorted(held.items()) if key not in allowed]
+        for start in range(0, len(writes), MOST_AT_ONCE):
+            await self.tuples(source=source, by=source, writes=writes[start : start + MOST_AT_ONCE])
+        for start in range(0, len(deletes), MOST_AT_ONCE):
+            await self.tuples(source=source, by=source, deletes=deletes[start : start + MOST_AT_ONCE])
+        return len(wanted) - len(allowed)
 
     async def model(self, text: str, form: str, *, by: str) -> tuple[StoredModel, int]:
         """Bring a model into force, and how many tuples it does not allow: those are kept and count for nothing.
@@ -86,13 +104,20 @@ class Relate:
                 await self.store.put_model(model, event=event, dispatches=_asked_again(f"model-{model.number}", at))
             except RelationsMoved:
                 continue
+            finally:
+                self.world.outdated()
             log.info("relationship model in force", model=model.number, by=by)
             return model, _not_allowed(sound, world)
         raise RelationsMoved(f"models came into force {_TRIES} times meanwhile")
 
     async def _current(self) -> tuple[RelationsHead, World]:
         """The world is at least as new as the head: where a model came between the two, the edit is refused and made again."""
-        return await self.store.head(), await self.world.current()
+        return await self.store.head(), await self.world.newest()
+
+
+def _holds(held: HeldTuple, one: RelationshipTuple) -> bool:
+    """Whether there is nothing to write: it is so already, or a person has said otherwise."""
+    return held.tuple == one or held.by_a_person
 
 
 def _refuse_unwritable(writes: Sequence[RelationshipTuple], model: SoundModel) -> None:

@@ -1,8 +1,9 @@
 """The index of all tuples in memory, kept current by the sequence of their changes.
 
-Before anything is answered the head is read, one row: where it has moved, by whichever gateway, what is missing is read
-and put in, whole transactions at a time. So an answer misses nothing that was committed before it was asked for; a
-replica that lags is the one thing that could delay it, and the gateway reads the database it writes to.
+The head is read, one row: where it has moved, by whichever gateway, what is missing is read and put in. `newest` reads it
+every time and misses nothing that was committed before it was called; `current` reads it again after a write through this
+gateway, and otherwise where the last look is older than STALENESS. A judgement looks once more, by `newest`, when it has
+been recorded, so that no change keeps an answer that was of yesterday (`operations.ask_again`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import math
+import time
 from collections.abc import Sequence
 
 from gateway.domain.relations import HeldTuple, TupleChange
@@ -25,22 +28,39 @@ from policies.relations.starter import starter_text
 from policies.relations.stored import World
 from policies.relations.tuples import TupleIndex
 
+STALENESS = 0.05
+"""Seconds by which `current` may miss what another gateway wrote; what this one wrote it never misses."""
 _AT_ONCE = 1000
 """Changes that are put in one by one, on the event loop; further behind, the index is built anew, off it."""
 
 
 class FollowedTuples:
-    """`WorldReader` over a `RelationStore`."""
+    """`WorldReader` over a `RelationStore`. staleness: seconds, see STALENESS."""
 
-    def __init__(self, store: RelationStore) -> None:
+    def __init__(self, store: RelationStore, *, staleness: float = STALENESS) -> None:
         self._store = store
+        self._staleness = staleness
+        self._looked = -math.inf
+        self._writes = 0
         self._catching_up = asyncio.Lock()
         self._at = RelationsHead(sequence=0, model=-1)
         self._index = TupleIndex()
         self._world: World | None = None
 
+    def outdated(self) -> None:
+        """Something was written through this gateway: the next look reads the head."""
+        self._looked = -math.inf
+        self._writes += 1
+
     async def current(self) -> World:
-        """Raises RelationsUnavailable where the database or the model in it cannot be read."""
+        """At most STALENESS old. Raises RelationsUnavailable where the database or the model in it cannot be read."""
+        if self._world is not None and time.monotonic() - self._looked < self._staleness:
+            return self._world
+        return await self.newest()
+
+    async def newest(self) -> World:
+        """Nothing committed before this call is missing. Raises RelationsUnavailable."""
+        looked, writes = time.monotonic(), self._writes
         try:
             head = await self._store.head()
             if self._world is None or self._lacks(head):
@@ -49,6 +69,8 @@ class FollowedTuples:
         except (DatabaseUnavailable, StorageError) as problem:
             raise RelationsUnavailable(f"the relations cannot be read: {problem}") from problem
         assert self._world is not None, "it has just been caught up with"
+        if writes == self._writes:  # else the look may have been before the write
+            self._looked = max(self._looked, looked)
         return self._world
 
     def _lacks(self, head: RelationsHead) -> bool:
@@ -84,6 +106,17 @@ class FollowedTuples:
         if number and stored is None:
             raise StorageError(f"relationship model {number} is in force but is not there")
         return await asyncio.to_thread(_sound, stored)
+
+
+class NewestTuples:
+    """`WorldReader` that reads the head every time."""
+
+    def __init__(self, followed: FollowedTuples) -> None:
+        self._followed = followed
+
+    async def current(self) -> World:
+        """Raises RelationsUnavailable."""
+        return await self._followed.newest()
 
 
 def model_id(number: int, text: str) -> str:

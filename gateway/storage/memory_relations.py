@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from gateway.domain.audit import AuditEvent
 from gateway.domain.dispatch import Dispatch
@@ -21,6 +21,7 @@ class MemoryRelationStore:
         self._storage = storage
         self._models: list[StoredModel] = []
         self._changes: list[TupleChange] = []
+        self._names: dict[str, str] = {}
         self._held: dict[TupleKey, tuple[int, HeldTuple]] = {}
 
     async def head(self) -> RelationsHead:
@@ -66,6 +67,23 @@ class MemoryRelationStore:
         shown = rest[:limit]
         more = len(rest) > limit and bool(shown)
         return TuplePage(tuples=tuple(held for _, held in shown), cursor=shown[-1][0] if more else None)
+
+    async def held_by(self, source: str) -> Sequence[HeldTuple]:
+        self._storage.require_open()
+        return [held for _, held in self._held.values() if source in held.synced]
+
+    async def synced_sources(self, prefix: str) -> Sequence[str]:
+        self._storage.require_open()
+        return sorted({source for _, held in self._held.values() for source in held.synced if source.startswith(prefix)})
+
+    async def keep_names(self, names: Mapping[str, str]) -> None:
+        self._storage.require_open()
+        canonical(dict(names))
+        self._names |= names
+
+    async def names(self, refs: Collection[str]) -> Mapping[str, str]:
+        self._storage.require_open()
+        return {ref: self._names[ref] for ref in refs if ref in self._names}
 
     async def everything(self) -> tuple[RelationsHead, Sequence[HeldTuple]]:
         return await self.head(), [held for _, held in sorted(self._held.values(), key=lambda one: one[0])]

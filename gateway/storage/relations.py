@@ -7,7 +7,7 @@ Any method may raise DatabaseUnavailable (temporary).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -76,6 +76,18 @@ class RelationStore(Protocol):
 
     async def tuples(self, filter: TupleFilter, *, limit: int, cursor: int | None = None) -> TuplePage:
         """Those that fit."""
+
+    async def held_by(self, source: str) -> Sequence[HeldTuple]:
+        """What a place of a forge (`sync:…`) holds, alone or among others."""
+
+    async def synced_sources(self, prefix: str) -> Sequence[str]:
+        """The places of forges that hold anything, whose source begins so."""
+
+    async def keep_names(self, names: Mapping[str, str]) -> None:
+        """Remember what forges call accounts, teams and the like: ref → name. For people's eyes; nothing is decided by a name."""
+
+    async def names(self, refs: Collection[str]) -> Mapping[str, str]:
+        """The names of those that have one."""
 
     async def everything(self) -> tuple[RelationsHead, Sequence[HeldTuple]]:
         """All tuples, of one moment that is not before the head: what changed after that is told by `changes`."""

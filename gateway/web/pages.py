@@ -23,6 +23,7 @@ from gateway.domain.explanation import sentence, subject_of
 from gateway.domain.override import MERGED_UNDER_OVERRIDE, in_force
 from gateway.domain.record import Decision, DecisionId, TrackedChange
 from gateway.errors import Erased
+from gateway.operations.tell_relations import TellRelations, Told
 from gateway.storage import DecisionFilter
 from gateway.web import changes, submissions, workflows
 from gateway.web.forms import form_fields, proof_for
@@ -81,16 +82,18 @@ async def decision_page(id: str, request: Request, asked: Asked) -> HTMLResponse
     decision = await asked.storage.decision(DecisionId(id))
     if decision is None:
         return page("problem.html", asked, status=404, title="No such decision", detail="Nothing has been recorded under this link.")
+    reads = may_read(request, asked)
     return page(
         "decision.html",
         asked,
         decision=decision,
+        told=await TellRelations(own=asked.own_relations)(decision) if reads else Told(),
         sentence=sentence(decision),
         subject_of=subject_of,
         sources=await rule_sources(asked, decision),
         change_page=changes.address(decision.change) if decision.change else None,
         overridden=await _overridden(asked, decision),
-        may_read=may_read(request, asked),
+        may_read=reads,
         waits=await _waits(asked, decision),
         may_act=submissions.may_act(request),
         proof=proof_for(request),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from gateway.durable import Workflow
 from gateway.workflows.comment_commands import comment_commands
+from gateway.workflows.follow_relations import follow_relations
 from gateway.workflows.forward_submission import forward_submission
 from gateway.workflows.judge_change import judge_change
 from gateway.workflows.judge_group import judge_group
@@ -14,6 +15,7 @@ from gateway.workflows.relations_moved import relations_moved
 from gateway.workflows.report_status import report_status
 from gateway.workflows.retention import erase_person, keep_retention
 from gateway.workflows.seal_record import seal_record
+from gateway.workflows.sync_relations import sync_relations
 
 WORKFLOWS: Mapping[str, Workflow] = {
     "judge_change": judge_change,
@@ -28,6 +30,8 @@ WORKFLOWS: Mapping[str, Workflow] = {
     "seal_record": seal_record,
     "erase_person": erase_person,
     "keep_retention": keep_retention,
+    "sync_relations": sync_relations,
+    "follow_relations": follow_relations,
 }
 """Every workflow by the name dispatches call it."""
 

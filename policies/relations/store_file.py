@@ -29,10 +29,11 @@ _TUPLE_KEYS = frozenset({"user", "relation", "object", "condition"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreFile:
-    """What a store file says. `tests` as read, for whoever runs them."""
+    """What a store file says. `tests` as read, for whoever runs them. model_text: the model's DSL, if it is in one piece of it."""
 
     name: str | None
     model: AuthorizationModel
+    model_text: str | None
     tuples: tuple[RelationshipTuple, ...]
     tests: Json = None
 
@@ -70,9 +71,9 @@ class _Reader:
         name = top.get("name")
         if not isinstance(name, (str, type(None))):
             raise self._refused(document, ("name",), "expected a text")
-        model = self._model(document, top)
+        text, model = self._model(document, top)
         tuples = self._tuples(document, top, model)
-        return StoreFile(name=name, model=model.model, tuples=tuples, tests=top.get("tests"))
+        return StoreFile(name=name, model=model.model, model_text=text, tuples=tuples, tests=top.get("tests"))
 
     def _document(self, name: str, content: bytes) -> Document:
         try:
@@ -86,24 +87,23 @@ class _Reader:
         line = document.line(place)
         return StoreFileRefused(f"{name or self._name}:{f'{line}:' if line else ''} {message}")
 
-    def _model(self, document: Document, top: Mapping[str, Json]) -> SoundModel:
+    def _model(self, document: Document, top: Mapping[str, Json]) -> tuple[str | None, SoundModel]:
         inline, file = top.get("model"), top.get("model_file")
         if isinstance(inline, str) and inline.strip():
-            return self._sound(f"{self._name}: the model on line {document.line(('model',))}", lambda: parse_model(inline))
+            return inline, self._sound(f"{self._name}: the model on line {document.line(('model',))}", lambda: parse_model(inline))
         if not isinstance(file, str) or not file:
             raise self._refused(
                 document, ("model",) if "model" in top else ("model_file",), "expected model (DSL) or model_file, found neither"
             )
         path = self._beside(document, ("model_file",), file)
-        return self._sound(str(path), lambda: self._read_model(path))
+        text = None if path.suffix in (".json", ".mod") else _decoded(path)
+        return text, self._sound(str(path), lambda: self._read_model(path) if text is None else parse_model(text))
 
     def _read_model(self, path: Path) -> AuthorizationModel:
         if path.suffix == ".json":
             return model_from_json(self._document(str(path), _bytes(path)).value)
-        if path.suffix == ".mod":
-            files = module_files(_bytes(path), path.name)
-            return combined({file: _decoded(path.parent / file) for file in files})
-        return parse_model(_decoded(path))
+        files = module_files(_bytes(path), path.name)
+        return combined({file: _decoded(path.parent / file) for file in files})
 
     def _sound(self, where: str, read: Callable[[], AuthorizationModel]) -> SoundModel:
         try:

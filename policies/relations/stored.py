@@ -28,10 +28,7 @@ class WorldReader(Protocol):
     """Keeps up with whoever keeps model and tuples."""
 
     async def current(self) -> World:
-        """As it is now: nothing that was written before this call is missing. The same object while nothing but tuples changes.
-
-        Raises RelationsUnavailable.
-        """
+        """As it is now, or was a stated moment ago. The same object while nothing but tuples changes. Raises RelationsUnavailable."""
 
 
 class StoredRelations:

@@ -18,6 +18,7 @@ TORTURES = {
     "durable-sqlite": "tests.torture.durable:on_sqlite",
     "durable-postgresql": "tests.torture.durable:on_postgresql",
     "durable-mariadb": "tests.torture.durable:on_mariadb",
+    "relations": "tests.torture.relations:against_openfga",
 }
 TEN_MINUTES = 600.0
 

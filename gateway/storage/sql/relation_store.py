@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from sqlalchemy import Connection, bindparam, delete, select, update
@@ -26,7 +26,8 @@ from gateway.storage.relation_documents import (
 )
 from gateway.storage.relations import RelationsHead, StoredModel, TupleFilter, TuplePage
 from gateway.storage.sql.bundle_history import write_event
-from gateway.storage.sql.tables import relation_changes, relation_models, relation_tuples, relations_head
+from gateway.storage.sql.tables import relation_changes, relation_models, relation_names, relation_places, relation_tuples, relations_head
+from gateway.storage.sql.upsert import put
 from policies.canonical import canonical
 
 T = TypeVar("T")
@@ -82,6 +83,22 @@ class SqlRelationStore:
     async def tuples(self, filter: TupleFilter, *, limit: int, cursor: int | None = None) -> TuplePage:
         return await self._database.read(lambda c: _page(c, filter, limit, cursor or 0))
 
+    async def held_by(self, source: str) -> Sequence[HeldTuple]:
+        return await self._database.read(lambda c: _held_by(c, source))
+
+    async def synced_sources(self, prefix: str) -> Sequence[str]:
+        query = select(relation_places.c.source).distinct().order_by(relation_places.c.source)
+        return await self._database.read(lambda c: [source for source in c.scalars(query) if source.startswith(prefix)])
+
+    async def keep_names(self, names: Mapping[str, str]) -> None:
+        known = await self.names(names)
+        new = {ref: name for ref, name in names.items() if known.get(ref) != name}
+        if new:
+            await self._database.write(lambda c: _keep_names(c, new))
+
+    async def names(self, refs: Collection[str]) -> Mapping[str, str]:
+        return await self._database.read(lambda c: _names(c, refs))
+
     async def everything(self) -> tuple[RelationsHead, Sequence[HeldTuple]]:
         return await self._database.read(lambda c: (_head(c), _all(c)))
 
@@ -115,6 +132,26 @@ def _all(connection: Connection) -> list[HeldTuple]:
     return [held_from_document(json.loads(document)) for document in documents]
 
 
+def _held_by(connection: Connection, source: str) -> list[HeldTuple]:
+    join = relation_tuples.c.key == relation_places.c.key
+    query = select(relation_tuples.c.document).join(relation_places, join).where(relation_places.c.source == source)
+    return [held_from_document(json.loads(document)) for document in connection.scalars(query)]
+
+
+def _keep_names(connection: Connection, names: Mapping[str, str]) -> None:
+    for ref, name in names.items():
+        put(connection, relation_names, {"key": key(ref), "document": canonical({"ref": ref, "name": name})})
+
+
+def _names(connection: Connection, refs: Collection[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for some in _slices(sorted({key(ref) for ref in refs})):
+        for document in connection.scalars(select(relation_names.c.document).where(relation_names.c.key.in_(some))):
+            known = json.loads(document)
+            found[known["ref"]] = known["name"]
+    return found
+
+
 def _known(connection: Connection, keys: Sequence[TupleKey]) -> dict[TupleKey, HeldTuple]:
     known: dict[TupleKey, HeldTuple] = {}
     for some in _slices(sorted({key(*one) for one in keys})):
@@ -139,6 +176,11 @@ def _keep(connection: Connection, effect: Effect) -> None:
     ]
     for documents in _slices(others):
         connection.execute(_HELD, documents)
+    touched = {key(*one): held for one, held in effect.held.items()}
+    for some in _slices(list(touched)):
+        connection.execute(delete(relation_places).where(relation_places.c.key.in_(some)))
+    for places in _slices([{"source": s, "key": its} for its, held in touched.items() if held is not None for s in held.synced]):
+        connection.execute(relation_places.insert(), places)
     for changes in _slices(effect.changes):
         log = [{"sequence": change.sequence, "document": canonical(change_document(change))} for change in changes]
         connection.execute(relation_changes.insert(), log)

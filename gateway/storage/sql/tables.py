@@ -197,6 +197,22 @@ relation_tuples = Table(
     Index(None, "user_key", "ord"),
 )
 
+relation_places = Table(
+    "relation_place",
+    metadata,
+    # which tuples a forge's place holds; people's words need no finding by who said them
+    Column("source", ExactName, primary_key=True),
+    Column("key", Key, primary_key=True),
+    Index(None, "key"),
+)
+
+relation_names = Table(
+    "relation_name",
+    metadata,
+    Column("key", Key, primary_key=True),
+    Column("document", LongBytes, nullable=False),
+)
+
 relation_changes = Table(
     "relation_change",
     metadata,

@@ -22,14 +22,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from policies.errors import RelationsError, RelationsRefused, RelationsUnavailable
-from policies.model import Json, Question
+from policies.model import Json, Question, rfc3339
 from policies.relations import names
+from policies.relations.answers import Answers
 from policies.relations.asking import context_at, require_few, unanswerable
 from policies.relations.openfga.documents import Answer, Refused
 from policies.relations.openfga.server import Credentials, Server
 
 AT_ONCE = 50  # the server's maxChecksPerBatchCheck
 TRIES = 3
+_FOLLOWING = 20.0  # seconds for reading what changed, which no judgement waits for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +79,8 @@ class OpenFgaRelations:
             before = await self._state(server)
             answers = await _all_answers(server, questions, context, before.model_id)
             if await self._same(server, before):
-                return {question: _plain(question, answer) for question, answer in zip(questions, answers, strict=True)}
+                plain = {question: _plain(question, answer) for question, answer in zip(questions, answers, strict=True)}
+                return Answers(plain, model=before.model_id)
         raise RelationsUnavailable(f"the tuples changed during each of {TRIES} tries to answer {len(questions)} questions")
 
     def _connected(self) -> Server:
@@ -102,6 +105,29 @@ class OpenFgaRelations:
             raise RelationsUnavailable(f"the model changed from {before.model_id} to {newest} while questions were answered")
         return (await server.changes(token=before.token, since=before.since)).count == 0
 
+    async def changed_since(self, mark: Json) -> tuple[Json, bool]:
+        """A mark of the store as it is now, and whether model or tuples changed since `mark`; None = begin now.
+
+        A mark is what this method gave before, kept as JSON. Raises RelationsError.
+        """
+        server = self._connected()
+        try:
+            async with asyncio.timeout(max(self._deadline, _FOLLOWING)):
+                if not isinstance(mark, Mapping):
+                    return _mark(await self._state(server)), False
+                return await self._moved(server, mark)
+        except TimeoutError as problem:
+            raise RelationsUnavailable(f"the OpenFGA server {self._api_url} did not tell what changed within {_FOLLOWING:g} s") from problem
+
+    async def _moved(self, server: Server, mark: Mapping[str, Json]) -> tuple[Json, bool]:
+        model_id = self._model_id or await server.newest_model()
+        since, token, moved = datetime.fromisoformat(str(mark["since"])), str(mark["token"]), model_id != mark["model_id"]
+        while (page := await server.changes(token=token, since=since)).count:
+            if not page.token or page.token == token:
+                raise RelationsUnavailable("the OpenFGA server's list of changes does not go on")
+            token, moved = page.token, True
+        return _mark(_State(model_id=model_id, token=token, since=since)), moved
+
     async def probe(self) -> str:
         """Store and model, if the server is there and lets them be read. Raises RelationsError."""
         server = self._connected()
@@ -119,6 +145,10 @@ class OpenFgaRelations:
         if self._server is not None:
             server, self._server = self._server, None
             await server.close()
+
+
+def _mark(state: _State) -> dict[str, Json]:
+    return {"model_id": state.model_id, "token": state.token, "since": rfc3339(state.since)}
 
 
 async def _all_answers(server: Server, questions: Sequence[Question], context: Mapping[str, Json], model_id: str) -> list[Answer]:

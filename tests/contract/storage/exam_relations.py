@@ -13,7 +13,7 @@ from gateway.storage import StoredModel, TupleFilter
 from policies.relations import RelationshipTuple, TupleRefused
 from tests.contract.storage.builders import NOON, a_dispatch
 
-ANA, SYNC = "person:ana", "sync:work"
+ANA, SYNC = "person:ana", "sync:work/repository/12"
 
 
 def tuple_of(user, relation="member", object="team:core", **fields):
@@ -106,10 +106,23 @@ class RelationsExam:
         assert (await store.edit(an_edit(SYNC, deletes=[one]), told)).deleted == 1
         assert await held(store) == {}
 
+    async def test_what_a_place_of_a_forge_holds_is_found(self, store):
+        """Alone or among others; a place that holds nothing any more is not there."""
+        both, alone = tuple_of("user:1"), tuple_of("user:2")
+        await store.edit(an_edit(SYNC, writes=[both, alone]), told)
+        await store.edit(an_edit("sync:work/organization/1", writes=[both]), never)
+        await store.edit(an_edit(writes=[both]), never)
+        assert {one.tuple for one in await store.held_by(SYNC)} == {both, alone}
+        assert [one.sources for one in await store.held_by("sync:work/organization/1")] == [(ANA, "sync:work/organization/1", SYNC)]
+        assert await store.synced_sources("sync:work") == ["sync:work/organization/1", SYNC]
+        await store.edit(an_edit(SYNC, deletes=[both, alone]), told)
+        assert await store.synced_sources("sync:") == ["sync:work/organization/1"]
+        assert await store.held_by(SYNC) == []
+
     async def test_person_cannot_delete_what_only_the_forge_says(self, store):
         """The next pass would bring it back; nothing else of the request is done either."""
         await store.edit(an_edit(SYNC, writes=[tuple_of("user:1")]), told)
-        with pytest.raises(TupleRefused, match="team:core#member@user:1 comes from sync:work") as refusal:
+        with pytest.raises(TupleRefused, match="team:core#member@user:1 comes from sync:work/repository/12") as refusal:
             await store.edit(an_edit(writes=[tuple_of("user:2")], deletes=[tuple_of("user:1")]), never)
         assert "on the forge" in refusal.value.advice
         assert await held(store) == {"team:core#member@user:1": (SYNC,)}
@@ -167,6 +180,13 @@ class RelationsExam:
             if (cursor := page.cursor) is None:
                 break
         assert found == writes
+
+    async def test_names_are_for_people_and_may_change(self, store):
+        """The newest counts; whoever has none is not there."""
+        await store.keep_names({"user:work/1": "ana", "team:work/2": "acme/core"})
+        await store.keep_names({"user:work/1": "anna", "team:work/2": "acme/core"})
+        assert await store.names(["user:work/1", "team:work/2", "user:work/9"]) == {"user:work/1": "anna", "team:work/2": "acme/core"}
+        assert await store.names([]) == {}
 
     async def test_many_tuples_are_one_transaction(self, store):
         """More than a statement takes."""

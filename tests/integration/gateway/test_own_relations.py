@@ -67,7 +67,8 @@ async def test_change_follows_its_reviewers_relations(house):
     await write(house, deletes=team[:1])
     await house.decided(key, lambda d: d.outcome is Outcome.DENIED)
     await house.turned(admitted.change.head_sha, "failure")
-    events = (await house.client.get("/v1/audit?about=relations")).json()["events"]
+    told = (await house.client.get("/v1/audit?about=relations")).json()["events"]
+    events = [event for event in told if event["who"] == "admit.yaml:0"]
     assert [event["what"] for event in events] == ["relations.tuples", "relations.tuples"]
     assert events[0]["details"]["tuples"] == [f"- team:core#member@{ben}"]
 
@@ -78,28 +79,28 @@ async def test_check_tells_the_path(house):
         house,
         one("user:work/7", "account", "person:ana"),
         one("person:ana#account", "member", "team:core"),
-        one("team:core#member", "owner", "repository:work/1"),
+        one("team:core#member", "owner", "repository:lab/1"),
     )
-    found = await ask(house, "check", user="user:work/7", relation="writer", object="repository:work/1")
+    found = await ask(house, "check", user="user:work/7", relation="writer", object="repository:lab/1")
     assert found["allowed"] is True
     assert found["path"] == [
-        "being maintainer of repository:work/1 is enough",
-        "being owner of repository:work/1 is enough",
-        "team:core#member is owner of repository:work/1, and member of team:core counts",
+        "being maintainer of repository:lab/1 is enough",
+        "being owner of repository:lab/1 is enough",
+        "team:core#member is owner of repository:lab/1, and member of team:core counts",
         "person:ana#account is member of team:core, and account of person:ana counts",
         "user:work/7 is account of person:ana",
     ]
-    nothing = await ask(house, "check", user="user:work/8", relation="writer", object="repository:work/1")
+    nothing = await ask(house, "check", user="user:work/8", relation="writer", object="repository:lab/1")
     assert (nothing["allowed"], nothing["path"]) == (False, [])
-    with_it = [one("user:work/8", "reader", "repository:work/1")]
-    assert (await ask(house, "check", user="user:work/8", relation="reader", object="repository:work/1", contextual_tuples=with_it))[
+    with_it = [one("user:work/8", "reader", "repository:lab/1")]
+    assert (await ask(house, "check", user="user:work/8", relation="reader", object="repository:lab/1", contextual_tuples=with_it))[
         "allowed"
     ]
-    objects = await ask(house, "list-objects", user="user:work/7", relation="reader", type="repository")
-    assert objects == {"objects": ["repository:work/1"], "complete": True}
-    users = await ask(house, "list-users", object="repository:work/1", relation="owner")
+    objects = await ask(house, "list-objects", user="user:work/7", relation="owner", type="repository")
+    assert objects == {"objects": ["repository:lab/1"], "complete": True}
+    users = await ask(house, "list-users", object="repository:lab/1", relation="owner")
     assert users == {"users": ["user:work/7"], "complete": True}
-    teams = await ask(house, "list-users", object="repository:work/1", relation="owner", user_type="team#member")
+    teams = await ask(house, "list-users", object="repository:lab/1", relation="owner", user_type="team#member")
     assert teams["users"] == ["team:core#member"]
 
 
@@ -121,7 +122,8 @@ async def test_model_is_replaced_and_its_answers_with_it(house):
     await write(house, one("user:1", "member", "team:core"))
     small = "model\n  schema 1.1\n\ntype user\n\ntype team\n  relations\n    define lead: [user]\n"
     put = await house.client.put("/v1/relations/model", content=small)
-    assert (put.status_code, put.json()["number"], put.json()["not_allowed"]) == (201, 1, 1)
+    assert (put.status_code, put.json()["number"]) == (201, 1)
+    assert put.json()["not_allowed"] >= 1  # what the forge says of the repository may have come meanwhile
     again = await house.client.put("/v1/relations/model", content=small)
     assert (again.status_code, again.json()["number"]) == (200, 1)
     assert "no relation 'member'" in await refused(house, "check", user="user:1", relation="member", object="team:core")

@@ -31,6 +31,17 @@ MODEL = {
         },
     ],
 }
+EVERYBODY_OWNS = {
+    **MODEL,
+    "type_definitions": [
+        {"type": "user"},
+        {
+            "type": "repository",
+            "relations": {"owner": {"this": {}}},
+            "metadata": {"relations": {"owner": {"directly_related_user_types": [{"type": "user"}, {"type": "user", "wildcard": {}}]}}},
+        },
+    ],
+}
 STORE_ID, MODEL_ID = "01ARZ3NDEKTSV4RRFFQ69G5FAV", "01ARZ3NDEKTSV4RRFFQ69G5FAW"
 
 
@@ -70,6 +81,32 @@ def test_owner_approval_waits_for_a_server_that_is_held_back_and_is_replayed_wit
     done = admit("replay", decision, "--output", "json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert [(one["id"], one["result"], one["outcome"]) for one in json.loads(done.stdout)] == [(decision, "same", "admitted")]
+
+
+def test_changes_of_the_server_are_followed(tmp_path):
+    """A tuple written and taken back there, and a model that answers otherwise, have open changes judged again; nobody told."""
+
+    async def story(openfga, store):
+        server = OpenFgaServer(api_url=openfga.url, store_id=store.id, follow_seconds=0.2)
+        async with a_house(tmp_path, bundle=OWNER_APPROVAL, relations=RelationsServer(openfga=server)) as house:
+            ben = house.forge.account("ben").ref
+            owner = {"user": ben, "relation": "owner", "object": f"repository:work/{house.forge.world.repository(REPOSITORY).id}"}
+            key = house.forge.open_change(REPOSITORY, head="work", files={"a": "1"}, by="ana")
+            house.forge.approve(key, by="ben")
+            await house.deliver()
+            first = await house.decided(key, lambda d: d.outcome is Outcome.DENIED)
+            assert first.relations_model == store.model_id
+            store.write([owner])
+            await house.decided(key, lambda d: d.outcome is Outcome.ADMITTED)
+            store.write([owner], delete=True)
+            await house.decided(key, lambda d: d.outcome is Outcome.DENIED)
+            second = store.write_model(EVERYBODY_OWNS)
+            store.write([{**owner, "user": "user:*"}])
+            admitted = await house.decided(key, lambda d: d.outcome is Outcome.ADMITTED)
+            assert admitted.relations_model == second
+
+    with running_openfga() as openfga:
+        asyncio.run(story(openfga, openfga.store(MODEL)))
 
 
 def test_doctor_asks_the_server(tmp_path):
