@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from providers.vcs.github.client import GithubClient
-from providers.vcs.github.rights import EVENTS
+from providers.vcs.github.rights import EVENTS, OF_MEMBERS
 from providers.vcs.setup import Applied, Finding, Gap
 
 _CONFIG = "/app/hook/config"
@@ -24,7 +24,7 @@ async def audit(client: GithubClient, url: str) -> Sequence[Finding]:
     if config.text_or_none("url") != url:
         message = f"the App's webhook goes to {config.text_or_none('url') or 'nowhere'}, not to {url}"
         return [Finding(gap=Gap.HOOK_MISSING, message=message, advice="run admit connect again")]
-    lacking = set(EVENTS) - {str(event) for event in app.fields.get("events") or []}
+    lacking = set(EVENTS) - OF_MEMBERS - {str(event) for event in app.fields.get("events") or []}
     if not lacking:
         return []
     message = f"the App does not subscribe to {', '.join(sorted(lacking))}"

@@ -15,7 +15,7 @@ from providers.vcs.github.credentials import InstallationAuth
 from providers.vcs.github.faults import TokenRefused
 
 _NO_COMMIT = "0" * 40
-_OF_AN_APP = {
+OF_AN_APP = {
     "checks": ("write", "report"),
     "contents": ("write", "read policies and merge"),
     "metadata": ("read", "read anything"),
@@ -41,6 +41,8 @@ EVENTS = (
     "team_add",
 )
 """What has to be known of, as a repository's webhook, or an App, subscribes to it."""
+OF_MEMBERS = frozenset({"member", "membership", "organization", "team", "team_add"})
+"""Who belongs to what: of use where relationships come from the forge, and for an App only with `members: read`."""
 NOT_OF_A_REPOSITORY = frozenset({"membership", "organization", "team"})
 """Only organisations and Apps tell of these."""
 JUDGED_BY = frozenset({"check_run", "issue_comment", "pull_request", "pull_request_review", "push", "status"})
@@ -66,7 +68,7 @@ async def _of_an_installation(client: GithubClient, auth: InstallationAuth) -> l
     given = described.document("permissions").fields
     found = [
         f"the App lacks the permission '{name}: {level}', so it cannot {use}"
-        for name, (level, use) in _OF_AN_APP.items()
+        for name, (level, use) in OF_AN_APP.items()
         if not _reaches(given.get(name), level)
     ]
     unheard = JUDGED_BY - {str(event) for event in described.fields.get("events") or []}
