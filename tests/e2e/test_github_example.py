@@ -14,7 +14,7 @@ import httpx
 import yaml
 
 from providers.vcs import ChangeKey
-from providers.vcs.github.rights import OF_AN_APP, EVENTS, OF_MEMBERS
+from providers.vcs.github.rights import EVENTS, OF_AN_APP, OF_MEMBERS
 from tests.e2e.process import ADMIT, GatewayProcess, eventually
 from tests.servers.github import GithubServer, running_github
 from tests.servers.github_payloads import github_headers
