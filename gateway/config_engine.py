@@ -25,16 +25,17 @@ Bytes = Annotated[int, BeforeValidator(_bytes)]
 class Engine(Part):
     """How policies are evaluated. Times in seconds.
 
-    adapter: OPA as a library in `workers` processes (each holds the bundles in force), or OPA's own server, a process for
-    each bundle, `workers` evaluations at once. opa: its binary, for the server and for a second opinion on bundles; by
-    default the one on the PATH. own_compile_deadline: to parse, and to compile, what a repository brings in `.admit/`.
+    adapter: OPA as a library in at most `workers` processes (each holds the bundles in force), or OPA's own server, a process
+    for each bundle, `workers` evaluations at once; by default as many as processors, four at most. opa: its binary, for the
+    server and for a second opinion on bundles; by default the one on the PATH. own_compile_deadline: to parse, and to
+    compile, what a repository brings in `.admit/`.
     memory_limit: of one worker, in bytes or as `512 MiB`. queue_limit, patience: how many evaluations may wait, and how long
     each. quarantine_after: so many workers killed within an hour, and a bundle is not run until they are that old.
     """
 
     adapter: Literal["library", "server"] = "library"
     opa: Path | None = None
-    workers: int = Field(default=1, ge=1, le=64)
+    workers: int | None = Field(default=None, ge=1, le=64)
     compile_deadline: float = Field(default=30.0, gt=0)
     own_compile_deadline: float = Field(default=5.0, gt=0)
     evaluation_deadline: float = Field(default=2.0, gt=0)

@@ -8,6 +8,7 @@ values, failures and errors out.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -31,6 +32,8 @@ from policies.model import EngineInfo, Json
 if TYPE_CHECKING:
     from policies.engines.rego_tests import Envelope
 
+_WORKERS_AT_MOST = 4
+"""Where nobody says how many: each holds every bundle in force."""
 _OPA_VERSION_OF: Mapping[str, str] = {"0.4.4": "1.20.2"}
 """Of the bindings' release: the library cannot say it itself."""
 
@@ -38,7 +41,8 @@ _OPA_VERSION_OF: Mapping[str, str] = {"0.4.4": "1.20.2"}
 class OpaLibrary:
     """The engine that ships: OPA inside worker processes.
 
-    workers: processes; one per two cores is a good start, since the gateway needs the other.
+    workers: processes at most; None = one for each processor, four at most. The first is started with the first call, others
+        once what waits is worth one.
     compile_deadline, evaluation_deadline: seconds; over them the worker is killed.
     memory_limit: bytes a worker may have resident; looked at 20 times a second.
     queue_limit: evaluations that may wait; beyond it EngineBusy for whoever holds most of the queue.
@@ -49,7 +53,7 @@ class OpaLibrary:
     def __init__(
         self,
         *,
-        workers: int = 1,
+        workers: int | None = None,
         compile_deadline: float = 30.0,
         evaluation_deadline: float = 2.0,
         memory_limit: int = 1 << 30,
@@ -63,7 +67,7 @@ class OpaLibrary:
         self._quarantine = Quarantine(after=quarantine_after)
         self._compiled = Once[frozenset[str]]()
         self._pool = WorkerPool(
-            workers=workers,
+            workers=workers or min(os.cpu_count() or 1, _WORKERS_AT_MOST),
             queue_limit=queue_limit,
             memory_limit=memory_limit,
             compile_deadline=compile_deadline,

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -52,7 +53,7 @@ class OpaServer:
 
     binary: the `opa` to run. listen: a unix socket, or loopback TCP with a token.
     servers: how many bundles may be ready at once; the one longest unused makes room.
-    at_once: evaluations running at the same time, all bundles together.
+    at_once: evaluations running at the same time, all bundles together; None = one for each processor, four at most.
     The rest is as in OpaLibrary.
     """
 
@@ -62,7 +63,7 @@ class OpaServer:
         binary: Path,
         listen: Listen = "unix",
         servers: int = 16,
-        at_once: int = 2,
+        at_once: int | None = None,
         compile_deadline: float = 30.0,
         evaluation_deadline: float = 2.0,
         memory_limit: int = 1 << 30,
@@ -74,7 +75,7 @@ class OpaServer:
         self._compile_deadline = compile_deadline
         self._evaluation_deadline = evaluation_deadline
         self._memory_limit = memory_limit
-        self._slots = FairSlots(slots=at_once, queue_limit=queue_limit, patience=patience)
+        self._slots = FairSlots(slots=at_once or min(os.cpu_count() or 1, 4), queue_limit=queue_limit, patience=patience)
         self._compiled = Once[frozenset[str]]()
         self._quarantine = Quarantine(after=quarantine_after)
         self._fleet = Fleet(binary=binary, listen=listen, size=servers, compile_deadline=compile_deadline, memory_limit=memory_limit)

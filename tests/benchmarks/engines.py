@@ -106,7 +106,7 @@ async def measure(at_once: tuple[int, ...] = (1, 8, 32), seconds: float = SECOND
     rows: list[Row] = []
     modules = {"policy.rego": POLICY}
     with opa_server(need("opa"), modules, {}, {"GOGC": "400"}) as address:
-        engine, bundle = OpaLibrary(workers=1), _bundle(modules)
+        engine, bundle = OpaLibrary(), _bundle(modules)
         for size, content in INPUTS.items():
             for number in at_once:
                 rows += await _compared(f"evaluate {size}, {number} at once", engine, bundle, address, content, number, seconds)

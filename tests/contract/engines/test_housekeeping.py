@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -16,9 +17,10 @@ from policies.engines.opa_library import OpaLibrary
 from policies.engines.opa_server import OpaServer
 from policies.errors import EngineUnavailable
 from tests.contract.engines.samples import a_bundle, an_evaluation
-from tests.contract.engines.test_faults import children
+from tests.contract.engines.test_faults import FINE, children
 from tests.servers.need import need
 
+SLOW = "package slow\n\nanswer := count([x | some i in numbers.range(1, 200000); x := i * 2])\n"
 LINUX = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks at processes in /proc")
 
 
@@ -115,3 +117,21 @@ def _state(pid):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
         return "Z"
+
+
+@LINUX
+def test_workers_are_started_as_they_are_needed(run):
+    """One for whoever asks little; another once what waits would take long; never more than were allowed."""
+    before = set(children(os.getpid()))
+    engine = OpaLibrary(workers=2, compile_deadline=60.0, evaluation_deadline=60.0)
+    bundle = a_bundle({"fine.rego": FINE, "slow.rego": SLOW})
+
+    async def story():
+        await engine.evaluate(an_evaluation(bundle, "fine"))
+        alone = set(children(os.getpid())) - before
+        await asyncio.gather(*(engine.evaluate(an_evaluation(bundle, "slow")) for _ in range(12)))
+        together = set(children(os.getpid())) - before
+        await engine.close()
+        return len(alone), len(together)
+
+    assert run(story()) == (1, 2)
