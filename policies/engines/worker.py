@@ -34,7 +34,7 @@ _ONE = struct.Struct("=I")
 _NANOSECONDS = struct.Struct("=Q")
 _FLUSH_AFTER_NS = 2_000_000
 _FLUSH_AFTER_BYTES = 1 << 16
-_RECEIVE = 1 << 20
+_RECEIVE = 1 << 16
 
 
 class Worker:

@@ -28,7 +28,7 @@ ADDRESS_SPACE = 4 << 30
 GIVEN = f"given_{os.urandom(8).hex()}"
 """The function by which queries read their input: a name no policy can know, so none can call it."""
 
-_RECEIVE = 1 << 20
+_RECEIVE = 1 << 16
 _HOW_TO_INSTALL = (
     "install OPA's library with `make setup`, or with `pip install --ignore-requires-python --no-deps opa-golib-python-bindings==0.4.4`"
 )
