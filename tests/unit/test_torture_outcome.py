@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+
+import pytest
+
 from tests.contract.durable.torture import Summary
+from tests.torture.__main__ import TORTURES
 from tests.torture.outcome import seconds, seed
 
 
@@ -21,6 +26,13 @@ def test_torture_that_hurt_nobody_has_failed():
     """It would prove nothing."""
     assert Summary(seed=1, cases=3, dispatches=3).outcome().problems
     assert not Summary(seed=1, cases=3, dispatches=3, kills=1).outcome().problems
+
+
+@pytest.mark.parametrize("name", TORTURES)
+def test_every_torture_named_is_there(name):
+    """`make torture` would find out only after those before it."""
+    module, _, function = TORTURES[name].partition(":")
+    assert callable(getattr(importlib.import_module(module), function))
 
 
 def test_length_is_what_the_environment_says(monkeypatch):
