@@ -207,6 +207,16 @@ class Settings(Part):
             raise ValueError(f"two {info.field_name} are named '{min(twice)}'")
         return value
 
+    @model_validator(mode="after")
+    def _known_there(self) -> Settings:
+        """A workflow may run on targets that have it by name, as far as they name any."""
+        for target in self.targets:
+            for workflow in self.workflows:
+                if target.name in workflow.targets and target.workflows and workflow.name not in target.workflows:
+                    known = ", ".join(sorted(target.workflows))
+                    raise ValueError(f"workflow '{workflow.name}' may run on '{target.name}', whose workflows do not name it: {known}")
+        return self
+
     @property
     def address(self) -> tuple[str, int]:
         """Host and port to listen on: `listen`, else where `public_url` says."""

@@ -86,8 +86,9 @@ class AirflowTarget:
         return await self._seen(answer.document())
 
     async def find(self, workflow: str, run_key: RunKey) -> Run | None:
+        dag = name_there(self._name, workflow, self._workflows)
         try:
-            return await self._look(name_there(self._name, workflow, self._workflows), run_key)
+            return await self._look(dag, run_key)
         except NotFound:
             return None
 

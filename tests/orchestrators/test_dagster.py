@@ -149,12 +149,17 @@ class TestDagsterTarget(TargetExam):
             await target.start("roll-out", key, {"version": 3})
         assert await target.find("roll-out", key) is None
 
-    async def test_younger_of_two_is_terminated(self, target, server, key):
-        """Two gateways looked at the same moment and launched both: one run goes on, and both watch that one."""
+    @pytest.mark.parametrize("look", ["start", "find", "status"])
+    async def test_younger_of_two_is_terminated(self, target, server, key, look):
+        """Two gateways looked at the same moment and launched both: one run goes on, and both watch that one.
+
+        Whatever is asked next; the one that launched the second may be dead by now.
+        """
         first = await target.start("deploy", key, INPUT)
         await target._launch(JOBS["deploy"], key, INPUT)  # what the other one does that had not seen it
         assert len(server.runs(key)) == 2
-        again = await target.start("deploy", key, INPUT)
+        looks = {"start": ("deploy", key, INPUT), "find": ("deploy", key), "status": (first.id,)}
+        again = await getattr(target, look)(*looks[look])
         assert (again.id, again.url) == (first.id, first.url)
         assert sorted(run["status"] for run in server.runs(key)) == ["CANCELED", "QUEUED"]
         assert (await target.status(first.id)).state is RunState.QUEUED

@@ -1,7 +1,7 @@
 """A Dagster code location as a target: a workflow is a job, and a run the eldest one tagged with the run key.
 
 Dagster starts a run as often as it is asked to. So every start looks for a run with the tag first, one start at a time in
-this process; and looks again afterwards, in case another process did the same at the same moment: of two the younger is
+this process; and every look afterwards sees whether another process did the same at the same moment: of two the younger is
 terminated. That is why a run's id is the key, not Dagster's: whoever lost that race sees the run that won. Runs somebody
 re-executes have their parent's tags; they are not ours. API: https://docs.dagster.io/api/graphql
 """
@@ -105,11 +105,14 @@ class DagsterTarget:
         async with self._starting:
             if not await self._runs(run_key):
                 await self._launch(job, run_key, input)
-            return await self._only_one(run_key)
+            run = await self._only_one(run_key)
+        if run is None:
+            raise Unreachable(f"{self._name}: the run with the tag {TAG}={run_key} is not listed yet")
+        return await self._seen(run_key, run)
 
     async def find(self, workflow: str, run_key: RunKey) -> Run | None:
-        runs = await self._runs(run_key)
-        return await self._seen(run_key, runs[0]) if runs else None
+        run = await self._only_one(run_key)
+        return None if run is None else await self._seen(run_key, run)
 
     async def status(self, run_id: str) -> Run:
         return await self._seen(run_id, await self._eldest(run_id))
@@ -153,15 +156,16 @@ class DagsterTarget:
             await self._require_location()  # while it is loaded anew, or does not load, its jobs are not found either
             raise
 
-    async def _only_one(self, run_key: RunKey) -> Run:
-        """The eldest run of the key, after the others are terminated. Raises Unreachable if one of them cannot be, for now."""
+    async def _only_one(self, run_key: str) -> _Found | None:
+        """The eldest run of the key, after the others are terminated. Raises Unreachable if one of them cannot be, for now.
+
+        At every look, not only after a start: whoever began the younger may have died before it looked.
+        """
         runs = await self._runs(run_key)
-        if not runs:
-            raise Unreachable(f"{self._name}: the run with the tag {TAG}={run_key} is not listed yet")
         for younger in runs[1:]:
             if not younger.state.ended:
                 await self._terminate(run_key, younger)
-        return await self._seen(run_key, runs[0])
+        return runs[0] if runs else None
 
     async def _terminate(self, run_key: str, run: _Found) -> None:
         """Raises Unreachable where Dagster cannot terminate it though it goes on: a moment later it may."""
@@ -192,10 +196,10 @@ class DagsterTarget:
     # --- looking -------------------------------------------------------------------------------
 
     async def _eldest(self, run_key: str) -> _Found:
-        runs = await self._runs(run_key)
-        if not runs:
+        run = await self._only_one(run_key)
+        if run is None:
             raise NotFound(f"target '{self._name}' has no run with the tag {TAG}={run_key}")
-        return runs[0]
+        return run
 
     async def _runs(self, run_key: str) -> Sequence[_Found]:
         """What was started under the key, the eldest first."""

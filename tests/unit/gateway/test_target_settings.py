@@ -110,3 +110,11 @@ def test_files_are_found_beside_the_configuration(tmp_path):
         build_target(wanted)
     (temporal,) = settings(tmp_path, TEMPORAL + ", tls: {ca: ca.pem}}").targets
     assert temporal.tls.ca == tmp_path / "ca.pem"
+
+
+def test_workflow_its_target_does_not_name_is_told_at_once(tmp_path):
+    """Not when somebody submits it and nothing can start."""
+    file = tmp_path / "admit.yaml"
+    file.write_text(f"targets:\n  - {TEMPORAL}}}\nworkflows:\n  - {{name: clean-up, targets: [prod]}}\n")
+    with pytest.raises(ConfigurationWrong, match="workflow 'clean-up' may run on 'prod', whose workflows do not name it: deploy"):
+        load_settings(file)
