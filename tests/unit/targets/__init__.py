@@ -1,0 +1,1 @@
+"""Pure tests of targets: what needs no orchestrator."""
