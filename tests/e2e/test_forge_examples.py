@@ -70,6 +70,16 @@ def test_the_gitea_example_puts_a_gate_up_that_holds(tmp_path):
         project.review(pull, by=ben)
         eventually(lambda: said(project.statuses(sha), "success"), "the change to be admitted")
         assert project.merge(pull, by=ben).status_code == 405  # the gateway alone may merge
+    assert_told_nowhere(gateway, secrets, connected)
+
+
+def assert_told_nowhere(gateway: GatewayProcess, secrets: dict[str, str], *runs: subprocess.CompletedProcess[str]) -> None:
+    """No secret is in anything the gateway wrote or printed: log, database, output."""
+    written = {path.name: path.read_bytes() for path in gateway.folder.rglob("*") if path.is_file()}
+    assert {"admit.db", "serve-1.log", "serve-1.out"} <= written.keys()
+    for name, secret in secrets.items():
+        assert [file for file, content in written.items() if secret.encode() in content] == [], name
+        assert not any(secret in run.stdout + run.stderr for run in runs), name
 
 
 def said(statuses: dict[str, Any], state: str) -> dict[str, Any] | None:
@@ -110,6 +120,7 @@ def test_the_gitlab_example_on_each_licence(tmp_path):
             passed = ci_job(gateway, gitlab, key)
             assert passed.returncode == 0, passed.stdout + passed.stderr
             assert "passed" in gitlab.project(forge.world.repository(PROJECT)).responses.values()
+        assert_told_nowhere(gateway, secrets, connected, refused, passed)
     assert not gitlab.violations, sorted(set(gitlab.violations))
 
 

@@ -33,6 +33,7 @@ READ = [
     "/repository/commits 2",
     "/graphql",
     "/repository/branches/main",
+    "/repository/merge_base",
     "/merge_requests/N/approvals",
     "/merge_requests/N/reviewers 1",
     "/merge_requests/N/versions 1",

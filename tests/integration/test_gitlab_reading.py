@@ -84,7 +84,7 @@ async def test_three_thousand_commits_and_notes_are_read_whole(gitlab: GitLab, f
     assert len(change.checks) == 3_001
 
 
-async def test_a_typical_change_costs_thirteen_reads_and_four_calls_to_report(gitlab: GitLab, forge: GitLabForge) -> None:
+async def test_a_typical_change_costs_fourteen_reads_and_four_calls_to_report(gitlab: GitLab, forge: GitLabForge) -> None:
     """20 files, 3 reviews, 5 checks, 10 comments; a look at the idle project costs one."""
     gitlab.forge.push(PROJECT, "feature", {f"{number}.txt": "x\n" for number in range(19)})
     key, sha = a_change(gitlab)
@@ -103,7 +103,7 @@ async def test_a_typical_change_costs_thirteen_reads_and_four_calls_to_report(gi
     await forge.open_changes(PROJECT)
 
     assert (len(change.files), len(change.reviews), len(change.checks), len(change.comments or ())) == (20, 3, 5, 10)
-    assert (read, reported - read, len(gitlab.requests) - reported) == (13, 4, 1)
+    assert (read, reported - read, len(gitlab.requests) - reported) == (14, 4, 1)
 
 
 async def test_a_diff_that_is_still_made_is_waited_for(gitlab: GitLab, forge: GitLabForge) -> None:
@@ -116,6 +116,36 @@ async def test_a_diff_that_is_still_made_is_waited_for(gitlab: GitLab, forge: Gi
     assert sum(request.endswith("/merge_requests/1") for request in gitlab.requests) == 4
     gitlab.unprepared.clear()
     assert (await forge.read_change(key)).files
+
+
+async def test_a_diff_against_the_branch_before_is_not_taken(gitlab: GitLab, forge: GitLabForge) -> None:
+    """Retargeted from a branch that has the hidden file to main, with the diff not made anew yet: it would not show it."""
+    gitlab.forge.push(PROJECT, "release", {"hidden.txt": "h\n"})
+    gitlab.forge.push(PROJECT, "feature", {"seen.txt": "s\n"}, start="release")
+    key = gitlab.forge.open_change(PROJECT, head="feature", base="release")
+    before = gitlab.diff_refs(key)
+    gitlab.forge.retarget(key, "main")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(GitLab, "diff_refs", lambda self, key: before)
+        with pytest.raises(TornFacts, match="not on 'main'"):
+            await forge.read_change(key)
+    assert sorted(file.path for file in (await forge.read_change(key)).files) == ["hidden.txt", "seen.txt"]
+
+
+async def test_a_merge_request_without_a_head_does_not_hide_the_others(gitlab: GitLab, forge: GitLabForge) -> None:
+    """GitLab lists one that has no commit yet with a null sha."""
+    key, _ = a_change(gitlab)
+    empty, _ = a_change(gitlab, "empty")
+    shown = GitLab.merge_request
+
+    def without(self, asked, *, whole):
+        told = shown(self, asked, whole=whole)
+        return {**told, "sha": None} if asked == empty else told
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(GitLab, "merge_request", without)
+        assert [change.key for change in await forge.open_changes(PROJECT)] == [key]
 
 
 async def test_more_files_than_gitlab_lists_are_a_fault(gitlab: GitLab, forge: GitLabForge) -> None:
@@ -179,15 +209,19 @@ async def test_a_fork_we_may_not_see_has_no_name(gitlab: GitLab, forge: GitLabFo
 
 
 async def test_a_pending_status_gets_a_new_text(gitlab: GitLab, forge: GitLabForge) -> None:
-    """GitLab refuses to make what is pending pending again."""
+    """GitLab refuses to make what is pending pending again. The same text twice changes nothing, so that no event comes of it."""
     _, sha = a_change(gitlab)
-    for text in ("judging", "waits for ana", "waits for ana"):
+    seen = []
+    for text in ("judging", "waits for ana", "waits for ana", "waits for ben", "waits for ben"):
         await forge.report(PROJECT, sha, a_status(StatusState.PENDING, text))
+        seen.append([(one["status"], one["description"]) for one in kept(gitlab).statuses[sha]])
+        found = await forge.reported(PROJECT, sha, "admit/main")
+        assert found is not None
+        assert (found.status, found.ours) == (a_status(StatusState.PENDING, text), True)
 
-    found = await forge.reported(PROJECT, sha, "admit/main")
-
-    assert found is not None
-    assert (found.status, found.ours) == (a_status(StatusState.PENDING, "waits for ana"), True)
+    assert seen[0] == [("pending", "judging")]
+    assert seen[1] == seen[2] == [("running", "waits for ana")]
+    assert seen[3] == seen[4] == [("canceled", "waits for ben"), ("pending", "waits for ben")]
 
 
 async def test_a_status_goes_into_the_pipeline_that_decides(gitlab: GitLab, forge: GitLabForge) -> None:

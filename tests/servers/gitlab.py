@@ -110,7 +110,10 @@ class GitLab(State):
         login = self._login(headers)
         found = ("/graphql", {}, graphql) if path.startswith("/api/graphql") else self._route(method, path.removeprefix("/api/v4"))
         sent = json.loads(body) if body else {}
-        return Call(method, target, found[0], found[1], dict(parse_qsl(query)), sent, login), found[2]
+        asked: dict[str, str] = {}
+        for name, value in parse_qsl(query):  # of a list the values stand side by side
+            asked[name] = f"{asked[name]} {value}" if name in asked else value
+        return Call(method, target, found[0], found[1], asked, sent, login), found[2]
 
     def _login(self, headers: Mapping[str, str]) -> str:
         token = headers.get("PRIVATE-TOKEN", "")

@@ -19,8 +19,8 @@ from tests.servers.catalogue import server
 
 _STRUCT = re.compile(r"^type (\w+) struct \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
 _GROUPED = re.compile(r"^\t(\w+) struct \{\n(.*?)^\t\}", re.MULTILINE | re.DOTALL)
-_FIELD = re.compile(r"^\s*(\w+)\s+(\S+)\s+`[^`]*?(?:json|url):\"([\w.]+)[^`]*`", re.MULTILINE)
-_JSON_FIELD = re.compile(r"json:\"([\w.]+)")
+_FIELD = re.compile(r"^\s*(\w+)\s+(\S+)\s+`([^`]*)`", re.MULTILINE)
+_NAMES = re.compile(r"(?:json|url):\"([\w.\[\]]+)")
 _EMBEDDED = re.compile(r"^\s*\*?(\w+)\s*$", re.MULTILINE)
 _ALIAS = re.compile(r"^(?:type |\t)(\w+)\s+(string|int64|int|bool|float64|\[\]string)\s*$", re.MULTILINE)
 _SAME = re.compile(r"^(?:type |\t)(\w+) (List\w+Options)$", re.MULTILINE)
@@ -42,6 +42,7 @@ TYPES: Mapping[str, tuple[str, str]] = {
     "GET /projects/:id/repository/branches/:branch": ("Branch", ""),
     "GET /projects/:id/repository/commits": ("Commit", "ListCommitsOptions"),
     "GET /projects/:id/repository/commits/:sha": ("Commit", "GetCommitOptions"),
+    "GET /projects/:id/repository/merge_base": ("Commit", "MergeBaseOptions"),
     "GET /projects/:id/repository/tree": ("TreeNode", "ListTreeOptions"),
     "GET /projects/:id/repository/commits/:sha/statuses": ("CommitStatus", "GetCommitStatusesOptions"),
     "POST /projects/:id/statuses/:sha": ("CommitStatus", "SetCommitStatusOptions"),
@@ -127,8 +128,7 @@ class Contract:
         for line in body.splitlines():
             match = _FIELD.match(line)
             if match is not None:
-                said = _JSON_FIELD.search(line)
-                found[said.group(1) if said is not None else match.group(3)] = match.group(2)
+                found |= dict.fromkeys(_NAMES.findall(match.group(3)), match.group(2))
         return found
 
     def violations(self, route: str, query: Mapping[str, str], body: Mapping[str, Any], answer: Any) -> list[str]:

@@ -180,6 +180,16 @@ def blob(gitlab: GitLab, call: Call) -> Any:
     return {"size": len(data), "encoding": "base64", "content": base64.b64encode(data).decode(), "sha": name_of(data)}
 
 
+@route("GET", "/projects/:id/repository/merge_base")
+def merge_base(gitlab: GitLab, call: Call) -> Any:
+    repository_of(gitlab, call)
+    one, other = call.query["refs[]"].split(" ")
+    found = gitlab.forge.world.objects.merge_base(one, other)
+    if found is None:
+        raise Wrong(404, "404 Merge Base Not Found")
+    return gitlab.commit(gitlab.forge.world.objects.commits[found])
+
+
 # --- statuses -------------------------------------------------------------------------------------------
 
 
@@ -202,7 +212,7 @@ def post_status(gitlab: GitLab, call: Call) -> Any:
     listed = gitlab.project(repository).statuses.setdefault(sha, [])
     place = {"name": call.body.get("name", "default"), "ref": call.body.get("ref", "main"), "pipeline_id": call.body.get("pipeline_id", 1)}
     going = [one for one in listed if one["status"] in ("pending", "running") and all(one[k] == v for k, v in place.items())]
-    if going and state == "pending":
+    if going and (state == "pending" or state == going[-1]["status"]):
         raise Wrong(400, f"Cannot transition status via :enqueue from :{going[-1]['status']} (Reason(s): Status cannot transition)")
     texts = {"status": state, "description": call.body.get("description"), "target_url": call.body.get("target_url")}
     if going:

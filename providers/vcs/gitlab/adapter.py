@@ -96,7 +96,8 @@ class GitLabForge:
         path = path_of("projects", repository, "merge_requests")
         opened = await self._client.everything(path, state="opened", order_by="updated_at", sort="desc")
         try:
-            changes = [_open_change(repository, one) for one in opened]
+            # One without a head proposes nothing yet.
+            changes = [_open_change(repository, one) for one in opened if one.text_or_none("sha") is not None]
         except UnexpectedShape as problem:
             raise Unreachable(str(problem)) from problem
         if len({change.key.number for change in changes}) != len(changes):

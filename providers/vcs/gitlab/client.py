@@ -66,7 +66,7 @@ class GitLabClient:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._session.close()
 
-    async def get(self, path: str, /, **params: str | int) -> Document:
+    async def get(self, path: str, /, **params: str | int | list[str]) -> Document:
         """One object."""
         return self._document(await self.request("get", path, params=params))
 
@@ -116,7 +116,7 @@ class GitLabClient:
         method: str,
         path: str,
         *,
-        params: Mapping[str, str | int] | None = None,
+        params: Mapping[str, str | int | list[str]] | None = None,
         body: Mapping[str, Any] | None = None,
         expect_json: bool = True,
         where: str | None = None,
@@ -138,7 +138,7 @@ class GitLabClient:
         return Answer(value, {name.lower(): said for name, said in response.headers.items()}, where)
 
     def _send(
-        self, where: str, method: str, path: str, params: Mapping[str, str | int] | None, body: Mapping[str, Any] | None
+        self, where: str, method: str, path: str, params: Mapping[str, str | int | list[str]] | None, body: Mapping[str, Any] | None
     ) -> requests.Response:
         """In a thread: the request, or the exception its failure stands for."""
         try:

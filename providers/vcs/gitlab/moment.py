@@ -23,17 +23,31 @@ def moment(merge_request: Document) -> tuple[object, ...]:
     )
 
 
-def diff_range(merge_request: Document) -> tuple[str, str]:
-    """Merge base and head of the diff. Raises TornFacts while it is not there, or of another head."""
+def diff_range(merge_request: Document) -> tuple[str, str, str]:
+    """Merge base, head, and the target branch's commit the diff was made against.
+
+    Raises TornFacts while there is no diff, or one of another head.
+    """
     refs = merge_request.document_or_none("diff_refs")
     if refs is None or ("prepared_at" in merge_request.fields and merge_request.fields["prepared_at"] is None):
         raise TornFacts(f"{merge_request.where}: GitLab is still preparing it")
-    base, head = refs.text_or_none("base_sha"), refs.text_or_none("head_sha")
-    if base is None or head != merge_request.text("sha"):
+    base, head, start = (refs.text_or_none(name) for name in ("base_sha", "head_sha", "start_sha"))
+    if base is None or start is None or head != merge_request.text("sha"):
         raise TornFacts(
             f"{merge_request.where}: the head is {merge_request.text('sha')[:12]}, but the diff is of {(head or 'nothing')[:12]}"
         )
-    return base, head
+    return base, head, start
+
+
+def check_target(merge_request: Document, start: str, common: str) -> None:
+    """The diff is one against the target branch. After a retarget it may still be one against the branch before, which can
+    hide files: then the commit it was made against is not on the branch. `common`: their newest common commit."""
+    if common != start:
+        branch = merge_request.text("target_branch")
+        raise TornFacts(
+            f"{merge_request.where}: the diff was made against {start[:12]}, which is not on '{branch}'",
+            advice=f"rebase the source branch onto '{branch}', so that GitLab makes the diff anew",
+        )
 
 
 def check_files(merge_request: Document, files: Sequence[Document]) -> None:

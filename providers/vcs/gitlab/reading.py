@@ -9,7 +9,7 @@ from providers.errors import NotFound, TornFacts, Unreachable
 from providers.vcs.documents import Document, UnexpectedShape
 from providers.vcs.gitlab.client import NO_SUCH_ROUTE, PAGE, GitLabClient, Missing, path_of
 from providers.vcs.gitlab.facts import Facts, full_name, mergeable, merged_sha, threads
-from providers.vcs.gitlab.moment import check_commits, check_files, check_not_before, diff_range, moment
+from providers.vcs.gitlab.moment import check_commits, check_files, check_not_before, check_target, diff_range, moment
 from providers.vcs.gitlab.reviews import requested_reviewers, reviews
 from providers.vcs.model import Base, Change, ChangeState, Head
 from providers.vcs.port import ChangeEvent, ChangeKey
@@ -51,7 +51,7 @@ async def _read_once(client: GitLabClient, facts: Facts, key: ChangeKey, not_bef
     project = path_of("projects", key.repository)
     path = f"{project}/merge_requests/{key.number}"
     merge_request = await client.get(path)
-    base_sha, head_sha = diff_range(merge_request)
+    base_sha, head_sha, start_sha = diff_range(merge_request)
     branch = merge_request.text("target_branch")
     files, commits, seen, tip = await asyncio.gather(
         client.everything(f"{path}/diffs"),
@@ -59,6 +59,9 @@ async def _read_once(client: GitLabClient, facts: Facts, key: ChangeKey, not_bef
         _seen_commits(client, merge_request, head_sha),
         _branch(client, project, branch),
     )
+    if tip[0]:
+        common = await client.get(f"{project}/repository/merge_base", **{"refs[]": [start_sha, tip[0]]})
+        check_target(merge_request, start_sha, common.text("id"))
     check_files(merge_request, files)
     check_commits(merge_request, base_sha, head_sha, commits, seen)
     (approvals, reviewers, versions), (discussions, statuses, dependencies, origin) = await asyncio.gather(

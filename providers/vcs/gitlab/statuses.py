@@ -2,7 +2,7 @@
 
 A commit status is put into the newest pipeline of the merge request (or merge train) it is about, or GitLab would choose one.
 GitLab knows no `error`: it is posted as `canceled`, which satisfies nothing. A status that is pending already cannot be
-posted as pending again, so that a new text needs a new status. https://docs.gitlab.com/api/commits/#commit-status
+posted as pending again: a new text makes it `running`, which satisfies nothing either. https://docs.gitlab.com/api/commits/#commit-status
 
 External status checks (Ultimate) answer for one merge request and one head: any other head is refused with 409, which is
 as good as done. One that is pending for two minutes fails by itself, which is what a change that waits for people is meant
@@ -56,7 +56,7 @@ async def report(client: GitLabClient, repository: str, sha: str, status: Status
     try:
         concerned = await _concerned(client, project, sha, status.context)
         place = await _place(client, project, sha, concerned[0] if concerned else None)
-        await _post(client, f"{project}/statuses/{sha}", status, place)
+        await _post(client, project, sha, status, place)
         for merge_request in concerned:
             await _respond(client, project, merge_request, sha, status)
     except UnexpectedShape as problem:
@@ -129,15 +129,30 @@ async def _place(client: GitLabClient, project: str, sha: str, merge_request: Do
     return {"ref": newest.text("ref"), "pipeline_id": newest.number("id")}
 
 
-async def _post(client: GitLabClient, path: str, status: Status, place: dict[str, Any]) -> None:
+async def _post(client: GitLabClient, project: str, sha: str, status: Status, place: dict[str, Any]) -> None:
+    """Post it. What is pending takes a new text as `running`, and after that only as another status: the running one ends first."""
+    path = f"{project}/statuses/{sha}"
     body = {"name": status.context, "description": status.description, "target_url": status.target_url, **place}
     try:
         await client.write("post", path, {**body, "state": _POSTED[status.state]})
     except Refused as refused:
         if refused.status != 400 or "Cannot transition status" not in refused.said:
             raise
+        listed = await client.everything(f"{project}/repository/commits/{sha}/statuses", name=status.context)
+        there = max((one for one in listed if one.text("name") == status.context), key=lambda one: one.number("id"), default=None)
+        if there is not None and _says(there, status):
+            return
+        if there is not None and there.text("status") == "pending":
+            await client.write("post", path, {**body, "state": "running"})
+            return
         await client.write("post", path, {**body, "state": "canceled"})
         await client.write("post", path, {**body, "state": _POSTED[status.state]})
+
+
+def _says(there: Document, status: Status) -> bool:
+    """Whether a status that is there says what is to be posted, so that nothing has to change, and nobody has to be told."""
+    texts = (there.text_or_none("description") or "", there.text_or_none("target_url") or "")
+    return known(there, "status", _READ) is status.state and texts == (status.description, status.target_url)
 
 
 async def _checks(client: GitLabClient, project: str, merge_request: Document, context: str) -> Sequence[Document]:
