@@ -14,9 +14,21 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    SecretStr,
+    Tag,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
 
 from gateway.config_engine import Engine
+from gateway.config_hints import unknown_key
 from gateway.config_limits import LimitSettings
 from gateway.config_parts import Part, Secret
 from gateway.config_record import CheckpointKey, Retention
@@ -25,6 +37,8 @@ from gateway.config_workflows import ApprovalSettings, WorkflowSettings
 from gateway.errors import ConfigurationWrong
 
 ULID = r"^[0-9A-HJKMNP-TV-Z]{26}$"
+SHORTEST_SECRET = 16
+"""Characters of a webhook secret: whoever guesses it can say what he likes in the forge's name."""
 _SCALARS = ("database", "public_url", "listen")
 
 
@@ -53,6 +67,14 @@ class Connection(Part):
     def _at_home(cls, value: object) -> object:
         if isinstance(value, dict) and value.get("forge") == "github" and not value.get("url"):
             return {**value, "url": "https://github.com"}
+        return value
+
+    @field_validator("webhook_secrets")
+    @classmethod
+    def _not_guessable(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if short := [len(secret.get_secret_value()) for secret in value if len(secret.get_secret_value()) < SHORTEST_SECRET]:
+            advice = "make one with: openssl rand -hex 32"
+            raise ValueError(f"a secret of {short[0]} characters could be guessed; use at least {SHORTEST_SECRET}: {advice}")
         return value
 
     @model_validator(mode="after")
@@ -270,7 +292,7 @@ def _settings(content: Mapping[str, Any], folder: Path) -> Settings:
     try:
         settings = Settings.model_validate({**content, **environment})
     except ValidationError as problem:
-        lines = [f"{_key(error['loc'])}: {_words(error['msg'])}" for error in problem.errors()]
+        lines = [f"{_key(error['loc'])}: {_said(error)}" for error in problem.errors()]
         raise ConfigurationWrong("the configuration cannot be used:\n" + "\n".join(f"  {line}" for line in lines)) from None
     return settings.model_copy(
         update={
@@ -309,6 +331,12 @@ def _beside(url: str, folder: Path) -> str:
     if not url.startswith(prefix) or path.startswith("/") or path == ":memory:":
         return url
     return prefix + str(folder / path)
+
+
+def _said(error: ErrorDetails) -> str:
+    if error["type"] == "extra_forbidden":
+        return unknown_key(Settings, error["loc"])
+    return _words(error["msg"])
 
 
 def _words(message: str) -> str:

@@ -39,6 +39,7 @@ from gateway.operations.stored_facts import StoredFacts
 from gateway.operations.unnoticed import Unnoticed
 from gateway.running_relations import build_relating
 from gateway.running_submissions import build_submitting
+from gateway.web.missing import missing
 from gateway.web.pages import router as pages
 from gateway.wiring import (
     build_bundle_sources,
@@ -190,7 +191,7 @@ async def running_gateway(
         first_token = await configured_tokens(settings, tokens)
         yield Gateway(
             settings=settings,
-            app=create_app(services, pages=pages),
+            app=create_app(services, pages=pages, missing=missing),
             services=services,
             core=core,
             engine=engine,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends, FastAPI
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
 from gateway.api import (
     admissions,
@@ -26,12 +29,15 @@ from gateway.api import (
 from gateway.api.access import BearerTokens
 from gateway.api.guard import RequestGuard
 from gateway.api.headers import SafeHeaders
+from gateway.api.measured import Measured
 from gateway.api.rates import Rates
 from gateway.api.services import Services
 
+Missing = Callable[[Request, Any], Awaitable[Response]]
 
-def create_app(services: Services, *, pages: APIRouter | None = None) -> FastAPI:
-    """The application over these operations. `pages`: tier 1's other half."""
+
+def create_app(services: Services, *, pages: APIRouter | None = None, missing: Missing | None = None) -> FastAPI:
+    """The application over these operations. `pages`: tier 1's other half; `missing`: what it shows where there is nothing."""
     app = FastAPI(
         title="Admittance",
         version=services.version,
@@ -62,7 +68,10 @@ def create_app(services: Services, *, pages: APIRouter | None = None) -> FastAPI
     rights.describe(app, guarded)
     if pages is not None:
         app.include_router(pages)
+    if missing is not None:
+        app.add_exception_handler(404, missing)
     app.add_middleware(BearerTokens, tokens=services.tokens, rates=Rates(services.limits))
     app.add_middleware(RequestGuard, hosts=services.hosts)
+    app.add_middleware(Measured)
     app.add_middleware(SafeHeaders, https=services.public_url.startswith("https:"))
     return app

@@ -1,4 +1,4 @@
-"""`/metrics`: Prometheus, computed when it is asked for from the database all gateways share."""
+"""`/metrics`: Prometheus. How things stand is computed from the database all gateways share; what this one did is counted."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from gateway.api.webhooks import Asked
 from gateway.domain.clock import utc_now
+from gateway.domain.override import in_force
 from gateway.durable import QueueState
+from gateway.operations.measures import MEASURES
 
 router = APIRouter(tags=["health"])
+
+_ALL = 1_000_000
+"""Open changes: a count that stops somewhere is worse than none."""
 
 
 @router.get("/metrics")
@@ -20,20 +25,31 @@ async def metrics(asked: Asked) -> Response:
     """How the work stands, open changes by outcome, and the generation in force."""
     registry = CollectorRegistry(auto_describe=False)
     outcomes: dict[str, int] = {}
-    for change in await asked.storage.changes():
+    overridden, now = 0, utc_now()
+    for change in await asked.storage.changes(limit=_ALL):
         if change.outcome is not None:
             outcomes[change.outcome.value] = outcomes.get(change.outcome.value, 0) + 1
+        overridden += in_force(change.override, now)
     generation = await asked.storage.generation()
-    standing = _Standing(await asked.core.queue(), asked.core.attempts(), outcomes, generation.number if generation else 0)
-    registry.register(standing)
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    registry.register(
+        _Standing(
+            queue=await asked.core.queue(),
+            attempts=asked.core.attempts(),
+            outcomes=outcomes,
+            overridden=overridden,
+            generation=generation.number if generation else 0,
+        )
+    )
+    return Response(generate_latest(registry) + generate_latest(MEASURES), media_type=CONTENT_TYPE_LATEST)
 
 
 class _Standing:
     """prometheus_client's collector protocol."""
 
-    def __init__(self, queue: QueueState, attempts: Mapping[tuple[str, str], int], outcomes: dict[str, int], generation: int) -> None:
-        self._queue, self._attempts, self._outcomes, self._generation = queue, attempts, outcomes, generation
+    def __init__(
+        self, *, queue: QueueState, attempts: Mapping[tuple[str, str], int], outcomes: dict[str, int], overridden: int, generation: int
+    ) -> None:
+        self._queue, self._attempts, self._outcomes, self._overridden, self._generation = queue, attempts, outcomes, overridden, generation
 
     def collect(self) -> Iterator[Metric]:
         """Every metric, once."""
@@ -55,4 +71,5 @@ class _Standing:
         for outcome in ("admitted", "denied", "held", "undecided"):
             changes.add_metric([outcome], self._outcomes.get(outcome, 0))
         yield changes
+        yield GaugeMetricFamily("admit_overridden_changes", "Open changes with an override in force.", value=self._overridden)
         yield GaugeMetricFamily("admit_generation", "The generation of bundles in force.", value=self._generation)

@@ -81,7 +81,7 @@ def install(app: FastAPI) -> None:
         NotDead: _simple(409),
         PayloadTooLarge: _simple(422),
         RequestValidationError: _invalid,
-        StarletteHTTPException: _http,
+        StarletteHTTPException: http_problem,
         Exception: _unforeseen,
     }
     for kind, answer in answers.items():
@@ -124,7 +124,8 @@ async def _invalid(request: Request, error: RequestValidationError) -> JSONRespo
     return problem(422, "the request does not fit", errors=found)
 
 
-async def _http(request: Request, error: HTTPException) -> JSONResponse:
+async def http_problem(request: Request, error: HTTPException) -> JSONResponse:
+    """What FastAPI itself refuses, and what routes do by its exception."""
     return problem(error.status_code, str(error.detail), headers=dict(error.headers or {}))
 
 

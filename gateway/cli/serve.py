@@ -73,8 +73,9 @@ async def _serve(settings: Settings, listening: socket.socket) -> None:
 
     async with running_gateway(settings) as gateway:
         if gateway.first_token:
-            typer.echo("No token was configured, so one has been made. It is shown this once:")
-            typer.echo(gateway.first_token)
+            # lines of their own among the log's, wherever both end up
+            typer.echo("\nNo token was configured, so one has been made. It is shown this once:\n")
+            typer.echo(f"{gateway.first_token}\n")
         host, port = settings.address
         typer.echo(f"admit is listening on http://{host}:{port} (pages: {settings.public_url}/)")
         await asyncio.gather(listen(gateway.app, listening), _greet(gateway.forges))

@@ -17,10 +17,11 @@ from gateway.domain.bypass import bypass_of
 from gateway.domain.clock import Clock
 from gateway.domain.dispatch import Dispatch
 from gateway.domain.landing import Landing, change_about, landing_of
-from gateway.domain.override import in_force
+from gateway.domain.override import MERGED_UNDER_OVERRIDE, in_force
 from gateway.domain.record import ChangeRef, Decision, FactsOrigin, TrackedChange, carried_over
 from gateway.errors import ChangeMoved, GenerationMoved, UnknownThing
 from gateway.operations.judge import Judge
+from gateway.operations.measures import BYPASSES, DECISIONS, JUDGING, OVERRIDDEN_MERGES
 from gateway.operations.own_policies import own_policies_dispatch, read_own_policies, touches_own_policies
 from gateway.operations.report_status import report_dispatch
 from gateway.operations.seal_record import seal_dispatch
@@ -169,6 +170,7 @@ class JudgeChange:
         before = await self.storage.change(change.connection, change.repository.name, change.number)
         event = bypass_of(change, before, since=first.activated_at if first else None, at=self.clock())
         if event is not None:
+            (OVERRIDDEN_MERGES if event.what == MERGED_UNDER_OVERRIDE else BYPASSES).labels(change.connection).inc()
             log.warning("merged without an admitted decision", what=event.what, about=event.about, by=event.who, **event.details)
         return event
 
@@ -192,6 +194,9 @@ class JudgeChange:
             dispatches=[*await self._reports(tracked.ref, decision.id), seal_dispatch(self.clock())],
             seen=seen,
         )
+        if recorded.id == decision.id:
+            DECISIONS.labels(recorded.outcome.value).inc()
+            JUDGING.observe(recorded.microseconds / 1_000_000)
         log.info(
             "decision recorded",
             decision=recorded.id,

@@ -17,6 +17,7 @@ from gateway.domain.report import CONTEXT_PREFIX
 from gateway.errors import DatabaseUnavailable, UnknownThing
 from gateway.operations.commands_dispatch import commands_dispatch, of_a_comment
 from gateway.operations.judge_group import group_dispatch
+from gateway.operations.measures import DELIVERIES
 from gateway.operations.own_policies import own_policies_dispatch
 from gateway.operations.relation_dispatches import members_dispatch
 from gateway.operations.report_status import report_dispatch
@@ -114,6 +115,7 @@ class ReceiveDelivery:
             what=parsed.event.what,
         )
         new = await self.storage.record_delivery(delivery, dispatches)
+        DELIVERIES.labels(connection, "known" if not new else "taken" if dispatches else "ignored").inc()
         log.info(
             "delivery received", connection=connection, delivery=parsed.id, what=parsed.event.what, new=new, sets_going=len(dispatches)
         )

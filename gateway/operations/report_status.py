@@ -16,6 +16,7 @@ from gateway.domain.dispatch import Dispatch, id_of
 from gateway.domain.record import ChangeRef, TrackedChange
 from gateway.domain.report import context_for, pending_status, status_for, worst
 from gateway.errors import UnknownThing
+from gateway.operations.measures import FORGERIES, STATUSES
 from gateway.storage import PostedReport, Storage
 from policies import Json
 from providers.vcs import ChangeState, Forge, Status, StatusState
@@ -82,6 +83,7 @@ class ReportStatus:
             return status
         await forge.report(key.repository, key.sha, status)
         await self.storage.record_report(self._posted(key, status))
+        STATUSES.labels(key.connection, status.state.value).inc()
         log.info("status posted", repository=key.repository, sha=key.sha, context=status.context, state=status.state.value)
         return status
 
@@ -92,6 +94,7 @@ class ReportStatus:
     async def _shown(self, forge: Forge, key: ReportKey, status: Status) -> bool:
         found = await forge.reported(key.repository, key.sha, status.context)
         if found is not None and not found.ours:
+            FORGERIES.labels(key.connection).inc()
             log.warning("foreign status found under our name", repository=key.repository, sha=key.sha, context=status.context, by=found.by)
         return found is not None and found.ours and found.status == status
 

@@ -6,6 +6,8 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.process import ADMIT, GatewayProcess, write_bundle
 
 SCHEMATHESIS = ADMIT.with_name("schemathesis")
@@ -13,6 +15,7 @@ TOKEN = "a token of the tests, long enough to be one"
 REGO = 'package merge.x\n\ndeny contains "no label" if count(input.change.labels) == 0\n'
 
 
+@pytest.mark.timeout(900)  # it asks some 1,500 times
 def test_nothing_that_is_asked_is_our_mistake(tmp_path: Path):
     """A bounded, repeatable run of schemathesis over every operation, by an administrator's token that cannot be revoked.
 
@@ -39,7 +42,7 @@ def test_nothing_that_is_asked_is_our_mistake(tmp_path: Path):
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=170,
+            timeout=800,
             check=False,
         )
         assert gateway.get("/v1/decisions").status_code == 200
