@@ -32,7 +32,7 @@ from providers.vcs.github import AccessToken, App, GithubForge, GithubSetup
 from providers.vcs.github.rights import EVENTS
 from tests.servers.faulty_proxy import Fault, FaultyProxy, Request, faulty_proxy
 from tests.servers.github import GithubServer, running_github
-from tests.servers.github.rest import add_run
+from tests.servers.github.rest_commits import add_run
 from tests.servers.github.state import Identity
 
 pytestmark = pytest.mark.anyio

@@ -17,7 +17,7 @@ from providers.vcs.github.transport import api_url_of
 from providers.vcs.memory.state import StoredStatus
 from providers.vcs.model import ActorKind
 from tests.servers.github import GithubServer, running_github
-from tests.servers.github.rest import add_run
+from tests.servers.github.rest_commits import add_run
 from tests.servers.github.state import Identity
 
 pytestmark = pytest.mark.anyio

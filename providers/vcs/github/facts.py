@@ -13,8 +13,6 @@ from providers.vcs.model import (
     Base,
     ChangedFile,
     ChangeState,
-    Check,
-    CheckState,
     Comment,
     Commit,
     FileStatus,
@@ -27,9 +25,6 @@ from providers.vcs.model import (
 )
 
 T = TypeVar("T")
-
-OWN_CONTEXTS = "admit/"
-"""The gateway's own statuses; they are its answer, never its facts."""
 
 _FILE_STATUS = {
     "added": FileStatus.ADDED,
@@ -54,19 +49,6 @@ _KINDS = {
     "EnterpriseUserAccount": ActorKind.USER,
     "Bot": ActorKind.BOT,
 }
-_STATUS_ENDS = {"SUCCESS": "success", "FAILURE": "failure", "ERROR": "error", "PENDING": None, "EXPECTED": None}
-_RUN_ENDS = {
-    "SUCCESS": "success",
-    "FAILURE": "failure",
-    "STARTUP_FAILURE": "failure",
-    "NEUTRAL": "neutral",
-    "SKIPPED": "skipped",
-    "CANCELLED": "cancelled",
-    "TIMED_OUT": "timed_out",
-    "ACTION_REQUIRED": "action_required",
-    "STALE": "stale",
-}
-_RUN_GOES_ON = frozenset({"QUEUED", "IN_PROGRESS", "PENDING", "REQUESTED", "WAITING"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +71,7 @@ class Facts:
         """
         if document is None:
             return Actor(id="ghost", login="ghost", kind=ActorKind.GHOST, ref=f"user:{self.connection}/ghost")
-        kind, login = _known(document, "__typename", _KINDS), document.text("login")
+        kind, login = known(document, "__typename", _KINDS), document.text("login")
         owner = document.document("user") if document.text("__typename") == "EnterpriseUserAccount" else document
         id = owner.number("databaseId")
         if kind is ActorKind.BOT and not login.endswith("[bot]"):
@@ -105,18 +87,18 @@ class Facts:
     @staticmethod
     def state(pull: Document) -> ChangeState:
         """As GraphQL tells it."""
-        return _known(pull, "state", _STATE)
+        return known(pull, "state", _STATE)
 
     @staticmethod
     def mergeable(pull: Document) -> bool | None:
         """None while GitHub is finding out."""
-        return _known(pull, "mergeable", _MERGEABLE)
+        return known(pull, "mergeable", _MERGEABLE)
 
     @staticmethod
     def file(document: Document) -> ChangedFile:
         return ChangedFile(
             path=document.text("filename"),
-            status=_known(document, "status", _FILE_STATUS),
+            status=known(document, "status", _FILE_STATUS),
             previous_path=document.text_or_none("previous_filename"),
             additions=document.number("additions"),
             deletions=document.number("deletions"),
@@ -156,7 +138,7 @@ class Facts:
             found.append(
                 Review(
                     user=self.actor(document.document_or_none("author")),
-                    state=before.get(document.text("id"), ReviewState.COMMENTED) if dismissed else _known(document, "state", _REVIEW_STATE),
+                    state=before.get(document.text("id"), ReviewState.COMMENTED) if dismissed else known(document, "state", _REVIEW_STATE),
                     commit_sha=commit.text("oid") if commit is not None else None,
                     submitted_at=document.time("submittedAt"),
                     dismissed=dismissed,
@@ -168,31 +150,6 @@ class Facts:
         """Whose review is awaited. Teams that are asked are no accounts."""
         asked = (document.document_or_none("requestedReviewer") for document in documents)
         return tuple(self.actor(who) for who in asked if who is not None and who.text("__typename") != "Team")
-
-    def checks(self, documents: Sequence[Document], sha: str) -> tuple[Check, ...]:
-        """Statuses and check runs without the gateway's own, by name.
-
-        Of runs with one name the newest of each suite counts: another workflow's job of that name must not hide a failing one.
-        """
-        found: dict[tuple[str, ...], tuple[int, Check]] = {}
-        for document in documents:
-            key, age, check = self._check(document, sha)
-            if not check.name.startswith(OWN_CONTEXTS) and (key not in found or found[key][0] <= age):
-                found[key] = (age, check)
-        return tuple(check for _, (_, check) in sorted(found.items()))
-
-    def _check(self, document: Document, sha: str) -> tuple[tuple[str, ...], int, Check]:
-        if document.text("__typename") == "StatusContext":
-            end = _known(document, "state", _STATUS_ENDS)
-            creator = document.document_or_none("creator")
-            source = self.actor(creator).login if creator is not None else None
-            check = _a_check(document.text("context"), end, source, sha, document.text_or_none("targetUrl"))
-            return (check.name, "status"), 0, check
-        suite = document.document("checkSuite")
-        app = suite.document_or_none("app")
-        source = app.text("slug") if app is not None else None
-        check = _a_check(document.text("name"), _end_of_run(document), source, sha, document.text_or_none("detailsUrl"))
-        return (check.name, "run", str(suite.number("databaseId"))), document.number("databaseId"), check
 
     def comment(self, document: Document) -> Comment:
         return Comment(
@@ -235,7 +192,7 @@ def state_by_rest(pull: Document) -> ChangeState:
     """As REST tells it: merged is a kind of closed there."""
     if pull.text_or_none("merged_at") is not None:
         return ChangeState.MERGED
-    return _known(pull, "state", {"open": ChangeState.OPEN, "closed": ChangeState.CLOSED})
+    return known(pull, "state", {"open": ChangeState.OPEN, "closed": ChangeState.CLOSED})
 
 
 def _before_dismissal(dismissals: Sequence[Document]) -> Mapping[str, ReviewState]:
@@ -248,19 +205,8 @@ def _before_dismissal(dismissals: Sequence[Document]) -> Mapping[str, ReviewStat
     return found
 
 
-def _end_of_run(run: Document) -> str | None:
-    if run.text("status") in _RUN_GOES_ON:
-        return None
-    _known(run, "status", {"COMPLETED": True})
-    return _known(run, "conclusion", _RUN_ENDS)
-
-
-def _a_check(name: str, end: str | None, source: str | None, sha: str, url: str | None) -> Check:
-    state = CheckState.PENDING if end is None else CheckState.COMPLETED
-    return Check(name=name, state=state, conclusion=end, source=source, sha=sha, url=url)
-
-
-def _known(document: Document, name: str, meanings: Mapping[str, T]) -> T:
+def known(document: Document, name: str, meanings: Mapping[str, T]) -> T:
+    """What a word means here. Raises UnexpectedShape for one that GitHub has not used so far."""
     said = document.text(name)
     if said not in meanings:
         raise UnexpectedShape(f"{document.where}: expected one of {', '.join(meanings)} in '{name}', found {said[:40]!r}")

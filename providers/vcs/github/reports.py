@@ -106,7 +106,7 @@ async def _post_check_run(client: GithubClient, repository: str, sha: str, statu
 def _output(status: Status, annotations: Sequence[Annotation]) -> dict[str, Any]:
     return {
         "title": status.description or status.state.value,
-        "summary": status.summary[:MOST_SUMMARY],
+        "summary": status.summary[:MOST_SUMMARY] or status.description or status.state.value,
         "annotations": [
             {
                 "path": one.path,

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from policies import Outcome
@@ -19,8 +20,9 @@ from providers.vcs.github import AccessToken, App, GithubForge
 from providers.vcs.github.rights import EVENTS
 from tests.e2e.process import PATIENCE
 from tests.integration.gateway.house import SECRET, House, a_bundle_folder, a_house
+from tests.servers.faulty_proxy import Request, faulty_proxy
 from tests.servers.github import GithubServer, running_github
-from tests.servers.github.rest import add_run
+from tests.servers.github.rest_commits import add_run
 from tests.servers.github.state import Identity
 from tests.servers.github_payloads import github_headers, published_examples
 
@@ -197,3 +199,29 @@ async def test_a_group_whose_members_nobody_tells_is_an_error(tmp_path: Path, gi
         await scene.tell("merge_group", action="checks_requested", merge_group=group)
         await scene.turned(scene.sha, "error")
         assert "no merge queue" in scene.status(scene.sha).description
+
+
+async def test_a_token_that_the_forge_sends_back_is_shown_nowhere(tmp_path: Path, github: GithubServer, capsys: Any) -> None:
+    """Not in the record, on a page, in a status or in a log, though every error quotes it."""
+    token = github.token("admit")
+    async with faulty_proxy(github.url) as proxy:
+        forge = GithubForge(connection="work", url=proxy.url, credentials=AccessToken(token=token), webhook_secrets=[SECRET], timeout=60)
+        async with a_house(tmp_path, forge=forge) as house:
+            scene = Scene(house, github)
+
+            def quoting(request: Request) -> httpx.Response | None:
+                message = f"refused: {request.headers['authorization']}"
+                return httpx.Response(403, json={"message": message}) if b"query Change" in request.body else None
+
+            proxy.answer = quoting
+            await scene.tell_of(scene.key, "opened")
+            await scene.turned(scene.sha, "error")
+            status = scene.status(scene.sha)
+            decision = await house.decided(scene.key, lambda d: d.outcome is Outcome.UNDECIDED)
+            shown = [await house.client.get(f"/decisions/{decision.id}"), await house.client.get("/")]
+            shown += [await house.client.get(f"/v1/decisions/{decision.id}{part}") for part in ("", "/input")]
+
+    assert [answer.status_code for answer in shown] == [200] * 4
+    assert "refused: token ***" in shown[2].text
+    told = "".join(answer.text for answer in shown) + str(status) + "".join(capsys.readouterr())
+    assert token not in told

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from providers.errors import NotFound
 from providers.vcs.memory import MemoryForge
-from tests.servers.github import graphql, setup_rest
+from tests.servers.github import graphql, rest_changes, rest_commits, rest_people, rest_setup
 from tests.servers.github.openapi import Operation, description, template_pattern
 from tests.servers.github.rest import OPERATIONS, Asked, Said, identified_app, refused
 from tests.servers.github.state import GithubState, Identity, StoredApp
@@ -36,8 +36,8 @@ from tests.servers.github.state import GithubState, Identity, StoredApp
 Json = Any
 API, GRAPHQL = "/api/v3", "/api/graphql"
 _AS_APP = ("/app", "/app/installations", "/app/hook")
+assert all((rest_changes, rest_commits, rest_people, rest_setup))  # importing them makes their operations served
 _PATTERNS = {operation: template_pattern(operation.template) for operation in OPERATIONS}
-assert setup_rest  # its operations are served as well
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
