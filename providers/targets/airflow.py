@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from providers.documents import Document, UnexpectedShape
-from providers.errors import Conflict, NotFound, ProviderError, Unreachable
+from providers.errors import Conflict, NotFound, PermanentError, ProviderError, Unreachable
 from providers.targets.http import Credentials, Login, Secret, TargetClient, path_of
 from providers.targets.naming import name_there
 from providers.targets.port import Run, RunKey, RunState, TargetCapabilities
@@ -146,8 +146,11 @@ class AirflowTarget:
         return Run(id=f"{dag}/{id}", state=state, words=words, message=message, url=page)
 
     async def _failed_tasks(self, dag: str, run: str) -> str | None:
-        """Which they were: Airflow keeps no reason beside a run."""
-        found = await self._client.get(f"{_path(dag, run)}/taskInstances", params={"state": "failed", "limit": "10"})
+        """Which they were: Airflow keeps no reason beside a run. None too where we may not look: that it failed stands."""
+        try:
+            found = await self._client.get(f"{_path(dag, run)}/taskInstances", params={"state": "failed", "limit": "10"})
+        except PermanentError:
+            return None
         try:
             tasks = [task.text("task_id") for task in found.documents("task_instances")]
         except UnexpectedShape as problem:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from providers.documents import Document, UnexpectedShape
-from providers.errors import NotFound, Unreachable
+from providers.errors import NotFound, PermanentError, Unreachable
 from providers.targets.dagster import graphql
 from providers.targets.http import Credentials, TargetClient, path_of
 from providers.targets.http.faults import said
@@ -215,10 +215,13 @@ class DagsterTarget:
         return Run(id=run_key, state=run.state, words=run.status, message=message, url=f"{self._web_url}{path_of('runs', run.id)}")
 
     async def _failed_steps(self, run: _Found) -> str | None:
-        data = await graphql.ask(self._client, graphql.FAILURES, run=run.id)
+        """Which they were; None too where we may not look: that it failed stands."""
         try:
+            data = await graphql.ask(self._client, graphql.FAILURES, run=run.id)
             steps = graphql.expected(data, "runOrError", "Run").documents("stepStats")
             failed = [step.text("stepKey") for step in steps if step.fields.get("status") == "FAILURE"]
+        except PermanentError:
+            return None
         except UnexpectedShape as problem:
             raise Unreachable(str(problem)) from problem
         return f"failed: {', '.join(failed)}"[:1000] if failed else None

@@ -18,6 +18,7 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, Describe
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus, WorkflowHistoryEventFilterType
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
 
 from providers.errors import NotFound
 from providers.targets.naming import name_there
@@ -140,11 +141,15 @@ class TemporalTarget:
         )
 
     async def _reason(self, client: Client, found: WorkflowExecutionDescription) -> str | None:
-        """Why it failed: the innermost cause, from the last event of its history."""
+        """Why it failed: the innermost cause, from the last event of its history. None too where we may not look there."""
         handle = client.get_workflow_handle(found.id, run_id=found.run_id)
-        history = await handle.fetch_history(
-            event_filter_type=WorkflowHistoryEventFilterType.CLOSE_EVENT, rpc_timeout=self._cluster.deadline
-        )
+        last = WorkflowHistoryEventFilterType.CLOSE_EVENT
+        try:
+            history = await handle.fetch_history(event_filter_type=last, rpc_timeout=self._cluster.deadline)
+        except RPCError as problem:
+            if problem.status is RPCStatusCode.PERMISSION_DENIED:
+                return None  # that it failed stands
+            raise
         if not history.events:
             return None
         failure = history.events[-1].workflow_execution_failed_event_attributes.failure
