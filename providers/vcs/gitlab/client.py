@@ -60,6 +60,7 @@ class GitLabClient:
         self._url = url.rstrip("/")
         self._session = Session(deadline=timeout, at_once=AT_ONCE)
         self._gitlab = gitlab.Gitlab(self._url, private_token=token, timeout=timeout, session=self._session)
+        self._slots = asyncio.Semaphore(AT_ONCE)
         self._threads = ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="gitlab")
 
     async def close(self) -> None:
@@ -125,7 +126,8 @@ class GitLabClient:
         where = where or f"{method.upper()} {path}"
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(2 * self._timeout):  # the session's own deadline comes first, except in headers that drip
+            # The session's own deadline comes first, except in headers that drip; waiting for a thread does not count.
+            async with self._slots, asyncio.timeout(2 * self._timeout):
                 response = await loop.run_in_executor(self._threads, self._send, where, method, path, params, body)
         except TimeoutError as problem:
             raise Unreachable(f"{where}: no answer within {2 * self._timeout:g} s") from problem

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from providers.errors import NotFound, TornFacts, Unreachable
 from providers.vcs.documents import Document, UnexpectedShape
@@ -47,6 +48,25 @@ async def read_change(client: GitLabClient, connection: str, key: ChangeKey, not
     raise AssertionError("the last round returns or raises")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """What was read of one merge request, checked to be of one moment. `tip`: the target branch's commit, and if it is protected."""
+
+    merge_request: Document
+    tip: tuple[str, bool | None]
+    files: Sequence[Document]
+    commits: Sequence[Document]
+    seen: Mapping[str, Document]
+    approvals: Document
+    reviewers: Sequence[Document]
+    versions: Sequence[Document]
+    discussions: Sequence[Document]
+    statuses: Sequence[Document]
+    dependencies: tuple[str, ...] | None
+    origin: str | None
+    mergeable: bool | None
+
+
 async def _read_once(client: GitLabClient, facts: Facts, key: ChangeKey, not_before: ChangeEvent | None) -> Change:
     project = path_of("projects", key.repository)
     path = f"{project}/merge_requests/{key.number}"
@@ -59,9 +79,7 @@ async def _read_once(client: GitLabClient, facts: Facts, key: ChangeKey, not_bef
         _seen_commits(client, merge_request, head_sha),
         _branch(client, project, branch),
     )
-    if tip[0]:
-        common = await client.get(f"{project}/repository/merge_base", **{"refs[]": [start_sha, tip[0]]})
-        check_target(merge_request, start_sha, common.text("id"))
+    await _check_against_target(client, project, merge_request, start_sha, tip[0])
     check_files(merge_request, files)
     check_commits(merge_request, base_sha, head_sha, commits, seen)
     (approvals, reviewers, versions), (discussions, statuses, dependencies, origin) = await asyncio.gather(
@@ -77,6 +95,26 @@ async def _read_once(client: GitLabClient, facts: Facts, key: ChangeKey, not_bef
     if moment(again) != moment(merge_request) or tip_again != tip:
         raise TornFacts(f"GET {path}: it changed while it was read")
     check_not_before(merge_request, commits, not_before)
+    read = _Read(
+        merge_request=merge_request,
+        tip=tip,
+        files=files,
+        commits=commits,
+        seen=seen,
+        approvals=approvals,
+        reviewers=reviewers,
+        versions=versions,
+        discussions=discussions,
+        statuses=statuses,
+        dependencies=dependencies,
+        origin=origin,
+        mergeable=mergeable(again),
+    )
+    return _change(facts, read)
+
+
+def _change(facts: Facts, read: _Read) -> Change:
+    merge_request = read.merge_request
     state = facts.state(merge_request)
     merged_by = merge_request.document_or_none("merge_user") or merge_request.document_or_none("merged_by")
     return Change(
@@ -91,23 +129,30 @@ async def _read_once(client: GitLabClient, facts: Facts, key: ChangeKey, not_bef
         labels=tuple(sorted(merge_request.texts("labels"))),
         draft=merge_request.flag("draft"),
         state=state,
-        head=_head(merge_request, origin),
-        base=Base(ref=branch, sha=tip[0], protected=tip[1]),
+        head=_head(merge_request, read.origin),
+        base=Base(ref=merge_request.text("target_branch"), sha=read.tip[0], protected=read.tip[1]),
         stack=None,
-        mergeable=mergeable(again),
-        files=tuple(facts.file(file) for file in files),
-        commits=tuple(facts.commit(commit, seen[commit.text("id")]) for commit in reversed(commits)),
-        reviews=reviews(facts, approvals, reviewers, versions, discussions),
-        requested_reviewers=requested_reviewers(facts, reviewers),
-        checks=facts.checks(statuses, head_sha),
-        comments=facts.comments(discussions),
-        threads=threads(discussions),
-        dependencies=dependencies,
+        mergeable=read.mergeable,
+        files=tuple(facts.file(file) for file in read.files),
+        commits=tuple(facts.commit(commit, read.seen[commit.text("id")]) for commit in reversed(read.commits)),
+        reviews=reviews(facts, read.approvals, read.reviewers, read.versions, read.discussions),
+        requested_reviewers=requested_reviewers(facts, read.reviewers),
+        checks=facts.checks(read.statuses, merge_request.text("sha")),
+        comments=facts.comments(read.discussions),
+        threads=threads(read.discussions),
+        dependencies=read.dependencies,
         created_at=merge_request.time("created_at"),
         updated_at=merge_request.time("updated_at"),
         merged_sha=merged_sha(merge_request),
         merged_by=facts.actor(merged_by) if state is ChangeState.MERGED else None,
     )
+
+
+async def _check_against_target(client: GitLabClient, project: str, merge_request: Document, start: str, tip: str) -> None:
+    """Whether the diff is one against the target branch, as far as there still is one."""
+    if tip:
+        common = await client.get(f"{project}/repository/merge_base", **{"refs[]": [start, tip]})
+        check_target(merge_request, start, common.text("id"))
 
 
 async def _seen_commits(client: GitLabClient, merge_request: Document, head: str) -> Mapping[str, Document]:
