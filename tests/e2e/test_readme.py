@@ -14,9 +14,11 @@ import yaml
 from gateway.api.app import create_app
 from gateway.api.rates import Limits
 from gateway.config import Settings
+from policies.relations.starter import starter_text
 from tests.e2e.process import ADMIT, admit
 
 ROOT = Path(__file__).parent.parent.parent
+STARTER_MODEL = starter_text()
 README = (ROOT / "README.md").read_text()
 
 
@@ -67,6 +69,14 @@ def test_the_configuration_shown_is_one(monkeypatch):
     assert orchestrators == set(re.findall(r"^\| `(\w+)` \| a ", README, re.MULTILINE))
     for key in Settings.model_fields:
         assert f"| `{key}` |" in README, key
+
+
+def test_the_submitting_shown_is_one():
+    """The workflows and approvals are configuration, and the relation named is one of the starter model's."""
+    shown = yaml.safe_load(next(block for block in blocks("yaml") if block.startswith("workflows:")))
+    settings = Settings.model_validate(shown)
+    assert [workflow.name for workflow in settings.workflows] == ["deploy"]
+    assert f"define {settings.approvals.same_person}:" in STARTER_MODEL
 
 
 @pytest.mark.parametrize("command", sorted(set(re.findall(r"`admit (\w+)[^`]*`", README))))

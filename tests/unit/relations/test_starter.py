@@ -98,3 +98,12 @@ def test_the_gateways_own_roles_are_relations_too(role, who):
     """An owner publishes and revives; overriding is given to nobody unless somebody says so; members submit."""
     member = a_tuple("organization:acme#member@user:work/3")
     assert {user for user in ("user:work/1", "user:work/3", "user:work/7") if related(user, role, "organization:acme", member)} == who
+
+
+def test_accounts_of_one_human_know_each_other_where_both_directions_are_told():
+    """Which is what keeps her from approving under one what she asked under the other; half of it tells nothing."""
+    whose = [a_tuple("user:work/7#person@person:ana")]
+    assert related("user:hub/1234", "same_person", "user:work/7", *whose)
+    assert not related("user:work/7", "same_person", "user:hub/1234", *whose), "nobody said whose that one is"
+    assert not related("user:work/1", "same_person", "user:work/7", *whose)
+    assert related("user:lab/99", "same_person", "person:ana")
