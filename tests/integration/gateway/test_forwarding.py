@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from gateway import running
+from gateway import running_relations
 from gateway.domain.clock import utc_now
 from gateway.durable import UnknownWorkflow
 from gateway.operations.evidence import ReadEvidence
@@ -177,7 +177,7 @@ def test_what_the_target_refuses_is_a_dead_letter_that_goes_on_when_it_is_revive
 @pytest.fixture
 def weather(monkeypatch):
     """Every gateway of the test has relations that can be away."""
-    monkeypatch.setattr(running, "build_relations", lambda settings: Weather(build_relations(settings)))
+    monkeypatch.setattr(running_relations, "build_relations", lambda settings: Weather(build_relations(settings)))
 
 
 @pytest.mark.usefixtures("weather")

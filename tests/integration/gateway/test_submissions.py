@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from gateway import running
+from gateway import running_relations
 from gateway.wiring import build_relations
 from tests.integration.gateway.submitting import ANA, ANAS_OTHER, BEN, DAN, EVA, POLICY, Weather, a_yard
 
@@ -19,7 +19,7 @@ def run(test):
 @pytest.fixture
 def weather(monkeypatch):
     """Every gateway of the test has relations that can be away."""
-    monkeypatch.setattr(running, "build_relations", lambda settings: Weather(build_relations(settings)))
+    monkeypatch.setattr(running_relations, "build_relations", lambda settings: Weather(build_relations(settings)))
 
 
 def test_what_is_admitted_runs_once_to_its_end(tmp_path):
