@@ -52,11 +52,11 @@ def activities(
             "valid_until": rfc3339(end) if end else None,
         }
 
-    async def _judge_group(input: Json) -> Json:
+    async def _judge_group(input: Json, tries_left: Json) -> Json:
         assert isinstance(input, dict)
         group = MergeGroup(**{name: str(value) for name, value in input.items() if name != "connection"})
         with refusals_are_permanent():
-            answer = await judge_group(str(input["connection"]), group)
+            answer = await judge_group(str(input["connection"]), group, tries_left=int(str(tries_left)))
         return {"state": answer.state.value, "again": answer.again}
 
     async def _report_status(key: Json, check: Json) -> Json:

@@ -7,7 +7,7 @@ name. A group whose members cannot be told, or one of which cannot be judged, is
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import structlog
 
@@ -56,8 +56,11 @@ class JudgeGroup:
     clock: Clock
     public_url: str
 
-    async def __call__(self, connection: str, group: MergeGroup) -> GroupAnswer:
-        """Raises UnknownThing (no such connection), and what reporting raises."""
+    async def __call__(self, connection: str, group: MergeGroup, *, tries_left: int = 0) -> GroupAnswer:
+        """tries_left: while there are some, a fault that may pass is pending: a queue throws out what is in error.
+
+        Raises UnknownThing (no such connection), and what reporting raises.
+        """
         forge = self.forges.get(connection)
         if forge is None:
             raise UnknownThing(f"no connection is named '{connection}'")
@@ -67,6 +70,8 @@ class JudgeGroup:
             again = status.state in (StatusState.PENDING, StatusState.ERROR)
         except ProviderError as problem:
             members, status, again = (), self._fault(group, str(problem)), isinstance(problem, TemporaryError)
+        if again and tries_left and status.state is StatusState.ERROR:
+            status = replace(status, state=StatusState.PENDING)
         await forge.report(group.repository, group.head_sha, status)
         numbers = [key.number for key in members]
         log.info("merge group judged", repository=group.repository, sha=group.head_sha, state=status.state.value, members=numbers)

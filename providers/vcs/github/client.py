@@ -8,7 +8,6 @@ https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-
 from __future__ import annotations
 
 import asyncio
-import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +26,8 @@ from providers.vcs.github.transport import Reply, Transport
 T = TypeVar("T")
 
 PAGE = 100
+MOST_PAGES = 1_000
+"""Of one list; no list here is that long, so one that goes on does so by mistake."""
 AT_ONCE = 8
 """Requests of one connection in flight; GitHub allows a hundred for everything an account does."""
 REMEMBERED_BYTES = 32 * 1024 * 1024
@@ -76,13 +77,13 @@ class GithubClient:
         A full page is never taken for the last one on the word of a header that is not there.
         """
         found: list[Document] = []
-        for page in itertools.count(1):
+        for page in range(1, MOST_PAGES + 1):
             answer = await self.request("GET", path, parameters={**parameters, "per_page": PAGE, "page": page})
             items = _items(answer, key)
             found.extend(items)
             if not answer.more and len(items) < PAGE:
                 return found
-        raise AssertionError("unreachable")
+        raise PermanentError(f"GET {path}: the list does not end after {MOST_PAGES} pages")
 
     async def query(self, text: str, **variables: Any) -> Document:
         """GraphQL's `data`, whole. Any error beside it makes it a fault: a null there would be read as "there is none"."""

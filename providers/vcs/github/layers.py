@@ -6,7 +6,7 @@ exempts nobody closes it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +48,8 @@ def gate(branch: str, context: str, gateway: Own, before: Document | None) -> di
     required = [check for check in checks.get("required_status_checks", []) if check["context"] != context]
     ours: dict[str, Any] = {"context": context, **({"integration_id": gateway.app_id} if gateway.app_id is not None else {})}
     known = [check for check in checks.get("required_status_checks", []) if check["context"] == context]
-    required = checks["required_status_checks"] if known == [ours] else [*required, ours]
+    fitting = len(known) == 1 and known[0].get("integration_id") == gateway.app_id
+    required = checks["required_status_checks"] if fitting else [*required, ours]
     rules = {
         "deletion": {"type": "deletion"},
         "non_fast_forward": {"type": "non_fast_forward"},
@@ -88,6 +89,15 @@ def _ruleset(name: str, branch: str, rules: list[Any], actors: list[Any]) -> dic
     conditions = {"ref_name": {"include": [f"refs/heads/{branch}"], "exclude": []}}
     found = {"name": name, "target": "branch", "enforcement": "active", "bypass_actors": actors}
     return {**found, "conditions": conditions, "rules": rules}
+
+
+def says(found: Any, wanted: Any) -> bool:
+    """Whether what is there says all that is wanted: GitHub adds defaults and keeps no order of its own."""
+    if isinstance(wanted, Mapping):
+        return isinstance(found, Mapping) and all(says(found.get(name), value) for name, value in wanted.items())
+    if isinstance(wanted, list):
+        return isinstance(found, list) and len(found) == len(wanted) and all(any(says(one, part) for one in found) for part in wanted)
+    return bool(found == wanted)
 
 
 def of_ruleset(ruleset: Document, rules: Sequence[Document]) -> Layer:

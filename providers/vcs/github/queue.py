@@ -43,7 +43,7 @@ async def _entries(client: GithubClient, group: MergeGroup) -> Sequence[Document
             raise PermanentError(f"{group.repository}: branch '{group.branch}' has no merge queue that these credentials see")
         page = queue.document("entries")
         found.extend(page.documents("nodes"))
-        if not page.document("pageInfo").flag("hasNextPage"):
+        if not page.document("pageInfo").flag("hasNextPage") or len(found) > page.number("totalCount"):
             break
         after = page.document("pageInfo").text("endCursor")
     if len(found) != page.number("totalCount"):

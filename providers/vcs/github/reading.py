@@ -134,7 +134,7 @@ async def _whole(client: GithubClient, key: ChangeKey, pull: Document, name: str
         if _moment(again) != _moment(pull) or again.document(name).number("totalCount") != total:
             raise TornFacts(f"{key.repository}#{key.number}: it moved while its {name} were read")
         page = again.document(name)
-        if not page.documents("nodes"):
+        if not page.documents("nodes") or len(found) > total:
             break
         found.extend(page.documents("nodes"))
     if len(found) != total:
@@ -160,7 +160,7 @@ async def _contexts(client: GithubClient, key: ChangeKey, pull: Document) -> Seq
             return found
         page = rollup.document("contexts")
         found.extend(page.documents("nodes"))
-        if not page.document("pageInfo").flag("hasNextPage"):
+        if not page.document("pageInfo").flag("hasNextPage") or len(found) > page.number("totalCount"):
             break
         tip = await _commit(client, owner, head, page.document("pageInfo").text("endCursor"))
     if len(found) != page.number("totalCount"):

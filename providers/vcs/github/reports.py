@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from providers.errors import NotFound, Unreachable
+from providers.errors import NotFound, PermanentError, Unreachable
 from providers.vcs.documents import Document, UnexpectedShape, documents
-from providers.vcs.github.client import PAGE, GithubClient, path_of
+from providers.vcs.github.client import MOST_PAGES, PAGE, GithubClient, path_of
 from providers.vcs.github.credentials import InstallationAuth
 from providers.vcs.github.faults import Refused
 from providers.vcs.port import Annotation, ReportedStatus, Status, StatusState
@@ -134,8 +134,7 @@ async def reported(client: GithubClient, own: Own, repository: str, sha: str, co
 async def _newest_status(client: GithubClient, own: Own, repository: str, sha: str, context: str) -> ReportedStatus | None:
     """Newest first is how they are listed, and names are told apart whatever their case."""
     path = path_of("repos", repository, "commits", sha, "statuses")
-    page = 1
-    while True:
+    for page in range(1, MOST_PAGES + 1):
         answer = await client.request("GET", path, parameters={"per_page": PAGE, "page": page})
         listed = documents(answer.value, answer.where)
         for document in listed:
@@ -143,7 +142,7 @@ async def _newest_status(client: GithubClient, own: Own, repository: str, sha: s
                 return _as_status(document, own, context)
         if not answer.more and len(listed) < PAGE:
             return None
-        page += 1
+    raise PermanentError(f"GET {path}: the list does not end after {MOST_PAGES} pages")
 
 
 def _as_status(document: Document, own: Own, context: str) -> ReportedStatus:

@@ -111,7 +111,7 @@ class GithubSetup:
         if before is None:
             await self._client.request("POST", path, json=wanted)
             return Applied.CREATED
-        if all(before.fields.get(name) == value for name, value in wanted.items()):
+        if layers.says(before.fields, wanted):
             return Applied.UNCHANGED
         await self._client.request("PUT", f"{path}/{before.number('id')}", json=wanted)
         return Applied.UPDATED

@@ -225,3 +225,20 @@ async def test_a_token_that_the_forge_sends_back_is_shown_nowhere(tmp_path: Path
     assert "refused: token ***" in shown[2].text
     told = "".join(answer.text for answer in shown) + str(status) + "".join(capsys.readouterr())
     assert token not in told
+
+
+async def test_a_queue_that_lags_behind_its_event_is_waited_for(tmp_path: Path, github: GithubServer) -> None:
+    """Pending until it tells of the group: a queue throws out what is in error."""
+    async with a_scene(tmp_path, github, AccessToken(token=github.token("admit"))) as scene:
+        github.forge.label(scene.key, "ready")
+        base = github.forge.world.repository(scene.repository).branches["main"]
+        queue = f"gh-readonly-queue/main/pr-{scene.key.number}-{base}"
+        head = github.forge.push(scene.repository, queue, {"merged.txt": "m\n"})
+        entries: list[Any] = []
+        github.state.of(scene.repository).queues["main"] = entries
+        group = {"head_sha": head, "base_sha": base, "base_ref": "refs/heads/main", "head_ref": f"refs/heads/{queue}"}
+
+        await scene.tell("merge_group", action="checks_requested", merge_group=group)
+        await scene.turned(head, "pending")
+        entries.append({"headCommit": {"oid": head}, "baseCommit": {"oid": base}, "number": scene.key.number})
+        await scene.turned(head, "success")
