@@ -217,7 +217,7 @@ class DeadLetter:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueState:
     """How the work stands. waiting: dispatches and runs nobody has taken though they are due; oldest_due_at: since when
-    the first of them is. parked: waiting for a timer, a retry or a signal."""
+    the first of them is. parked: waiting for a timer, a retry, a signal or the time of its first step."""
 
     waiting: int
     oldest_due_at: datetime | None

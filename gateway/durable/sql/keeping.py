@@ -18,11 +18,12 @@ def queue_state(connection: Connection, now_ms: int) -> QueueState:
     counted = select(runs.c.status, func.count()).where(runs.c.status.in_(states)).group_by(runs.c.status)
     by_status: dict[str, int] = {row[0]: row[1] for row in connection.execute(counted)}
     waiting, oldest = _overdue(connection, now_ms)
+    later = select(func.count()).where(runs.c.status == WorkflowStatus.READY.value, runs.c.wake_at > now_ms)
     return QueueState(
         waiting=waiting,
         oldest_due_at=None if oldest is None else from_ms(oldest),
         running=by_status.get(WorkflowStatus.RUNNING.value, 0),
-        parked=by_status.get(WorkflowStatus.PARKED.value, 0),
+        parked=by_status.get(WorkflowStatus.PARKED.value, 0) + (connection.scalar(later) or 0),
         dead_letters=by_status.get(WorkflowStatus.FAILED.value, 0),
     )
 

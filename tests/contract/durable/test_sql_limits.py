@@ -193,6 +193,15 @@ async def test_history_that_grows_without_end_is_ended(sqlite, monkeypatch):
         await core.stop()
 
 
+async def test_run_that_is_ready_later_is_counted(sqlite):
+    """A delayed start, or what rests after a fault: else the work would look done."""
+    core = a_core(sqlite, {"w": wait_for_end})
+    await core.dispatch(a_start("later", "w", delay=3600))
+    await core.dispatch(a_start("now", "w"))
+    state = await core.queue()
+    assert (state.waiting, state.running, state.parked) == (1, 0, 1)
+
+
 async def test_old_runs_are_forgotten_by_themselves(sqlite):
     """Once they are older than they are kept."""
     core = a_core(sqlite, {"w": wait_for_end}, retention=0.0, lease=0.4)
