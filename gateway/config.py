@@ -33,6 +33,7 @@ from gateway.config_limits import LimitSettings
 from gateway.config_parts import Part, Secret
 from gateway.config_record import CheckpointKey, Retention
 from gateway.config_targets import TargetSettings, TemporalTls, beside
+from gateway.config_telemetry import TelemetrySettings
 from gateway.config_workflows import ApprovalSettings, WorkflowSettings
 from gateway.errors import ConfigurationWrong
 
@@ -190,6 +191,7 @@ class Settings(Part):
     reconcile_seconds: between two looks for what webhooks did not tell, at repositories with open changes.
     checkpoint_key: the Ed25519 key that signs the record's checkpoints; one kept in the database where nothing is said.
     hosts: more names the pages go by in browsers, beside public_url's. limits: how often anybody may ask.
+    telemetry: where traces go; none are kept where nothing is said.
     sync_seconds: between two full passes over who belongs to what, where `relations` is `local`.
     api_tokens: bearer tokens for `/v1` and the pages; without one, one is made at first start and only loopback is served.
     """
@@ -210,6 +212,7 @@ class Settings(Part):
     retention: Retention = Retention()
     hosts: tuple[str, ...] = ()
     limits: LimitSettings = LimitSettings()
+    telemetry: TelemetrySettings | None = None
     reconcile_seconds: float = Field(default=30.0, ge=0.1)
     sync_seconds: float = Field(default=900.0, ge=0.1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -50,6 +51,7 @@ from gateway.wiring import (
     build_sealed_record,
     build_storage,
     build_submissions,
+    build_telemetry,
     opa_binary,
 )
 from gateway.wiring_targets import build_target
@@ -105,6 +107,12 @@ async def running_gateway(
         relating = build_relating(settings, database=database, storage=storage, forges=forges, watched=watched, clock=clock)
         relations, own = relating.relations, relating.own
         stack.push_async_callback(relations.close)
+        telemetry = build_telemetry(settings)
+        if telemetry is not None:
+            stack.push_async_callback(asyncio.to_thread, telemetry.close)
+            engine = telemetry.around(engine, "engine")
+            forges = {name: telemetry.around(forge, "forge", connection=name) for name, forge in forges.items()}
+            targets = {name: telemetry.around(target, "target", target=name) for name, target in targets.items()}
         in_force = InForce(storage=storage, engine=engine)
         bring = BringIntoForce(storage=storage, in_force=in_force, clock=clock)
         opa = opa_binary(settings.engine)
@@ -143,7 +151,8 @@ async def running_gateway(
                 storage=storage, clock=clock, facts=settings.retention.facts, deliveries=settings.retention.deliveries
             ),
         )
-        core = build_core(database, {**handlers, **relating.activities(), **submitting.activities()}, settings.durable)
+        handlers = {**handlers, **relating.activities(), **submitting.activities()}
+        core = build_core(database, telemetry.activities(handlers) if telemetry else handlers, settings.durable)
         tokens = Tokens(storage=storage, clock=clock)
         services = Services(
             receive=ReceiveDelivery(
@@ -179,6 +188,14 @@ async def running_gateway(
             hosts=settings.own_hosts,
             limits=Limits(**settings.limits.model_dump()),
         )
+        if telemetry is not None:
+            services = replace(
+                services,
+                receive=telemetry.around(services.receive, "receive"),
+                judge_on_request=telemetry.around(services.judge_on_request, "judge_on_request"),
+                publish_bundle=telemetry.around(services.publish_bundle, "publish_bundle"),
+                override_change=telemetry.around(services.override_change, "override_change"),
+            )
         await core.start()
         stack.push_async_callback(core.stop)
         start = str(clock().timestamp())
@@ -189,9 +206,14 @@ async def running_gateway(
         await storage.record_dispatches(relating.beginning(list(forges), start))
         core.wake()
         first_token = await configured_tokens(settings, tokens)
+        app = create_app(services, pages=pages, missing=missing)
+        if telemetry is not None:
+            from gateway.telemetry import TracedRequests
+
+            app.add_middleware(TracedRequests, telemetry=telemetry)
         yield Gateway(
             settings=settings,
-            app=create_app(services, pages=pages, missing=missing),
+            app=app,
             services=services,
             core=core,
             engine=engine,

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_never
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from gateway.durable import Activity, DurableCore
     from gateway.storage import Database, RelationStore, SealedRecord, Storage
     from gateway.storage.submissions import Submissions
+    from gateway.telemetry import Telemetry
     from policies.bundles import BundleSource
     from policies.engines import PolicyEngine
     from policies.relations import Relations
@@ -118,6 +120,21 @@ def build_core(database: Database, handlers: Mapping[str, Activity], settings: D
             api_key=None if cluster.api_key is None else partial(current, cluster.api_key),
         ),
     )
+
+
+def build_telemetry(settings: Settings) -> Telemetry | None:
+    """Traces, where they are configured. Raises ConfigurationWrong where OpenTelemetry is not installed."""
+    if settings.telemetry is None:
+        return None
+    try:
+        from gateway.telemetry import Telemetry
+    except ImportError as problem:
+        if problem.name is None or problem.name.partition(".")[0] != "opentelemetry":
+            raise
+        raise ConfigurationWrong(
+            "telemetry: OpenTelemetry is not installed", advice="run: pip install 'admittance[telemetry]'"
+        ) from problem
+    return Telemetry(settings.telemetry, version("admittance"))
 
 
 def build_engine(settings: EngineSettings | None) -> PolicyEngine:

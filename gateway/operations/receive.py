@@ -14,6 +14,7 @@ from gateway.domain.delivery import Delivery
 from gateway.domain.dispatch import Dispatch, id_of
 from gateway.domain.record import change_workflow_id
 from gateway.domain.report import CONTEXT_PREFIX
+from gateway.domain.trace import TRACEPARENT
 from gateway.errors import DatabaseUnavailable, UnknownThing
 from gateway.operations.commands_dispatch import commands_dispatch, of_a_comment
 from gateway.operations.judge_group import group_dispatch
@@ -178,6 +179,7 @@ def judge_dispatch(connection: str, event: ChangeEvent, *, cause: str, touches: 
         "updated_at": rfc3339(event.updated_at) if event.updated_at else None,
         "by": event.by,
         "touches": None if touches is None else [*sorted(touches)],
+        **({"trace": trace} if (trace := TRACEPARENT.get()) is not None else {}),
     }
     workflow_id = change_workflow_id(connection, event.key.repository, event.key.number)
     return Dispatch(
