@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import yaml
 from standardwebhooks import Webhook
 
 from providers.vcs import ChangeKey, Role
 from tests.e2e.process import ADMIT, GatewayProcess, eventually
-from tests.integration.test_gitlab_faults import ticking
 from tests.servers.gitea import session_gitea
-from tests.servers.gitlab import GitLab, running_gitlab
+from tests.servers.gitlab import GitLab, running_gitlab, ticking_forge
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 SIGNING = "whsec_" + "YSBzaWduaW5nIHRva2VuIG9mIHRoZSB0ZXN0cyE="
@@ -39,9 +39,10 @@ def run(gateway: GatewayProcess, script: str, *arguments: str, **environment: st
     path = f"{ADMIT.parent}{os.pathsep}{os.environ['PATH']}"
     command = [str(gateway.folder / script), *arguments]
     surroundings = {**os.environ, "PATH": path, **environment}
-    return subprocess.run(command, cwd=gateway.folder, env=surroundings, capture_output=True, text=True, timeout=150, check=False)
+    return subprocess.run(command, cwd=gateway.folder, env=surroundings, capture_output=True, text=True, timeout=400, check=False)
 
 
+@pytest.mark.timeout(900)
 def test_the_gitea_example_puts_a_gate_up_that_holds(tmp_path):
     """From `connect.sh` to a denied change that Gitea does not merge, and one that is admitted once a colleague approved."""
     gitea = session_gitea()
@@ -87,9 +88,10 @@ def said(statuses: dict[str, Any], state: str) -> dict[str, Any] | None:
     return found if found is not None and found["status"] == state else None
 
 
+@pytest.mark.timeout(900)
 def test_the_gitlab_example_on_each_licence(tmp_path):
     """Ultimate requires the status; Free says that it cannot, and its CI job lets nothing through that is not admitted."""
-    forge = ticking()
+    forge = ticking_forge()
     forge.create_repository(PROJECT)
     forge.grant(PROJECT, "gatekeeper", Role.WRITER)
     forge.grant(PROJECT, "olga", Role.MAINTAINER)

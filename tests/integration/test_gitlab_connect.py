@@ -12,8 +12,7 @@ from typer.testing import CliRunner, Result
 from gateway.cli.app import app
 from providers.vcs import Gap, Role
 from providers.vcs.gitlab import GitLabSetup
-from tests.integration.test_gitlab_faults import ticking
-from tests.servers.gitlab import GitLab, running_gitlab
+from tests.servers.gitlab import GitLab, running_gitlab, ticking_forge
 
 PROJECT = "acme/group/web"
 SIGNING = "whsec_" + "YWRtaXR0YW5jZSBzaWducyBoZXJl"
@@ -21,7 +20,7 @@ SIGNING = "whsec_" + "YWRtaXR0YW5jZSBzaWducyBoZXJl"
 
 @pytest.fixture
 def gitlab() -> Iterator[GitLab]:
-    forge = ticking()
+    forge = ticking_forge()
     forge.create_repository(PROJECT)
     forge.grant(PROJECT, "admit", Role.WRITER)
     forge.grant(PROJECT, "olga", Role.MAINTAINER)

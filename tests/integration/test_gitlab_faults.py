@@ -10,16 +10,14 @@ import logging
 import re
 import traceback
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from providers.errors import AccessRefused, NotFound, ProviderError, RateLimited, TemporaryError, TornFacts, Unreachable
 from providers.vcs import ChangeKey, MergeMethod, Role, Status, StatusState
 from providers.vcs.gitlab import GitLabForge, reading
-from providers.vcs.memory import MemoryForge
 from tests.servers.faulty_proxy import Fault, FaultyProxy, Request, faulty_proxy
-from tests.servers.gitlab import GitLab, running_gitlab
+from tests.servers.gitlab import GitLab, running_gitlab, ticking_forge
 
 pytestmark = pytest.mark.anyio
 
@@ -65,22 +63,10 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-def ticking() -> MemoryForge:
-    """A forge whose clock moves a second with each look."""
-    now = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def tick() -> datetime:
-        nonlocal now
-        now += timedelta(seconds=1)
-        return now
-
-    return MemoryForge(connection="work", webhook_secrets=["its own"], clock=tick)
-
-
 @pytest.fixture(scope="module")
 def gitlab() -> Iterator[GitLab]:
     """Two pages of files, commits, notes and statuses; an approval, a thread and a dependency."""
-    forge = ticking()
+    forge = ticking_forge()
     with running_gitlab(forge=forge) as gitlab:
         forge.create_repository(PROJECT)
         forge.grant(PROJECT, "admit", Role.WRITER)

@@ -13,8 +13,7 @@ import pytest
 from providers.errors import AccessRefused, Conflict, NotFound, PermanentError, TemporaryError, TornFacts
 from providers.vcs import ChangeKey, Comment, MergeGroupEvent, MergeMethod, ReviewState, Role, Status, StatusState
 from providers.vcs.gitlab import GitLabForge, reading
-from tests.integration.test_gitlab_faults import ticking
-from tests.servers.gitlab import GitLab, running_gitlab
+from tests.servers.gitlab import GitLab, running_gitlab, ticking_forge
 
 pytestmark = pytest.mark.anyio
 
@@ -30,7 +29,7 @@ def anyio_backend() -> str:
 @pytest.fixture
 def gitlab() -> Iterator[GitLab]:
     """A project where the gateway is a developer."""
-    forge = ticking()
+    forge = ticking_forge()
     forge.create_repository(PROJECT)
     forge.grant(PROJECT, "admit", Role.WRITER)
     with running_gitlab(forge=forge) as gitlab:

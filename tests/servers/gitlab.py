@@ -19,7 +19,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -170,12 +170,24 @@ def _plain(value: object) -> str:
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03}Z"
 
 
+def ticking_forge() -> MemoryForge:
+    """A forge in memory whose clock moves a second with each look."""
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def tick() -> datetime:
+        nonlocal now
+        now += timedelta(seconds=1)
+        return now
+
+    return MemoryForge(connection="exam", webhook_secrets=["its own"], clock=tick)
+
+
 @contextmanager
 def running_gitlab(*, forge: MemoryForge | None = None, tier: str = "ultimate") -> Iterator[GitLab]:
     """A server of its own until the block ends."""
     from tests.servers import gitlab_routes  # noqa: F401 - it fills ROUTES, and needs this module for it
 
-    gitlab = GitLab(forge=forge or MemoryForge(connection="exam", webhook_secrets=["its own"]), tier=tier, contract=contract())
+    gitlab = GitLab(forge=forge or ticking_forge(), tier=tier, contract=contract())
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
