@@ -35,6 +35,7 @@ from gateway.config_record import CheckpointKey, Retention
 from gateway.config_targets import TargetSettings, TemporalTls, beside
 from gateway.config_telemetry import TelemetrySettings
 from gateway.config_workflows import ApprovalSettings, WorkflowSettings
+from gateway.domain.people import TOKEN_NAMESPACE
 from gateway.errors import ConfigurationWrong
 
 ULID = r"^[0-9A-HJKMNP-TV-Z]{26}$"
@@ -68,6 +69,13 @@ class Connection(Part):
     def _at_home(cls, value: object) -> object:
         if isinstance(value, dict) and value.get("forge") == "github" and not value.get("url"):
             return {**value, "url": "https://github.com"}
+        return value
+
+    @field_validator("name")
+    @classmethod
+    def _not_of_tokens(cls, value: str) -> str:
+        if value == TOKEN_NAMESPACE:  # else account 7 of that forge and a token named 7 would be one
+            raise ValueError(f"'{value}' is what holders of API tokens go by; choose another name")
         return value
 
     @field_validator("webhook_secrets")

@@ -16,6 +16,7 @@ from policies import Outcome
 from tests.contract.durable.builders import until
 from tests.e2e.process import PATIENCE, admit
 from tests.integration.gateway.house import REPOSITORY, a_house
+from tests.integration.gateway.submitting import ANA, BEN, a_yard
 from tests.servers.temporal import need_temporal, session_temporal
 
 
@@ -46,6 +47,23 @@ def test_change_is_judged_and_its_status_posted(tmp_path):
             assert kinds[-1] == "WorkflowCompleted"
             assert re.findall(r"<b>(\w+)</b>", (await house.client.get(f"/workflows/{id}")).text) == kinds
             assert (await house.client.get("/readyz")).status_code == 200
+
+    asyncio.run(story())
+
+
+def test_held_submission_is_approved_and_runs(tmp_path):
+    """Waiting for people, starting and watching are the same workflow there; what is cancelled ends there too."""
+
+    async def story():
+        need_temporal()
+        cluster = TemporalCluster(address=session_temporal(), task_queue="house-submissions")
+        async with a_yard(tmp_path, durable=Durable(temporal=cluster)) as yard:
+            id, other = await yard.held(), await yard.held()
+            assert (await yard.say("approve", id, by=BEN)).status_code == 200
+            await yard.becomes(id, "succeeded")
+            assert (await yard.say("cancel", other, by=ANA)).status_code == 200
+            await yard.becomes(other, "cancelled")
+            assert [run.starts for run in yard.target.runs] == [1]
 
     asyncio.run(story())
 
