@@ -206,6 +206,7 @@ class JudgeChange:
             number=tracked.ref.number,
             confirmed=recorded.id != decision.id,
         )
+        _alert_of_quarantine(recorded)
         return recorded
 
     async def _reports(self, ref: ChangeRef, cause: str) -> list[Dispatch]:
@@ -215,6 +216,14 @@ class JudgeChange:
         if before is not None:
             places.setdefault((before.ref.head_sha, before.ref.target_branch), before.ref)
         return [report_dispatch(place, cause) for place in places.values()]
+
+
+def _alert_of_quarantine(decision: Decision) -> None:
+    """Somebody has to mend or roll back the bundle: until then nothing it judges is admitted."""
+    results = {fault.policy for fault in decision.verdict.faults if fault.reason is Reason.BUNDLE_QUARANTINED}
+    bundles = sorted({policy.bundle for policy in results if policy is not None})
+    if bundles:
+        log.error("bundle in quarantine", bundles=bundles, decision=decision.id, advice="mend it, or: admit bundle rollback NAME")
 
 
 def _after_merge(change: Change) -> list[Dispatch]:
