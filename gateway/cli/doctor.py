@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.cli.doctor_forges import look_at
+from gateway.cli.doctor_record import record_findings
 from gateway.cli.edge import ConfigFile, plain_errors, settings_from
 from gateway.cli.findings import Finding, bad
 
@@ -86,6 +87,8 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
     if engine is not None:
         await engine.close()
     yield await _database(settings)
+    async for finding in record_findings(settings):
+        yield finding
     try:
         yield Finding(what="relations", well=True, says=await wiring.probe_relations(settings.relations))
     except known as problem:
