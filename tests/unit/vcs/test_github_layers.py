@@ -67,7 +67,18 @@ def test_an_account_whose_source_comes_back_as_null_is_the_same() -> None:
         ([a_layer(contexts={"admit/main": None})], {Gap.ANY_SOURCE}),
         ([a_layer(contexts={"admit/main": 8})], {Gap.ANY_SOURCE}),
     ],
-    ids=str,
+    ids=[
+        "one",
+        "none",
+        "another-status",
+        "administrators-exempt",
+        "exempt-of-one-of-two",
+        "pushes",
+        "pushes-by-one-of-two",
+        "force-pushes",
+        "any-source",
+        "another-source",
+    ],
 )
 def test_a_way_is_closed_by_one_layer_that_exempts_nobody(layers: list[Layer], expected: set[Gap]) -> None:
     """Layers add up; one that can be passed closes nothing."""
