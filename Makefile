@@ -39,7 +39,7 @@ torture: setup ## ten minutes of blows on each database, and of random relations
 
 test-targets: setup ## the targets' exam on real Airflow, Prefect and Dagster, each in an environment of its own
 	$(BIN)/python -m tests.orchestrators.environments
-	ADMIT_ORCHESTRATORS=1 $(BIN)/python -m pytest tests/orchestrators
+	ADMIT_ORCHESTRATORS=1 $(BIN)/python -m pytest tests/orchestrators --timeout 600
 
 bench: setup ## measure against real alternatives, as ratios within one run
 	$(BIN)/python -m tests.benchmarks
