@@ -47,6 +47,9 @@ def test_the_demo_shows_every_outcome_with_its_reason(tmp_path):
     assert "a release manager has to agree" in shown.stdout
     assert "the facts could not be read" in shown.stdout
     assert len(re.findall(r"/decisions/[\w-]{30,}", shown.stdout)) == 5
+    assert "HELD  deploy on cluster: somebody else has to agree to a deployment to production" in shown.stdout
+    assert "SUCCEEDED  deploy on cluster: 1 policy passed, ben approved it (tried on staging)" in shown.stdout
+    assert len(re.findall(r"/submissions/[\w-]{30,}", shown.stdout)) == 2
     assert list(tmp_path.iterdir()) == []
 
 

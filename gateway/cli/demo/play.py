@@ -15,6 +15,7 @@ import typer
 import uvicorn
 
 import policies
+from gateway.cli.demo.deployments import SETTINGS, play_deployments
 from gateway.cli.demo.samples import SCENES, Scene, stage
 from gateway.cli.outputs import Checked, render
 from gateway.config import Connection, Settings
@@ -43,6 +44,7 @@ async def play(*, once: bool, port: int) -> None:
             typer.echo(f"The gateway runs at {url}, and judges by the bundles {', '.join(bundle.name for bundle in bundles)}.\n")
             for number, scene in enumerate(SCENES, start=1):
                 await _play(number, scene, forge, gateway, url)
+            await play_deployments(gateway, url, number=len(SCENES) + 1)
             if not once:
                 typer.echo(f"Look at it: {url}/   (stop with Ctrl-C)")
                 await asyncio.Event().wait()
@@ -83,6 +85,7 @@ async def _served(forge: MemoryForge, folder: Path, port: int) -> AsyncIterator[
         public_url=url,
         bundles=_BUNDLES,
         connections=(Connection(name=_CONNECTION, forge="memory"),),
+        **SETTINGS,
     )
     async with running_gateway(settings, forges={_CONNECTION: forge}, open_pages=True) as gateway:
         config = uvicorn.Config(gateway.app, host="127.0.0.1", port=port, log_config=None, access_log=False, lifespan="off")
