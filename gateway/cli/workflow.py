@@ -13,6 +13,7 @@ from gateway.cli.edge import ConfigFile, plain_errors, settings_from
 
 if TYPE_CHECKING:
     from gateway.durable import DurableCore
+    from gateway.storage import Storage
 
 workflow = typer.Typer(no_args_is_help=True, help="See and steer workflow runs.")
 dead_letters = typer.Typer(no_args_is_help=True, help="See and revive what was given up.")
@@ -108,7 +109,7 @@ def retry(id: Id, config: ConfigFile = None) -> None:
 
     Example: `admit workflow retry change:work:acme/app:7`
     """
-    _with_core(config, lambda core: core.retry(id, by="the command line"))
+    _with_core(config, lambda core: core.retry(id, by="the command line"), act=("workflow.retried", id))
     typer.echo(f"{id}: whatever waits for another attempt is tried now")
 
 
@@ -118,7 +119,7 @@ def cancel(id: Id, config: ConfigFile = None) -> None:
 
     Example: `admit workflow cancel change:work:acme/app:7`
     """
-    _with_core(config, lambda core: core.cancel(id, by="the command line"))
+    _with_core(config, lambda core: core.cancel(id, by="the command line"), act=("workflow.cancelled", id))
     typer.echo(f"{id}: cancelled, unless it had ended already")
 
 
@@ -172,12 +173,12 @@ def revive(
             await core.revive(letter.workflow_id, letter.run_id, by="the command line")
         return [letter.workflow_id for letter in letters]
 
-    for revived in _with_core(config, again):
+    for revived in _with_core(config, again, act=("dead_letter.revived", id or "all")):
         typer.echo(f"{revived}: goes on")
 
 
-def _with_core(config: Any, work: Callable[[DurableCore], Awaitable[Any]]) -> Any:
-    """Do it on the configured database, with a core that runs nothing itself."""
+def _with_core(config: Any, work: Callable[[DurableCore], Awaitable[Any]], *, act: tuple[str, str] | None = None) -> Any:
+    """Do it on the configured database, with a core that runs nothing itself. act: what of it belongs on record, and about what."""
 
     async def run() -> Any:
         from gateway import wiring
@@ -185,7 +186,10 @@ def _with_core(config: Any, work: Callable[[DurableCore], Awaitable[Any]]) -> An
         settings = settings_from(config, tell=True)
         database = wiring.existing_database(settings)
         try:
-            await wiring.build_storage(database).ready()
+            storage = wiring.build_storage(database)
+            await storage.ready()
+            if act is not None:
+                await _put_on_record(storage, *act)
             return await work(wiring.build_core(database, {}, settings.durable))
         finally:
             await database.close()
@@ -198,6 +202,16 @@ def _with_core(config: Any, work: Callable[[DurableCore], Awaitable[Any]]) -> An
         except DurableError as problem:
             typer.echo(f"admit: {problem}", err=True)
             raise typer.Exit(2) from problem
+
+
+async def _put_on_record(storage: Storage, what: str, about: str) -> None:
+    """Before it is done, as over HTTP."""
+    from gateway.domain.audit import AuditEvent
+    from gateway.domain.clock import utc_now
+    from gateway.operations.seal_record import seal_dispatch
+
+    event = AuditEvent(at=utc_now(), who="the command line", what=what, about=about)
+    await storage.record_event(event, [seal_dispatch(event.at)])
 
 
 def _print_json(document: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import sqlite3
 
 import yaml
 
@@ -145,5 +146,8 @@ def test_the_command_line_sees_the_same(tmp_path):
     assert [letter["activity"] for letter in letters] == ["report_status"]
     assert json.loads(admit("dead-letters", "show", letters[0]["workflow_id"], cwd=tmp_path).stdout)["attempts"]
     assert "goes on" in admit("dead-letters", "revive", "--all", cwd=tmp_path).stdout
+    with sqlite3.connect(tmp_path / "admit.db") as database:
+        events = [json.loads(document) for (document,) in database.execute("SELECT document FROM audit_event ORDER BY ord")]
+    assert (events[-1]["who"], events[-1]["what"], events[-1]["about"]) == ("the command line", "dead_letter.revived", "all")
     assert admit("workflow", "show", "nothing", cwd=tmp_path).returncode == 2
     assert admit("dead-letters", "revive", cwd=tmp_path).returncode == 2
