@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from gateway.domain.clock import Clock
 from gateway.domain.landing import admission_document, branch_of, relevant_landing
-from gateway.domain.record import DecisionId, TrackedChange
+from gateway.domain.record import DecisionId, FactsOrigin, TrackedChange
 from gateway.domain.report import worst
 from gateway.domain.submission import Source
 from gateway.storage import DecisionFilter, Storage
@@ -77,10 +77,10 @@ class SourceRecord:
         return branch, standing.decision if standing else None
 
     async def _repository_id(self, connection: str, repository: str) -> str | None:
-        """The repository of that name that was last judged there."""
-        page = await self.storage.decisions(DecisionFilter(connection=connection, repository=repository), limit=1)
-        change = page.decisions[0].change if page.decisions else None
-        return change.repository_id if change is not None else None
+        """The repository of that name that was last judged there, by what its forge said of it: anybody may provide facts."""
+        page = await self.storage.decisions(DecisionFilter(connection=connection, repository=repository), limit=200)
+        judged = (decision.change for decision in page.decisions if decision.facts is FactsOrigin.GATHERED)
+        return next((change.repository_id for change in judged if change is not None), None)
 
 
 def source_from(document: Mapping[str, Json] | None) -> Source | None:
