@@ -67,8 +67,11 @@ def test_workflows_may_have_other_names_there(tmp_path):
         (["{name: prod, orchestrator: temporal, address: nowhere}"], "targets.0.temporal.task_queue: Field required"),
         (["{name: p, orchestrator: airflow, url: 'http://a', user: u}"], "user and password go together"),
         (["{name: p, orchestrator: airflow, url: 'http://u:p@a'}"], r"targets\.0\.airflow\.url: "),
-        (["{name: p, orchestrator: dagster, url: 'http://a', location: l, workflows: {a: {jop: x}}}"], r"workflows\.a\.jop: Extra"),
-        ([TEMPORAL + ", timout: 3}"], "targets.0.temporal.timout: Extra inputs"),
+        (
+            ["{name: p, orchestrator: dagster, url: 'http://a', location: l, workflows: {a: {jop: x}}}"],
+            r"workflows\.a\.jop: unknown key; did you mean job",
+        ),
+        ([TEMPORAL + ", timout: 3}"], "targets.0.temporal.timout: unknown key; did you mean timeout"),
     ],
     ids=[
         "named twice",
