@@ -19,7 +19,7 @@ class NoRelations:
         refusal = RelationsRefused(
             f"no relations are configured, and a policy asks whether {first.user} is {first.relation} of {first.object}"
         )
-        refusal.advice = "configure `relations` in admit.yaml, or give --relations FILE (an OpenFGA store file)"
+        refusal.advice = "give --relations FILE, an OpenFGA store file; `admit relations export` writes the one of a running gateway"
         raise refusal
 
     async def close(self) -> None:

@@ -1,7 +1,8 @@
 """Relationship checks in process beside a real OpenFGA: one check and a batch of three, at 5,000 and 100,000 tuples.
 
-In process: as the gateway asks, over tuples in a database (SQLite), the index kept current by its sequence. The server keeps its
-tuples in memory, its caches off, since a gate never answers from one; it is asked by the SDK and by raw HTTP, eight at once.
+In process: as the gateway asks, over tuples in a database (SQLite), the index kept current by its sequence. The server is asked by
+the SDK and by raw HTTP, eight at once, its caches off, since a gate never answers from one. It keeps 5,000 tuples in memory, and
+100,000 in SQLite: its memory looks through all of them for every one that is written.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import statistics
+import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -34,10 +36,11 @@ from policies.relations.openfga import OpenFgaRelations
 from policies.relations.starter import starter_text
 from policies.relations.stored import StoredRelations
 from tests.benchmarks.rows import Row
-from tests.servers.openfga import Store, running_openfga
+from tests.servers.need import need
+from tests.servers.openfga import OpenFga, Store, running_openfga
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
-SECONDS = 2.0
+SECONDS = 1.5
 AT_ONCE = 8
 
 
@@ -51,14 +54,13 @@ class Figures:
 
 
 def world(size: int) -> list[RelationshipTuple]:
-    """An organisation: teams of twenty, nested by tens, and repositories that teams own and write."""
+    """Teams of twenty, and repositories that teams own and write: about so many tuples."""
     teams = size // 25
     found = [_tuple(f"user:work/{n}", "member", f"team:{n // 20}") for n in range(teams * 20)]
-    found += [_tuple(f"team:{n}#member", "member", f"team:{n // 10}") for n in range(1, teams)]
     for n in range(teams * 2):
         found.append(_tuple(f"team:{n % teams}#member", "owner", f"repository:work/{n}"))
         found.append(_tuple(f"team:{(n * 7 + 1) % teams}#member", "writer", f"repository:work/{n}"))
-    return found[:size]
+    return found
 
 
 def _tuple(user: str, relation: str, object: str) -> RelationshipTuple:
@@ -116,6 +118,20 @@ async def in_process(tuples: Sequence[RelationshipTuple]) -> AsyncIterator[Relat
             await database.close()
 
 
+@contextmanager
+def serving(size: int) -> Iterator[OpenFga]:
+    """An OpenFGA that can take so many tuples."""
+    if size <= 10_000:
+        with running_openfga() as openfga:
+            yield openfga
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        kept = ("--datastore-engine", "sqlite", "--datastore-uri", f"file:{folder}/openfga.db")
+        subprocess.run([str(need("openfga")), "migrate", *kept], check=True, capture_output=True, timeout=120)
+        with running_openfga(*kept) as openfga:
+            yield openfga
+
+
 def raw(client: httpx.AsyncClient, store: Store) -> Callable[[Sequence[Question]], Awaitable[object]]:
     """The server's own API: Check for one question, BatchCheck for several."""
 
@@ -148,7 +164,7 @@ async def measure() -> list[Row]:
         async with in_process(tuples) as relations:
             for each in (1, 3):
                 ours[size, each] = await loop(asking(relations), batches(size, each), 1)
-        with running_openfga() as openfga:
+        with serving(size) as openfga:
             store = openfga.store(model_to_json(parse_model(starter_text())))
             await asyncio.to_thread(store.write, [tuple_document(one) for one in tuples])
             rows += await _beside(size, ours, openfga.url, store)
@@ -168,7 +184,11 @@ async def _beside(size: int, ours: dict[tuple[int, int], Figures], url: str, sto
             for alternative, ask in (("OpenFGA by raw HTTP", raw(client, store)), ("OpenFGA by the gateway's adapter (SDK)", asking(sdk))):
                 theirs = await loop(ask, asked, AT_ONCE)
                 rows.append(Row(what=what, figure="per s", ours=own.rate, other=theirs.rate, alternative=alternative))
-                rows.append(Row(what=what, figure="p50 ms", ours=own.p50, other=theirs.p50, alternative=alternative, better="lower"))
-                rows.append(Row(what=what, figure="p99 ms", ours=own.p99, other=theirs.p99, alternative=alternative, better="lower"))
+                rows.append(
+                    Row(what=what, figure="p50 µs", ours=own.p50 * 1000, other=theirs.p50 * 1000, alternative=alternative, better="lower")
+                )
+                rows.append(
+                    Row(what=what, figure="p99 µs", ours=own.p99 * 1000, other=theirs.p99 * 1000, alternative=alternative, better="lower")
+                )
     await sdk.close()
     return rows
