@@ -11,7 +11,6 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_never
 
@@ -134,6 +133,8 @@ def build_telemetry(settings: Settings) -> Telemetry | None:
         raise ConfigurationWrong(
             "telemetry: OpenTelemetry is not installed", advice="run: pip install 'admittance[telemetry]'"
         ) from problem
+    from importlib.metadata import version
+
     return Telemetry(settings.telemetry, version("admittance"))
 
 
