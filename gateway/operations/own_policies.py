@@ -14,12 +14,13 @@ WORKFLOW = "own_policies"
 
 
 async def read_own_policies(forge: Forge, change: Change) -> OwnFiles:
-    """What the repository says for itself, resolved once to a commit. Raises as the forge does: without it nothing is judged.
+    """What the repository says for itself, at the commit its target pointed to when the change was read.
 
-    A head in a fork is read through the target's repository: forges keep a change's commits there.
+    Raises as the forge does: without it nothing is judged. A head in a fork is read through the target's repository: forges
+    keep a change's commits there.
     """
     repository = change.repository.name
-    target = await forge.read_folder(repository, change.target_branch, FOLDER)
+    target = await forge.read_folder(repository, change.target_tip, FOLDER)
     own = OwnFiles(repository=change.repository.ref, commit=target.commit, target=own_files(target.files))
     if not touches_own_policies(change):
         return own

@@ -206,3 +206,8 @@ class Change:
     def target_branch(self) -> str:
         """The branch the change finally lands on: of a stack, its bottom's base."""
         return self.stack.base.ref if self.stack is not None else self.base.ref
+
+    @property
+    def target_tip(self) -> str:
+        """Where that branch pointed when the change was read: a commit."""
+        return self.stack.base.sha if self.stack is not None else self.base.sha

@@ -238,3 +238,18 @@ def test_connect_sets_up_the_forge_and_finds_ways_round_the_gate(gitea, ana, tmp
         assert "pushes_allowed" in drifted.stdout
         assert "admins_exempt" in drifted.stdout
         assert admit("connect", "elsewhere", cwd=tmp_path, environment=environment).returncode == 2
+
+
+def test_a_retargeted_change_is_judged_for_its_new_branch(gitea, ana, gateway):
+    """What was said for one branch is not taken for another: the new one gets a status of its own, and its own verdict."""
+    project = a_project(gitea, gateway, ana)
+    project.branch("release")
+    pull, sha = open_pull(project)
+    turned(project, sha, "failure")
+    project.edit(pull, base="release")
+    eventually(lambda: (found := status(project, sha, "admit/release")) and found["status"] == "failure", "the new branch to be denied")
+    ben = gitea.account("ben")
+    project.collaborator(ben)
+    project.review(pull, by=ben)
+    eventually(lambda: (found := status(project, sha, "admit/release")) and found["status"] == "success", "the new branch to be admitted")
+    assert gateway.decisions(repository=project.full_name, limit=1)[0]["change"]["target_branch"] == "release"

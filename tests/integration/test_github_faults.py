@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
+from gateway.operations.own_policies import read_own_policies
 from providers.errors import (
     AccessRefused,
     NotFound,
@@ -158,7 +159,8 @@ async def test_the_table_names_every_request(github: GithubServer, proxy: Faulty
 
 
 async def test_a_typical_change_costs_three_requests(github: GithubServer, proxy: FaultyProxy, forge: GithubForge) -> None:
-    """20 files, 3 reviews, 5 checks, 10 comments. One more request reports; one, answered with 304, finds nothing new."""
+    """20 files, 3 reviews, 5 checks, 10 comments, and `.admit/` where it was. One more request reports; one, answered with
+    304, finds nothing new."""
     people = github.forge
     repository = people.create_repository("acme/typical").name
     sha = people.push(repository, "feature", {f"{number}.txt": "x\n" for number in range(20)})
@@ -170,9 +172,11 @@ async def test_a_typical_change_costs_three_requests(github: GithubServer, proxy
         if number < 3:
             people.review(key, by="bob")
     await forge.own_login()  # once for each connection
+    await read_own_policies(forge, await forge.read_change(key))  # once for each commit of the target branch
     proxy.requests.clear()
 
     change = await forge.read_change(key)
+    await read_own_policies(forge, change)
     read = len(proxy.requests)
     await forge.report(repository, sha, Status(context="admit/main", state=StatusState.PENDING, description="", target_url=""))
     reported = len(proxy.requests)
