@@ -70,9 +70,12 @@ class RequestGuard:
 
     def _same_site(self, headers: dict[bytes, str], host: str) -> bool:
         """By what browsers say of themselves (w3.org/TR/fetch-metadata, rfc-editor.org/rfc/rfc6454); others say neither."""
-        if headers.get(b"sec-fetch-site", "none") not in {"none", "same-origin"}:
+        fetched = headers.get(b"sec-fetch-site", "none")
+        if fetched not in {"none", "same-origin"}:
             return False
         origin = headers.get(b"origin")
+        if origin == "null":  # a page that keeps its address to itself; whose it is, only the browser can say then
+            return fetched == "same-origin"
         return origin is None or _hostname(urlsplit(origin).netloc) == host
 
 
