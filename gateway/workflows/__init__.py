@@ -35,7 +35,7 @@ WORKFLOWS: Mapping[str, Workflow] = {
 }
 """Every workflow by the name dispatches call it."""
 
-HOUSEKEEPING = frozenset({"reconcile", "seal_record", "keep_retention"})
+HOUSEKEEPING = frozenset({"reconcile", "seal_record", "keep_retention", "sync_relations", "follow_relations"})
 """Those that come round by themselves, all the time: of interest only to who looks for them."""
 
 __all__ = ["HOUSEKEEPING", "WORKFLOWS"]
