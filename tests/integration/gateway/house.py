@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from gateway.config import Connection, Settings
+from gateway.config import Connection, RelationsFile, Settings
 from gateway.config_engine import Engine
 from gateway.domain.clock import Clock, utc_now
 from gateway.domain.record import Decision
@@ -69,6 +69,13 @@ class House:
         async with asyncio.timeout(PATIENCE):
             while await self.status(sha, context) != state:
                 await asyncio.sleep(0.02)
+
+
+def of_a_file(folder: Path) -> RelationsFile:
+    """Relationships nothing synchronises, for tests that count every entry of the record."""
+    file = folder / "nobody.fga.yaml"
+    file.write_text("name: nobody\nmodel: |\n  model\n    schema 1.1\n  type user\ntuples: []\n")
+    return RelationsFile(file=file)
 
 
 def database_of(folder: Path) -> str:

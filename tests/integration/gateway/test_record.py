@@ -17,7 +17,7 @@ from policies import Outcome
 from policies.canonical import canonical
 from tests.builders import a_change_document
 from tests.e2e.process import PATIENCE, admit
-from tests.integration.gateway.house import REPOSITORY, a_house
+from tests.integration.gateway.house import REPOSITORY, a_house, of_a_file
 
 
 async def sealed_all(house, count):
@@ -34,7 +34,7 @@ def test_a_persons_data_is_erased_and_the_record_stays_whole(tmp_path):
     """Facts and deliveries that name them; what rested on them says why it cannot be replayed; everybody else's stays."""
 
     async def story():
-        async with a_house(tmp_path) as house:
+        async with a_house(tmp_path, relations=of_a_file(tmp_path)) as house:
             zoe = house.forge.account("zoe-the-unmistakable").ref
             hers = house.forge.open_change(REPOSITORY, head="hers", files={"a": "1"}, labels=["bug"], by="zoe-the-unmistakable")
             others = house.forge.open_change(REPOSITORY, head="others", files={"b": "1"}, labels=["bug"], by="ben")
@@ -76,7 +76,7 @@ def test_a_person_is_erased_from_the_command_line(tmp_path):
     """After a question; a second time there is nothing left."""
 
     async def story():
-        async with a_house(tmp_path) as house:
+        async with a_house(tmp_path, relations=of_a_file(tmp_path)) as house:
             key = house.forge.open_change(REPOSITORY, head="work", files={"a": "1"}, labels=["bug"], by="ana")
             await house.deliver()
             await house.decided(key, lambda d: True)
@@ -96,7 +96,7 @@ def test_what_is_older_than_the_configuration_keeps_is_dropped(tmp_path):
     """Facts that no open change needs, and deliveries; verification knows why they are gone."""
 
     async def story():
-        async with a_house(tmp_path) as house:
+        async with a_house(tmp_path, relations=of_a_file(tmp_path)) as house:
             closed = house.forge.open_change(REPOSITORY, head="one", files={"a": "1"}, labels=["bug"])
             still_open = house.forge.open_change(REPOSITORY, head="two", files={"b": "1"}, labels=["bug"])
             await house.deliver()
@@ -137,7 +137,7 @@ def test_the_record_leaves_as_json_lines_that_can_still_be_verified(tmp_path):
     """Over HTTP and from the command line alike; filters leave out, and nothing else does."""
 
     async def story():
-        async with a_house(tmp_path) as house:
+        async with a_house(tmp_path, relations=of_a_file(tmp_path)) as house:
             key = house.forge.open_change(REPOSITORY, head="work", files={"a": "1"}, labels=["bug"])
             await house.deliver()
             await house.decided(key, lambda d: True)

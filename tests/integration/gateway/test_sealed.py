@@ -10,14 +10,14 @@ import yaml
 
 from tests.builders import a_change_document
 from tests.e2e.process import PATIENCE, admit
-from tests.integration.gateway.house import REPOSITORY, a_house
+from tests.integration.gateway.house import REPOSITORY, a_house, of_a_file
 
 
 def test_what_was_recorded_is_sealed_and_a_changed_byte_is_named(tmp_path):
     """Decisions on changes and on provided facts alike; then somebody edits the database."""
 
     async def story():
-        async with a_house(tmp_path) as house:
+        async with a_house(tmp_path, relations=of_a_file(tmp_path)) as house:
             key = house.forge.open_change(REPOSITORY, head="work", files={"a": "1"}, labels=["bug"])
             await house.deliver()
             await house.decided(key, lambda d: True)
