@@ -45,6 +45,15 @@ class Database:
         self._writer = Writer(self._writing, patience=patience)
         self._closed = False
 
+    def listen(self, told: Callable[[], None]) -> Callable[[], None]:
+        """Have `told` called, on the writer's thread, after each commit that wrote to the outbox; the answer ends that."""
+        self._writer.listeners += (told,)
+
+        def end() -> None:
+            self._writer.listeners = tuple(each for each in self._writer.listeners if each is not told)
+
+        return end
+
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run the unit and return its result once it is committed. Raises what it raised, or DatabaseUnavailable.
 

@@ -16,6 +16,7 @@ from gateway.domain.dispatch import Dispatch
 from gateway.domain.payload import encoded
 from gateway.storage.columns import ExactName, LongText, Milliseconds, Sequence, metadata
 from gateway.storage.prepared import Prepared, PreparedFor, prepared_insert
+from gateway.storage.writer import note_outbox
 
 dispatches = Table(
     "dispatch",
@@ -45,8 +46,13 @@ _TAKE = PreparedFor(lambda ords: update(dispatches).where(dispatches.c.ord.in_(o
 
 
 def write_dispatches(connection: Connection, batch: Ordered[Dispatch], *, now_ms: int) -> None:
-    """Write those whose id is new; the others change nothing. Raises PayloadTooLarge, having written none."""
-    _INSERT.run_many(connection, _new(connection, batch, now_ms))
+    """Write those whose id is new; the others change nothing. Raises PayloadTooLarge, having written none.
+
+    Once they are committed, whoever listens to the database is told (`Database.listen`).
+    """
+    if new := _new(connection, batch, now_ms):
+        _INSERT.run_many(connection, new)
+        note_outbox(connection)
 
 
 def write_taken_dispatches(

@@ -25,6 +25,14 @@ _GROUP_LIMIT = 256
 _WAITING_LIMIT = 20_000
 
 
+_OUTBOX = "admit_outbox_written"
+
+
+def note_outbox(connection: Connection) -> None:
+    """Say in a unit of work that it wrote to the outbox: listeners are told once that is committed (or for nothing)."""
+    connection.info[_OUTBOX] = True
+
+
 @dataclass(slots=True, kw_only=True)
 class Unit:
     """One piece of work and who waits for it."""
@@ -50,6 +58,7 @@ class Writer:
         self._engine = engine
         self._patience = patience
         self._units: queue.SimpleQueue[Unit | None] = queue.SimpleQueue()
+        self.listeners: tuple[Callable[[], None], ...] = ()
         self._lock = threading.Lock()
         self._closed = False
         self._connection: Connection | None = None
@@ -170,6 +179,9 @@ class Writer:
             if problem.connection_invalidated:
                 raise _InDoubt(f"lost while it was committing, which may or may not have happened: {first_line(problem)}") from problem
             raise
+        if connection.info.pop(_OUTBOX, False):
+            for told in self.listeners:
+                told()
         return outcomes
 
 

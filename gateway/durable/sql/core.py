@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -63,6 +63,7 @@ class SqlDurableCore:
         self._workflows = workflows
         self._clock = Clock()
         self._poll = poll
+        self._deaf: Callable[[], None] = lambda: None
         self._written: Batches[Dispatch, None] = Batches(self._write)
         self._waiting: dict[str, list[asyncio.Future[WorkflowRun]]] = defaultdict(list)
         self._worker = Worker(
@@ -80,9 +81,17 @@ class SqlDurableCore:
         )
 
     async def start(self) -> None:
+        loop = asyncio.get_running_loop()
         await self._worker.start()
+        self._deaf = self._database.listen(lambda: self._told(loop))
+
+    def _told(self, loop: asyncio.AbstractEventLoop) -> None:
+        """An operation has written to the outbox: what it set going need not wait for the next poll."""
+        with suppress(RuntimeError):  # the loop has been closed: nobody is at work any more
+            loop.call_soon_threadsafe(self.wake)
 
     async def stop(self, *, grace: float = 10.0) -> None:
+        self._deaf()
         await self._worker.stop(grace)
 
     async def alive(self) -> None:

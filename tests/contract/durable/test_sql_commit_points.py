@@ -61,6 +61,9 @@ class MortalDatabase:
         await self._unless_dead()
         return await self._database.read(work)
 
+    def listen(self, told):
+        return self._database.listen(told)
+
     async def _unless_dead(self):
         if self.dead.is_set():
             await asyncio.Event().wait()

@@ -24,6 +24,9 @@ class CountingDatabase:
     async def read(self, work):
         return await self._database.read(work)
 
+    def listen(self, told):
+        return self._database.listen(told)
+
 
 async def three(ctx, input):
     first = await ctx.activity("note", input)
