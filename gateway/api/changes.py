@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
-from uuid import uuid4
 
 from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
@@ -15,9 +14,9 @@ from gateway.domain.clock import utc_now
 from gateway.domain.override import in_force
 from gateway.domain.record import TrackedChange, override_document
 from gateway.errors import UnknownThing
-from gateway.operations.receive import judge_dispatch
+from gateway.operations.receive import recheck_dispatch
 from policies import rfc3339
-from providers.vcs import ChangeEvent, ChangeKey
+from providers.vcs import ChangeKey
 
 router = APIRouter(prefix="/v1", tags=["changes"])
 
@@ -43,8 +42,7 @@ async def one_change(connection: str, repository: str, number: int, asked: Asked
 async def recheck(connection: str, repository: str, number: int, asked: Asked) -> JSONResponse:
     """Have it judged again, as an event would; the answer comes as a new or confirmed decision."""
     asked.receive.known(connection)
-    event = ChangeEvent(key=ChangeKey(repository=repository, number=number), what="recheck")
-    dispatch = judge_dispatch(connection, event, cause=f"recheck:{uuid4()}")
+    dispatch = recheck_dispatch(connection, ChangeKey(repository=repository, number=number))
     await asked.storage.record_dispatches([dispatch])
     asked.core.wake()
     return JSONResponse({"workflow": dispatch.workflow_id}, status_code=202)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
+from uuid import uuid4
 
 import structlog
 
@@ -190,6 +191,11 @@ def judge_dispatch(connection: str, event: ChangeEvent, *, cause: str, touches: 
         signal=SIGNAL,
         payload=hint,
     )
+
+
+def recheck_dispatch(connection: str, key: ChangeKey) -> Dispatch:
+    """Have a change judged again because somebody asks for it; every asking counts."""
+    return judge_dispatch(connection, ChangeEvent(key=key, what="recheck"), cause=f"recheck:{uuid4()}")
 
 
 def _worth_keeping(headers: Mapping[str, str]) -> dict[str, str]:

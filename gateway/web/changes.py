@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from urllib.parse import quote
-from uuid import uuid4
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -17,14 +16,14 @@ from gateway.domain.explanation import sentence
 from gateway.domain.override import in_force
 from gateway.domain.record import ChangeRef, TrackedChange
 from gateway.errors import GatewayError
-from gateway.operations.receive import judge_dispatch
+from gateway.operations.receive import recheck_dispatch
 from gateway.storage import DecisionFilter, StoredToken
 from gateway.web.forms import proof_for, proven_fields
 from gateway.web.rendering import may_read, page, sign_in
 from policies import Outcome
 from policies.errors import PolicyError
 from providers.errors import ProviderError
-from providers.vcs import ChangeEvent, ChangeKey
+from providers.vcs import ChangeKey
 
 router = APIRouter(include_in_schema=False)
 
@@ -87,8 +86,8 @@ async def _act(asked: Services, change: TrackedChange, act: str, fields: dict[st
     ref = change.ref
     match act:
         case "recheck" if permits(token.scopes, [Scope.OPERATOR]):
-            event = ChangeEvent(key=ChangeKey(repository=ref.repository, number=ref.number), what="recheck")
-            await asked.storage.record_dispatches([judge_dispatch(ref.connection, event, cause=f"recheck:{uuid4()}")])
+            key = ChangeKey(repository=ref.repository, number=ref.number)
+            await asked.storage.record_dispatches([recheck_dispatch(ref.connection, key)])
         case "recheck":
             raise HTTPException(403, f"the token '{token.name}' may not do this; it needs the scope operator")
         case "override":
