@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from providers.errors import AccessRefused, Conflict, NotFound, PermanentError, ProviderError, RateLimited, Unreachable
+from providers.retry_after import seconds_of
 
 _LONGEST = 1000
 _RENEW = "the credentials are wrong, expired or revoked: give the target new ones"
@@ -55,14 +54,9 @@ def said(value: Any) -> str:
 
 
 def seconds(retry_after: str) -> float | None:
-    """Seconds to wait, from either form of Retry-After."""
+    """Seconds to wait, from either form of Retry-After; None also for a number nobody can mean."""
     value = retry_after.strip()
-    if value.isdecimal() and len(value) < 10:
-        return float(value)
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
-        return None
+    return None if value.isdecimal() and len(value) >= 10 else seconds_of(value)
 
 
 def _short(text: str) -> str:

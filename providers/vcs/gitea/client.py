@@ -14,14 +14,13 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import httpx
 
 from providers.errors import AccessRefused, NotFound, PermanentError, ProviderError, RateLimited, TornFacts, Unreachable
+from providers.retry_after import seconds_of
 from providers.vcs.documents import Document, UnexpectedShape, document, documents, parsed
 
 PAGE = 50
@@ -142,7 +141,7 @@ class GiteaClient:
         """The exception an unsuccessful answer stands for."""
         said = self._said(response)
         message = f"{where}: {response.status_code}" + (f" {said}" if said else "")
-        wait = _retry_after(response)
+        wait = seconds_of(response.headers.get("retry-after", ""))
         match response.status_code:
             case 401:
                 return TokenRefused(message, advice="the token is wrong, expired or revoked: make a new one and configure it")
@@ -208,14 +207,3 @@ def _same_total(answer: Answer, before: int | None) -> int:
     if before is not None and answer.total != before:
         raise TornFacts(f"{answer.where}: the list changed while its pages were read")
     return answer.total
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds to wait, from either form of Retry-After."""
-    value = response.headers.get("retry-after", "").strip()
-    if value.isdecimal():
-        return float(value)
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
-        return None

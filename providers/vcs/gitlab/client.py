@@ -14,8 +14,6 @@ import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -24,6 +22,7 @@ import requests
 import urllib3
 
 from providers.errors import AccessRefused, NotFound, PermanentError, ProviderError, RateLimited, TornFacts, Unreachable
+from providers.retry_after import seconds_of
 from providers.vcs.documents import Document, UnexpectedShape, document, documents, parsed
 from providers.vcs.gitlab.session import AnswerTooLong, Session
 
@@ -170,7 +169,7 @@ class GitLabClient:
         status = response.status_code
         said = self._said(problem)
         message = f"{where}: {status}" + (f" {said}" if said else "")
-        wait = _retry_after(response)
+        wait = seconds_of(response.headers.get("retry-after", ""))
         match status:
             case 401:
                 return TokenRefused(message, advice="the token is wrong, expired or revoked, or its account may not do this")
@@ -253,14 +252,3 @@ def path_of(*parts: str | int) -> str:
         if {".", "..", ""} & set(str(part).split("/")):
             raise NotFound(f"no project, branch or file is named '{part}'")
     return "/" + "/".join(quote(str(part), safe="") for part in parts)
-
-
-def _retry_after(response: requests.Response) -> float | None:
-    """Seconds to wait, from either form of Retry-After."""
-    value = response.headers.get("retry-after", "").strip()
-    if value.isdecimal():
-        return float(value)
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
-        return None
