@@ -37,6 +37,12 @@ def require_seen(known: TrackedChange | None, seen: Seen) -> None:
         raise moved(change.ref)
 
 
+def stands_as_seen(known: TrackedChange, seen: TrackedChange, *, giving: bool) -> bool:
+    """Whether an override may be given beside the decision that was seen, or (not giving) the one that was seen be ended."""
+    beside = known.decision_id == seen.decision_id if giving else known.override == seen.override
+    return (known.ref, known.state) == (seen.ref, seen.state) and beside
+
+
 def moved(ref: ChangeRef) -> ChangeMoved:
     """The error, in words."""
     return ChangeMoved(f"{ref.repository}#{ref.number} was judged by others meanwhile: judge again")

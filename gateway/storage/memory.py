@@ -228,7 +228,7 @@ class MemoryStorage:
         self._open()
         checks.dispatchable(dispatches)
         known = self._changes.get(_place(change.ref))
-        if known is None or (known.ref, known.state, known.decision_id) != (change.ref, change.state, change.decision_id):
+        if known is None or not checks.stands_as_seen(known, change, giving=override is not None):
             return None
         overridden = replace(known, override=override)
         canonical(change_document(overridden))

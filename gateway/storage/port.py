@@ -204,7 +204,8 @@ class Storage(Protocol):
         """Let this override (None: no longer any) stand beside what is known of the change, with its audit event and what it
         sets going; the change as it is known then.
 
-        None, and nothing changes, unless it still is open with that head, target branch and decision. Recording a decision
+        None, and nothing changes, unless it still is open with that head and target branch; beside the same decision, if one
+        is given; with the same override, if one is taken away. Recording a decision
         or tracking the change keeps the override, as far as head and target branch stay.
         """
 

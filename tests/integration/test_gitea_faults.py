@@ -208,13 +208,15 @@ async def test_a_token_revoked_in_mid_read(proxy: FaultyProxy, forge: GiteaForge
     whole = await forge.read_change(key_of(big_change))
     needed = len(proxy.requests)
     for allowed in range(needed + 1):
-        proxy.requests.clear()
-        proxy.spoil = lambda request, allowed=allowed: None if request.number < allowed else Fault.UNAUTHORIZED
-        if allowed == needed:
-            assert await forge.read_change(key_of(big_change)) == whole
-        else:
-            with pytest.raises(AccessRefused):
-                await forge.read_change(key_of(big_change))
+        async with faulty_proxy(session_gitea().url) as fresh:  # what a refused reading still has on its way is the old proxy's
+            fresh.spoil = lambda request, allowed=allowed: None if request.number < allowed else Fault.UNAUTHORIZED
+            anew = GiteaForge(connection="work", url=fresh.url, token=session_gitea().admin_token, timeout=60)
+            if allowed == needed:
+                assert await anew.read_change(key_of(big_change)) == whole
+            else:
+                with pytest.raises(AccessRefused):
+                    await anew.read_change(key_of(big_change))
+            await anew.close()
 
 
 async def test_a_change_that_moves_between_two_pages_is_read_again(
@@ -254,10 +256,13 @@ async def test_folders_lists_and_statuses_fail_as_a_whole(
         lambda: forge.summary(key_of(big_change)),
         lambda: forge.probe(),
     )
+    asked = []  # before anything is spoiled: what a failed reading still has on its way would be counted as the next one's
     for reading in readings:
-        proxy.spoil, proxy.requests = (lambda _: None), []
+        proxy.requests.clear()
         await reading()
-        for spoiled in {place(request) for request in proxy.requests[:6]} - ONCE:
+        asked.append({place(request) for request in proxy.requests[:6]} - ONCE)
+    for reading, places in zip(readings, asked, strict=True):
+        for spoiled in places:
             proxy.spoil = lambda request, spoiled=spoiled: fault if place(request) == spoiled else None
             with pytest.raises(EXPECTED[fault]) as raised:
                 await reading()

@@ -243,18 +243,20 @@ async def test_a_list_that_is_shorter_than_it_says(proxy: FaultyProxy, forge: Gi
             await forge.read_change(big_change)
 
 
-async def test_a_token_revoked_in_mid_read(proxy: FaultyProxy, forge: GithubForge, big_change: ChangeKey) -> None:
+async def test_a_token_revoked_in_mid_read(github: GithubServer, proxy: FaultyProxy, forge: GithubForge, big_change: ChangeKey) -> None:
     """After any number of requests: refused, or the change had been read whole by then."""
     whole = await forge.read_change(big_change)
     needed = len(proxy.requests)
     for allowed in range(needed + 1):
-        proxy.requests.clear()
-        proxy.spoil = lambda request, allowed=allowed: None if request.number < allowed else Fault.UNAUTHORIZED
-        if allowed == needed:
-            assert await forge.read_change(big_change) == whole
-        else:
-            with pytest.raises(AccessRefused):
-                await forge.read_change(big_change)
+        async with faulty_proxy(github.url) as fresh:  # what a refused reading still has on its way is the old proxy's
+            fresh.spoil = lambda request, allowed=allowed: None if request.number < allowed else Fault.UNAUTHORIZED
+            anew = a_forge(fresh, github.token("admit"))
+            if allowed == needed:
+                assert await anew.read_change(big_change) == whole
+            else:
+                with pytest.raises(AccessRefused):
+                    await anew.read_change(big_change)
+            await anew.close()
 
 
 async def test_a_change_that_moves_between_two_requests_is_read_again(github: GithubServer, proxy: FaultyProxy, forge: GithubForge) -> None:
@@ -290,7 +292,7 @@ async def test_a_change_that_never_stands_still_is_a_fault(github: GithubServer,
 
 
 @pytest.mark.parametrize("fault", [Fault.SERVER_ERROR, Fault.CUT_JSON, Fault.FORBIDDEN, Fault.NOT_FOUND, Fault.HTML])
-async def test_everything_else_fails_as_a_whole(github: GithubServer, proxy: FaultyProxy, big_change: ChangeKey, fault: Fault) -> None:
+async def test_everything_else_fails_as_a_whole(github: GithubServer, big_change: ChangeKey, fault: Fault) -> None:
     """Each request of each of the other readings and acts, spoiled in turn."""
     repository, token = big_change.repository, github.token("admit")
     sha = github.forge.world.change(big_change).head_sha
@@ -305,18 +307,19 @@ async def test_everything_else_fails_as_a_whole(github: GithubServer, proxy: Fau
         lambda forge: forge.budget(),
     ]
     for call in calls:
-        proxy.spoil, proxy.requests[:] = (lambda _: None), []
-        forge = a_forge(proxy, token)
-        await call(forge)
-        await forge.close()
-        for position in range(len(proxy.requests)):
-            proxy.requests.clear()
-            proxy.spoil = lambda request, position=position: fault if request.number == position else None
-            fresh = a_forge(proxy, token)
-            problem = await fault_of(call(fresh))
-            assert problem is not None or fault is Fault.NOT_FOUND, "only what is not there may be left out"
-            assert problem is None or token not in told(problem)
-            await fresh.close()
+        async with faulty_proxy(github.url) as proxy:
+            forge = a_forge(proxy, token)
+            await call(forge)
+            await forge.close()
+            needed = len(proxy.requests)
+        for position in range(needed):
+            async with faulty_proxy(github.url) as proxy:  # what a failed call still has on its way is the old proxy's
+                proxy.spoil = lambda request, position=position: fault if request.number == position else None
+                fresh = a_forge(proxy, token)
+                problem = await fault_of(call(fresh))
+                assert problem is not None or fault is Fault.NOT_FOUND, "only what is not there may be left out"
+                assert problem is None or token not in told(problem)
+                await fresh.close()
 
 
 async def test_a_limit_is_told_with_its_end(forge: GithubForge, proxy: FaultyProxy, big_change: ChangeKey) -> None:

@@ -181,18 +181,20 @@ async def test_a_server_that_does_not_come_to_an_end(proxy: FaultyProxy, token: 
     await hasty.close()
 
 
-async def test_a_token_revoked_in_mid_read(proxy: FaultyProxy, forge: GitLabForge) -> None:
+async def test_a_token_revoked_in_mid_read(proxy: FaultyProxy, forge: GitLabForge, gitlab: GitLab, token: str) -> None:
     """After any number of requests: refused, or the change had been read whole by then."""
     whole = await forge.read_change(KEY)
     needed = len(proxy.requests)
     for allowed in range(needed + 1):
-        proxy.requests.clear()
-        proxy.spoil = lambda request, allowed=allowed: None if request.number < allowed else Fault.UNAUTHORIZED
-        if allowed == needed:
-            assert await forge.read_change(KEY) == whole
-        else:
-            with pytest.raises(AccessRefused):
-                await forge.read_change(KEY)
+        async with faulty_proxy(gitlab.url) as fresh:  # what a refused reading still has on its way is the old proxy's
+            fresh.spoil = lambda request, allowed=allowed: None if request.number < allowed else Fault.UNAUTHORIZED
+            anew = GitLabForge(connection="work", url=fresh.url, token=token, timeout=60)
+            if allowed == needed:
+                assert await anew.read_change(KEY) == whole
+            else:
+                with pytest.raises(AccessRefused):
+                    await anew.read_change(KEY)
+            await anew.close()
 
 
 async def test_a_change_that_moves_while_it_is_read_is_read_again(proxy: FaultyProxy, forge: GitLabForge, gitlab: GitLab) -> None:
@@ -234,10 +236,13 @@ async def test_folders_lists_people_and_statuses_fail_as_a_whole(
         lambda: forge.missing_rights(PROJECT),
         lambda: forge.budget(),
     )
+    asked = []  # before anything is spoiled: what a failed reading still has on its way would be counted as the next one's
     for read in readings:
-        proxy.spoil, proxy.requests = (lambda _: None), []
+        proxy.requests.clear()
         await read()
-        for spoiled in {place(request) for request in proxy.requests}:
+        asked.append({place(request) for request in proxy.requests})
+    for read, places in zip(readings, asked, strict=True):
+        for spoiled in places:
             proxy.spoil = lambda request, spoiled=spoiled: fault if place(request) == spoiled else None
             with pytest.raises(ProviderError):
                 await read()

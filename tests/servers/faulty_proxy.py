@@ -64,6 +64,7 @@ async def faulty_proxy(upstream: str) -> AsyncIterator[FaultyProxy]:
     """The proxy, until the block ends. Connections that still hang then are closed."""
     proxy = FaultyProxy()
     going: set[asyncio.Task[None]] = set()
+    ended = False
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -73,6 +74,9 @@ async def faulty_proxy(upstream: str) -> AsyncIterator[FaultyProxy]:
             await _serve(proxy, client, reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # the client went away, or the block ended
+        except Exception:
+            if not ended:
+                raise  # else it is what a request that nobody waits for any more ran into
         finally:
             going.discard(task)
             writer.close()
@@ -84,6 +88,7 @@ async def faulty_proxy(upstream: str) -> AsyncIterator[FaultyProxy]:
             try:
                 yield proxy
             finally:
+                ended = True
                 server.close()
                 for task in list(going):
                     task.cancel()

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, select
 
 from gateway.domain.record import Decision, Override, TrackedChange, carried_over, decided
-from gateway.storage.checks import moved, require_seen
+from gateway.storage.checks import moved, require_seen, stands_as_seen
 from gateway.storage.columns import to_ms
 from gateway.storage.documents import change_document, change_from_document, report_document, report_from_document
 from gateway.storage.keys import change_key, head_key, key
@@ -69,7 +69,7 @@ def set_override(connection: Connection, change: TrackedChange, override: Overri
     """The change with it; None, and nothing changes, where it has moved."""
     ref = change.ref
     known = read_change(connection, ref.connection, ref.repository, ref.number, locked=True)
-    if known is None or (known.ref, known.state, known.decision_id) != (ref, change.state, change.decision_id):
+    if known is None or not stands_as_seen(known, change, giving=override is not None):
         return None
     put_change(connection, overridden := replace(known, override=override))
     return overridden

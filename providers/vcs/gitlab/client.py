@@ -63,7 +63,8 @@ class GitLabClient:
         self._threads = ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="gitlab")
 
     async def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Once what is on its way has ended; that takes no longer than the deadline of one request."""
+        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
         self._session.close()
 
     async def get(self, path: str, /, **params: str | int | list[str]) -> Document:

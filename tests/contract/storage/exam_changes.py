@@ -194,3 +194,16 @@ class ChangesExam:
         given = await storage.set_override(known, override, event=an_event("one"), dispatches=[])
         assert await storage.set_override(given, None, event=an_event("two"), dispatches=[]) == known
         assert [event.what for event in await storage.audit_events()] == ["two", "one"]
+
+    async def test_override_is_taken_away_though_it_was_judged_again(self, storage):
+        """Whoever ends one has looked at the override, not at the decision; only another override is not theirs to end."""
+        await recorded(storage)
+        known = await storage.change("work", "acme/Shop", 7)
+        override = Override(by="ana", reason="fire", until=NOON)
+        given = await storage.set_override(known, override, event=an_event("one"), dispatches=[])
+        await recorded(storage, verdict=a_verdict(Outcome.HELD), at=NOON + minutes(1))
+        other = replace(given, override=replace(override, reason="flood"))
+        assert await storage.set_override(other, None, event=an_event("two"), dispatches=[]) is None
+        ended = await storage.set_override(given, None, event=an_event("three"), dispatches=[])
+        assert (ended.override, ended.outcome) == (None, Outcome.HELD)
+        assert [event.what for event in await storage.audit_events()] == ["three", "one"]
