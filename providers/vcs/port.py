@@ -41,6 +41,17 @@ class Capability(StrEnum):
     """Who belongs to organisations, teams and repositories can be asked for: `members` and `teams`."""
 
 
+class CodeOwnersDialect(StrEnum):
+    """How a forge reads a CODEOWNERS file (`providers.vcs.code_owners`)."""
+
+    GITHUB = "github"
+    """Globs; the last rule that matches a file counts."""
+    GITLAB = "gitlab"
+    """Globs in sections; of each section the last rule that matches counts, and an exclusion is final."""
+    GITEA = "gitea"
+    """Regular expressions; every rule that matches counts."""
+
+
 # --- deliveries -----------------------------------------------------------------------
 
 
