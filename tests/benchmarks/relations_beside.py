@@ -1,4 +1,4 @@
-"""The relationships both sides of the gateway's benchmark are asked about: about 5,000 tuples, in a file and in a real OpenFGA."""
+"""What both sides of the gateway's benchmark are asked about: 5,000 tuples of the starter model, in a file and in a real OpenFGA."""
 
 from __future__ import annotations
 
@@ -12,23 +12,10 @@ import yaml
 
 from policies.relations.dsl import parse_model
 from policies.relations.json_form import model_to_json
+from policies.relations.starter import starter_text
 from tests.servers.openfga import running_openfga
 
-MODEL = """\
-model
-  schema 1.1
-
-type user
-
-type team
-  relations
-    define member: [user]
-
-type repository
-  relations
-    define owner: [user, team#member]
-    define writer: [user, team#member] or owner
-"""
+TEAMS, MEMBERS, REPOSITORIES, ORGANISATIONS = 195, 20, 300, 5
 
 RULES = """\
 
@@ -52,23 +39,27 @@ owner_approved if {
 
 
 def tuples() -> list[dict[str, str]]:
-    """Teams that own and write repositories; the one asked about among them."""
-    found = [
-        {"user": f"user:work/{team * 40 + place}", "relation": "member", "object": f"team:{team}"}
-        for team in range(100)
-        for place in range(40)
-    ]
-    for repository in range(500):
-        found.append({"user": f"team:{repository % 100}#member", "relation": "owner", "object": f"repository:work/{repository}"})
-        found.append({"user": f"team:{(repository + 1) % 100}#member", "relation": "writer", "object": f"repository:work/{repository}"})
-    own = [("user:work/7", "writer"), ("user:work/8", "owner")]
-    return found + [{"user": user, "relation": relation, "object": "repository:work/12"} for user, relation in own]
+    """5,000 of the starter model: teams of an organisation, and its repositories, which one team owns and another writes."""
+    found = [_tuple(f"user:work/{owner}", "owner", f"organization:{owner}") for owner in range(ORGANISATIONS)]
+    for team in range(TEAMS):
+        found.append(_tuple(f"organization:{team % ORGANISATIONS}", "organization", f"team:{team}"))
+        found += [_tuple(f"user:work/{team + TEAMS * place}", "member", f"team:{team}") for place in range(MEMBERS)]
+    for repository in range(REPOSITORIES):
+        object = f"repository:work/{repository}"
+        found.append(_tuple(f"organization:{repository % ORGANISATIONS}", "organization", object))
+        found.append(_tuple(f"team:{(repository - 4) % TEAMS}#member", "owner", object))  # of 12: the team of the reviewer, 8
+        found.append(_tuple(f"team:{(repository - 5) % TEAMS}#member", "writer", object))  # of 12: the team of the author, 7
+    return found
+
+
+def _tuple(user: str, relation: str, object: str) -> dict[str, str]:
+    return {"user": user, "relation": relation, "object": object}
 
 
 def write_store_file(folder: Path) -> Path:
     """The model and the tuples as OpenFGA's store file."""
     path = folder / "store.fga.yaml"
-    path.write_text(yaml.safe_dump({"name": "bench", "model": MODEL, "tuples": tuples()}))
+    path.write_text(yaml.safe_dump({"name": "bench", "model": starter_text(), "tuples": tuples()}))
     return path
 
 
@@ -95,7 +86,7 @@ class Served:
 def served(options: Sequence[str] = ()) -> Iterator[Served]:
     """A real OpenFGA, its store in memory."""
     with running_openfga(*options) as openfga:
-        store = openfga.store(model_to_json(parse_model(MODEL)))
+        store = openfga.store(model_to_json(parse_model(starter_text())))
         store.write(tuples())
         yield Served(api_url=openfga.url, store_id=store.id, model_id=store.model_id)
 
