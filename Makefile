@@ -11,6 +11,7 @@ help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(STAMP) ## make .venv with `admit` in .venv/bin
+	@$(BIN)/python -m compileall -q gateway policies providers
 
 $(STAMP): pyproject.toml constraints.txt requirements-opa.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, this is " + sys.version)'

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from typing import Any, get_args
 
 from pydantic import BaseModel
+
+from policies.nearest import nearest
 
 
 def unknown_key(settings: type[BaseModel], place: tuple[int | str, ...]) -> str:
@@ -16,8 +17,8 @@ def unknown_key(settings: type[BaseModel], place: tuple[int | str, ...]) -> str:
         inner = [model for block in blocks if part in block.model_fields for model in _models(block.model_fields[str(part)].annotation)]
         blocks = inner or blocks  # a number, or a word that only tells which of several forms a block has
     known = sorted({name for block in blocks for name in block.model_fields})
-    near = difflib.get_close_matches(str(place[-1]), known, n=1)
-    return f"unknown key; did you mean {near[0]}?" if near else f"unknown key; expected one of {', '.join(known)}"
+    near = nearest(place[-1], known)
+    return f"unknown key; did you mean {near}?" if near else f"unknown key; expected one of {', '.join(known)}"
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -7,7 +7,6 @@ Wrappers with the port of what they wrap (caches, limits, simulations) are stack
 from __future__ import annotations
 
 import importlib.util
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -171,6 +170,8 @@ def opa_binary(settings: EngineSettings | None) -> Path | None:
     """The `opa` named, or found on the PATH: asked for a second opinion on bundles, and the `server` adapter's engine."""
     if settings is not None and settings.opa is not None:
         return settings.opa
+    import shutil
+
     found = shutil.which("opa")
     return Path(found) if found else None
 

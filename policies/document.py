@@ -6,8 +6,7 @@ by the gateway itself becomes an `AdmissionRequest`.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, Literal
@@ -15,6 +14,7 @@ from typing import Any, Literal
 from policies.canonical import canonical
 from policies.errors import NotCanonical, RequestRefused
 from policies.model import AdmissionRequest, Approval, Approvals, ChangeFacts, Word, WorkflowFacts, rfc3339
+from policies.nearest import nearest
 from policies.schema import Fit, Misfit, described, fit_into, top_shape
 
 _SHOWN = 10
@@ -64,7 +64,7 @@ def approval_from(document: Mapping[str, Any]) -> Approval:
 def _thing_of(document: Mapping[str, Any]) -> Literal["change", "workflow"]:
     here = [key for key in ("change", "workflow") if document.get(key) is not None]
     if len(here) != 1:
-        near = {key: guess for key in document if key not in top_shape()["properties"] and (guess := _meant(key, ["change", "workflow"]))}
+        near = {key: guess for key in document if key not in top_shape()["properties"] and (guess := nearest(key, ["change", "workflow"]))}
         hint = "".join(f"; did you mean {guess!r} where it says {key!r}?" for key, guess in near.items())
         raise RequestRefused(f"expected either a change or a workflow, found {' and '.join(here) or 'neither'}{hint}")
     for key in ("parameters", "relations"):
@@ -104,14 +104,9 @@ def _line(misfit: Misfit) -> str:
     where = _written(misfit.place)
     if misfit.kind == "unknown":
         names = misfit.shape["properties"]
-        guess = _meant(str(misfit.place[-1]), names)
+        guess = nearest(str(misfit.place[-1]), names)
         return f"{where}: unknown key" + (f"; did you mean {guess!r}?" if guess else f"; expected one of {', '.join(names)}")
     return f"{where}: expected {described(misfit.shape)}, found {'nothing' if misfit.kind == 'missing' else _found(misfit.value)}"
-
-
-def _meant(word: str, known: Iterable[str]) -> str | None:
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return near[0] if near else None
 
 
 def _written(place: tuple[int | str, ...]) -> str:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from xml.etree import ElementTree
 
 from gateway.cli.safe_text import one_line, xml_text
 from gateway.domain.explanation import sentence, subject_of
@@ -99,6 +98,8 @@ def _document(one: Checked) -> Mapping[str, Any]:
 
 
 def _junit(checked: Sequence[Checked]) -> str:
+    from xml.etree import ElementTree
+
     failures = sum(one.outcome in (Outcome.DENIED, Outcome.HELD) for one in checked)
     errors = sum(one.outcome is Outcome.UNDECIDED for one in checked)
     suite = ElementTree.Element("testsuite", name="admit", tests=str(len(checked)), failures=str(failures), errors=str(errors))

@@ -11,7 +11,6 @@ A step begins only when the one before found nothing, because its answers would 
 from __future__ import annotations
 
 import asyncio
-import difflib
 import hashlib
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -35,7 +34,6 @@ from policies.bundles.rules import (
     unlisted_rules,
     wrong_shapes,
 )
-from policies.bundles.second_opinion import lost_by_opa
 from policies.bundles.syntax import Metadata, Module, Places, Program, RulePath, metadata_of, module_from_tree
 from policies.canonical import canonical, digest
 from policies.engines.port import PolicyEngine, TestCase
@@ -44,6 +42,7 @@ from policies.engines.reserved import RESERVED_ROOTS
 from policies.errors import BundleRefused, Problem
 from policies.footprint import Subject, lost_references
 from policies.model import Digest, Json, PolicyId
+from policies.nearest import nearest
 
 Parse: TypeAlias = Callable[[Mapping[str, str]], Awaitable[Mapping[str, "Json | Problem"]]]
 
@@ -87,6 +86,8 @@ async def checked_bundle(
 async def second_opinion(bundle: Bundle, opa: Path | None) -> None:
     """Raises BundleRefused for names the `opa` binary does not find in the input; nothing where there is no binary."""
     if opa is not None:
+        from policies.bundles.second_opinion import lost_by_opa
+
         _refuse(bundle.name, list(await lost_by_opa(bundle.modules, opa)))
 
 
@@ -186,8 +187,8 @@ def _missing(listed: ListedPolicy, program: Program) -> Iterator[Problem]:
 
 
 def _nearest(package: str, program: Program) -> str:
-    near = difflib.get_close_matches(package, {module.package_name for module in program.modules}, n=1)
-    return f"did you mean {near[0]}?" if near else "add the file or remove it from bundle.yaml"
+    near = nearest(package, {module.package_name for module in program.modules})
+    return f"did you mean {near}?" if near else "add the file or remove it from bundle.yaml"
 
 
 def _failed(case: TestCase) -> Problem:

@@ -12,7 +12,6 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from policies.bundles.archive import unpacked
 from policies.bundles.limits import MAX_BYTES, Gathered
 from policies.bundles.manifest import MANIFEST_FILE
 from policies.bundles.port import BundleFiles
@@ -46,6 +45,8 @@ def read_bundle(path: Path) -> BundleFiles:
     if not content.startswith(_GZIP):
         message = f"expected a bundle's folder or tar.gz, found the file {path}"
         raise BundleRefused(path.name, [Problem(message=message, advice="name the folder its bundle.yaml is in")])
+    from policies.bundles.archive import unpacked
+
     return unpacked(path.name, content)
 
 

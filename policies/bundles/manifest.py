@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from policies.bundles.text import Document, Unreadable, read_yaml
 from policies.canonical import canonical
 from policies.errors import NotCanonical, Problem
 from policies.model import Action, Enforcement, JsonObject
+from policies.nearest import nearest
 
 MANIFEST_FILE = "bundle.yaml"
 _BUNDLES_SHOWN = 4
@@ -103,8 +103,8 @@ def _where_instead(files: Mapping[str, bytes]) -> str:
     inside = sorted(folder for folder, slash, name in (path.rpartition("/") for path in files) if slash and name == MANIFEST_FILE)
     if inside:
         return f"name one of the bundles in it: {', '.join(inside[:_BUNDLES_SHOWN])}{', …' if len(inside) > _BUNDLES_SHOWN else ''}"
-    near = difflib.get_close_matches(MANIFEST_FILE, [path for path in files if "/" not in path], n=1)
-    return f"rename {near[0]}" if near else "write one, or start with: admit init DIR"
+    near = nearest(MANIFEST_FILE, [path for path in files if "/" not in path])
+    return f"rename {near}" if near else "write one, or start with: admit init DIR"
 
 
 def _listed(policy: dict[str, Any], line: int | None) -> ListedPolicy:

@@ -5,13 +5,13 @@ Specified at https://www.openpolicyagent.org/docs/management-bundles#bundle-file
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from policies.bundles.text import Unreadable, read_json
 from policies.model import Json
+from policies.nearest import nearest
 
 OPA_MANIFEST_FILE = ".manifest"
 _KEYS = ("revision", "roots", "metadata", "rego_version", "file_rego_versions", "wasm")
@@ -50,8 +50,8 @@ def read_opa_manifest(files: Mapping[str, bytes]) -> OpaManifest:
         raise _wrong('expected an object, like {"roots": ["merge"]}')
     for key in content:
         if key not in _KEYS:
-            near = difflib.get_close_matches(key, _KEYS, n=1)
-            raise _wrong(f"unknown key {key!r}", f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(_KEYS)}")
+            near = nearest(key, _KEYS)
+            raise _wrong(f"unknown key {key!r}", f"did you mean {near!r}?" if near else f"expected one of {', '.join(_KEYS)}")
     if content.get("rego_version") == 0 or 0 in _values(content.get("file_rego_versions")):
         raise _wrong("expected Rego version 1, found version 0", "rewrite the policies with: opa fmt --write --v0-v1")
     revision = content.get("revision")

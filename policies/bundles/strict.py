@@ -5,12 +5,12 @@ A shape is JSON Schema as `policies.schema.fit_into` understands it; `expected` 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
 from policies.bundles.text import Document, Place
 from policies.errors import Problem
+from policies.nearest import nearest
 from policies.schema import Misfit, Shape, fit_into, types_of
 
 _WORDS = {"string": "a text", "array": "a list", "object": "keys and values"}
@@ -41,8 +41,8 @@ def _problem(misfit: Misfit, document: Document, path: str) -> Problem:
     where, line = _written(misfit.place), document.line(misfit.place)
     if misfit.kind == "unknown":
         known = list(misfit.shape["properties"])
-        near = difflib.get_close_matches(str(misfit.place[-1]), known, n=1)
-        advice = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(known)}"
+        near = nearest(misfit.place[-1], known)
+        advice = f"did you mean {near!r}?" if near else f"expected one of {', '.join(known)}"
         return Problem(path=path, line=line, message=f"{where}: unknown key", advice=advice)
     if misfit.kind == "missing":
         return Problem(path=path, line=line, message=f"{where}: expected a value, found nothing")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from policies.footprint.model import Footprint, Unfollowed, written
 from policies.footprint.notes import Notes, Site
 from policies.footprint.values import Missing, Never, NoData, Shapes, shape_of
 from policies.model import JsonObject
+from policies.nearest import nearest
 from policies.schema import described, top_shape, types_of
 
 _NAMES_SHOWN = 12
@@ -111,8 +111,8 @@ def _never(never: Never) -> tuple[str, str | None]:
 
 
 def _nearest(step: str | int | None, names: list[str]) -> str | None:
-    near = difflib.get_close_matches(str(step), names, n=1)
-    return f"did you mean {near[0]}?" if near else None
+    near = nearest(step, names)
+    return f"did you mean {near}?" if near else None
 
 
 def _one_of(names: list[str]) -> str:

@@ -14,6 +14,7 @@ from policies.bundles.cases import a_document
 ACME = Path(__file__).parents[2] / "policies" / "starters" / "no-drafts"
 HEAVY = {"fastapi", "httpx", "importlib.metadata", "jinja2", "prometheus_client", "pydantic", "sqlalchemy", "structlog", "uvicorn"}
 PRETTY = {"rich", "typer"}
+SELDOM = {"difflib", "gzip", "tarfile", "xml"}
 FORGES = {"providers.vcs", "gateway.storage", "gateway.config"}
 
 REPORT = """
@@ -50,6 +51,13 @@ def test_check_and_test_load_no_framework(folder, arguments):
     assert code == 0
     assert "gateway.cli" in modules
     assert not modules & (HEAVY | PRETTY | FORGES)
+
+
+def test_a_check_loads_nothing_for_what_seldom_happens(folder):
+    """What a mistyped name, an archive or another output needs is loaded with them."""
+    modules, _ = loaded(folder, "check", "in.json", "--policies", str(ACME))
+    assert "policies.document" in modules
+    assert not modules & SELDOM
 
 
 def test_help_loads_no_framework(folder):
