@@ -60,10 +60,10 @@ def _presented(scope: Scope, *, cookies: bool) -> str | None:
     scheme, _, text = headers.get(b"authorization", "").partition(" ")
     if scheme.lower() == "bearer" and text.strip():
         return text.strip()
-    if not cookies:
+    if not cookies or b"cookie" not in headers:
         return None
     try:
-        morsel = SimpleCookie(headers.get(b"cookie", "")).get(COOKIE)
+        morsel = SimpleCookie(headers[b"cookie"]).get(COOKIE)
     except CookieError:
         return None
     return None if morsel is None else str(morsel.value)

@@ -61,9 +61,10 @@ def create_app(services: Services, *, pages: APIRouter | None = None, missing: M
         record.router,
         authzen.router,
     ]
+    app.include_router(webhooks.router)  # first: routers are looked through in their order, and here every forge's events come in
     for router in guarded:
         app.include_router(router, dependencies=[Depends(rights.allowed)])
-    for router in (webhooks.router, health.router, metrics.router):
+    for router in (health.router, metrics.router):
         app.include_router(router)
     rights.describe(app, guarded)
     if pages is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from starlette.datastructures import MutableHeaders
+from collections.abc import Mapping
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _ALWAYS = {
@@ -23,19 +24,25 @@ class SafeHeaders:
 
     def __init__(self, app: ASGIApp, https: bool = False) -> None:
         self._app = app
-        self._always = {**_ALWAYS, **(_HTTPS if https else {})}
+        always = {**_ALWAYS, **(_HTTPS if https else {})}
+        self._always, self._api = _raw(always), _raw({**always, **_API})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        wanted = {**self._always, **(_API if scope["path"].startswith(("/v1", "/access/v1")) else {})}
+        wanted = self._api if scope["path"].startswith(("/v1", "/access/v1")) else self._always
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in wanted.items():
-                    headers.setdefault(name, value)
+                there = list(message.get("headers", ()))
+                names = {name.lower() for name, _ in there}
+                message["headers"] = [*there, *(header for header in wanted if header[0] not in names)]
             await send(message)
 
         await self._app(scope, receive, sending)
+
+
+def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """As ASGI has them: made once, not for each answer."""
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import time
 
+from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.operations.measures import REQUEST_SECONDS, REQUESTS
@@ -34,5 +36,15 @@ class Measured:
         finally:
             route = str(getattr(scope.get("route"), "path_format", "other"))
             method = scope["method"] if scope["method"] in _METHODS else "other"
-            REQUESTS.labels(method, route, str(status)).inc()
-            REQUEST_SECONDS.labels(route).observe(time.perf_counter() - started)
+            _requests(method, route, status).inc()
+            _seconds(route).observe(time.perf_counter() - started)
+
+
+@functools.cache  # as many as there are routes
+def _requests(method: str, route: str, status: int) -> Counter:
+    return REQUESTS.labels(method, route, str(status))
+
+
+@functools.cache
+def _seconds(route: str) -> Histogram:
+    return REQUEST_SECONDS.labels(route)
