@@ -14,6 +14,8 @@ Found by comparing with `opa eval` and by measuring, and kept by the exam:
   refused with "illegal value".
 - A bare `r := data.p.deny` makes the whole query undefined when that rule is; a comprehension
   around each rule is never undefined: `[]` says "undefined", `[value]` says "this value".
+- What is evaluated under a `with` is remembered for that expression alone, and OPA makes an expression of each
+  comprehension: a policy's rules stand in one comprehension more, or what they share is evaluated for each of them.
 - `with input.parameters as …` copies the whole input (400 kB: 7 ms). `object.union` copies one
   level; parameters that all policies of the pass share are written into the document itself.
 - Every `with` costs 4 to 20 µs, a fifth of a small evaluation in all. So the clock is pinned, and
@@ -32,7 +34,7 @@ from functools import lru_cache
 from policies.engines.port import PolicyQuery, PolicyValues
 from policies.engines.reserved import BLOCKED_BUILTINS, blocker
 from policies.errors import EngineCrashed
-from policies.model import Json
+from policies.model import Json, JsonObject
 
 Asked = tuple[tuple[str, tuple[str, ...]], ...]
 """Packages with the rules asked of each."""
@@ -45,6 +47,9 @@ _IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"
 _QUOTED = r'\["(?:[^"\\]|\\.)*"\]'
 _PACKAGE = re.compile(rf"{_IDENTIFIER}(\.{_IDENTIFIER}|{_QUOTED})*")
 _COMPONENT = re.compile(rf'({_IDENTIFIER})|\["((?:[^"\\]|\\.)*)"\]')
+
+_written_before: dict[int, tuple[JsonObject, bytes]] = {}
+_WRITTEN_AT_MOST = 2048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,10 +95,10 @@ def one_pass(queries: Sequence[PolicyQuery], document: bytes, now: datetime, pin
     wanted = tuple((query.package, query.rules) for query in queries)
     if len({package for package, _ in wanted}) < len(wanted):
         raise ValueError(f"expected each package once in an evaluation, found {[package for package, _ in wanted]}")
-    parameters = [json.dumps(dict(query.parameters), ensure_ascii=False) for query in queries]
+    parameters = [_written(query.parameters) for query in queries]
     own = len(set(parameters)) > 1
-    whole = _with_parameters(document, b"null" if own else parameters[0].encode())
-    given = b'{"document":%b,"now":%d,"parameters":[%b]}' % (whole, nanoseconds(now), ",".join(parameters).encode() if own else b"")
+    whole = _with_parameters(document, b"null" if own else parameters[0])
+    given = b'{"document":%b,"now":%d,"parameters":[%b]}' % (whole, nanoseconds(now), b",".join(parameters) if own else b"")
     return Pass(wanted=wanted, text=pass_text(wanted, own, pinned, source), given=given)
 
 
@@ -110,7 +115,9 @@ def pass_text(wanted: Asked, own_parameters: bool, pinned: frozenset[str], sourc
         if own_parameters:
             place = f"document{number}"
             lines.append(f'{place} := object.union(document, {{"parameters": given.parameters[{number}]}})')
-        lines.append(f"p{number} := {_rules_of(package, rules)} with input as {place}{clock} {walled(pinned)}".rstrip())
+        lines.append(
+            f"[p{number}] := [rules | rules := {_rules_of(package, rules)}] with input as {place}{clock} {walled(pinned)}".rstrip()
+        )
     answers = ", ".join(f"p{number}" for number in range(len(wanted)))
     return f"answer := [[{answers}] |\n\t" + "\n\t".join(lines) + "\n]"
 
@@ -127,6 +134,19 @@ def walled(pinned: frozenset[str]) -> str:
 
 def _rules_of(package: str, rules: Iterable[str]) -> str:
     return "{" + ", ".join(f"{json.dumps(rule)}: [v | v := {reference(package, rule)}]" for rule in rules) + "}"
+
+
+def _written(parameters: JsonObject) -> bytes:
+    """The JSON of a policy's parameters, made once: they are the bundle's own and stay what they are.
+
+    Known by identity, so what is remembered is held: no other object can have its number meanwhile.
+    """
+    known = _written_before.get(id(parameters))
+    if known is None:
+        if len(_written_before) >= _WRITTEN_AT_MOST:
+            _written_before.clear()
+        known = _written_before[id(parameters)] = (parameters, json.dumps(dict(parameters), ensure_ascii=False).encode())
+    return known[1]
 
 
 def _with_parameters(document: bytes, parameters: bytes) -> bytes:

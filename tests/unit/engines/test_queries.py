@@ -45,7 +45,7 @@ def test_equal_parameters_are_written_into_the_document():
     made = one_pass([a_query(parameters={"minimum": 1})], b'{"version": 1}', NOW, frozenset())
     assert made.text == (
         "answer := [[p0] |\n\tgiven := input\n\tdocument := given.document\n"
-        '\tp0 := {"deny": [v | v := data["merge"]["x"]["deny"]]} with input as document\n]'
+        '\t[p0] := [rules | rules := {"deny": [v | v := data["merge"]["x"]["deny"]]}] with input as document\n]'
     )
     assert json.loads(made.given)["document"] == {"version": 1, "parameters": {"minimum": 1}}
 
