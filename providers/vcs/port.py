@@ -290,6 +290,10 @@ class Forge(Protocol):
     def capabilities(self) -> frozenset[Capability]:
         """What this forge can do beyond the minimum; known after `probe`."""
 
+    @property
+    def code_owners(self) -> CodeOwnersDialect:
+        """How it reads a CODEOWNERS file."""
+
     def parse_delivery(self, headers: Mapping[str, str], body: bytes) -> ParsedDelivery:
         """Headers (any case) and raw bytes → the event, if one of the connection's webhook secrets signed it.
 
@@ -316,6 +320,12 @@ class Forge(Protocol):
         """The files below `path` at `ref` (branch, tag or sha), resolved once to a commit; paths relative to `path`.
 
         At most 1,000 files and 10 MB, more is PermanentError. No such folder = no files; no such ref = NotFound.
+        """
+
+    async def read_first(self, repository: str, ref: str, paths: Sequence[str]) -> Folder:
+        """The first of these paths that is a file at `ref`, which is resolved once to a commit; no files = none is one.
+
+        At most 10 MB, more is PermanentError, and so is a link or submodule in the place of one. No such ref = NotFound.
         """
 
     async def open_changes(self, repository: str) -> Sequence[OpenChange]:

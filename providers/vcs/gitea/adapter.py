@@ -23,6 +23,7 @@ from providers.vcs.port import (
     ChangeEvent,
     ChangeKey,
     ChangeSummary,
+    CodeOwnersDialect,
     Folder,
     MergeGroup,
     MergeMethod,
@@ -68,6 +69,10 @@ class GiteaForge:
     def capabilities(self) -> frozenset[Capability]:
         return frozenset({Capability.NAMED_STATUS_REQUIRED, Capability.MEMBERSHIP})
 
+    @property
+    def code_owners(self) -> CodeOwnersDialect:
+        return CodeOwnersDialect.GITEA
+
     def parse_delivery(self, headers: Mapping[str, str], body: bytes) -> ParsedDelivery:
         return deliveries.parse_delivery(headers, body, self._secrets)
 
@@ -100,6 +105,9 @@ class GiteaForge:
 
     async def read_folder(self, repository: str, ref: str, path: str) -> Folder:
         return await folders.read_folder(self._client, repository, ref, path)
+
+    async def read_first(self, repository: str, ref: str, paths: Sequence[str]) -> Folder:
+        return await folders.read_first(self._client, repository, ref, paths)
 
     async def open_changes(self, repository: str) -> Sequence[OpenChange]:
         path = path_of("repos", repository, "pulls")

@@ -32,6 +32,23 @@ async def read_folder(client: GiteaClient, repository: str, ref: str, path: str)
     return Folder(commit=commit, files=dict(zip(blobs, contents, strict=True)))
 
 
+async def read_first(client: GiteaClient, repository: str, ref: str, paths: Sequence[str]) -> Folder:
+    """The first of the paths that is a file. Raises as the port says."""
+    base = path_of("repos", repository)
+    try:
+        commit = await _resolved(client, base, ref)
+        for path in paths:
+            folder, _, name = path.rpartition("/")
+            tree = await _tree(client, base, commit, folder)
+            listed = await entries(client, base, tree) if tree is not None else ()
+            found = _blobs([entry for entry in listed if entry.text("path") == name], folder)
+            if name in found:
+                return Folder(commit=commit, files={path: await _blob(client, base, found[name][0])})
+        return Folder(commit=commit)
+    except UnexpectedShape as problem:
+        raise Unreachable(str(problem)) from problem
+
+
 async def _resolved(client: GiteaClient, base: str, ref: str) -> str:
     """The commit a ref stands for. A branch comes before a tag of its name, which git itself would prefer."""
     if _SHA.fullmatch(ref):

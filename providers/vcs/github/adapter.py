@@ -27,6 +27,7 @@ from providers.vcs.port import (
     ChangeEvent,
     ChangeKey,
     ChangeSummary,
+    CodeOwnersDialect,
     Folder,
     MergeGroup,
     MergeMethod,
@@ -79,6 +80,10 @@ class GithubForge:
         found = {Capability.NAMED_STATUS_REQUIRED, Capability.MERGE_QUEUE, Capability.MEMBERSHIP}
         return frozenset(found | ({Capability.EXPECTED_SOURCE} if isinstance(self._client.auth, InstallationAuth) else set()))
 
+    @property
+    def code_owners(self) -> CodeOwnersDialect:
+        return CodeOwnersDialect.GITHUB
+
     def parse_delivery(self, headers: Mapping[str, str], body: bytes) -> ParsedDelivery:
         return deliveries.parse_delivery(headers, body, self._secrets)
 
@@ -120,6 +125,9 @@ class GithubForge:
 
     async def read_folder(self, repository: str, ref: str, path: str) -> Folder:
         return await self._folders.read(repository, ref, path)
+
+    async def read_first(self, repository: str, ref: str, paths: Sequence[str]) -> Folder:
+        return await self._folders.read_first(repository, ref, paths)
 
     async def open_changes(self, repository: str) -> Sequence[OpenChange]:
         path = path_of("repos", repository, "pulls")

@@ -57,6 +57,32 @@ class Folders:
         except UnexpectedShape as problem:
             raise Unreachable(str(problem)) from problem
 
+    async def read_first(self, repository: str, ref: str, paths: Sequence[str]) -> Folder:
+        """The first of the paths that is a file. Raises as the port says."""
+        try:
+            commit = await self._resolved(repository, ref)
+            name = (repository.lower(), commit, "\n".join(paths))
+            if name not in self._read:
+                self._read[name] = await self._first(repository, commit, paths)
+            return self._read[name]
+        except UnexpectedShape as problem:
+            raise Unreachable(str(problem)) from problem
+
+    async def _first(self, repository: str, commit: str, paths: Sequence[str]) -> Folder:
+        for path in paths:
+            folder, _, name = path.rpartition("/")
+            tree = await self._tree(repository, commit, folder)
+            if tree is None:
+                continue
+            listed = await self._client.get(path_of("repos", repository, "git", "trees", tree))
+            entries = [entry for entry in listed.documents("tree") if entry.text("path") == name]
+            if not entries and listed.flag("truncated"):
+                raise PermanentError(f"'{folder}' of '{repository}' has more entries than GitHub lists")
+            found = _blobs(entries, folder)
+            if name in found:
+                return Folder(commit=commit, files={path: (await self._contents(repository, [found[name]]))[found[name]]})
+        return Folder(commit=commit)
+
     async def _resolved(self, repository: str, ref: str) -> str:
         """The commit a ref stands for. A branch comes before a tag of its name."""
         base = path_of("repos", repository) + "/git"

@@ -22,6 +22,7 @@ from providers.vcs.port import (
     ChangeEvent,
     ChangeKey,
     ChangeSummary,
+    CodeOwnersDialect,
     Folder,
     MergeGroup,
     MergeMethod,
@@ -58,6 +59,10 @@ class GitLabForge:
         """Whether a named status can be required, and there are merge trains, depends on the project's licence."""
         return frozenset({Capability.MEMBERSHIP, Capability.MERGE_QUEUE})
 
+    @property
+    def code_owners(self) -> CodeOwnersDialect:
+        return CodeOwnersDialect.GITLAB
+
     def parse_delivery(self, headers: Mapping[str, str], body: bytes) -> ParsedDelivery:
         return deliveries.parse_delivery(headers, body, self._secrets)
 
@@ -91,6 +96,9 @@ class GitLabForge:
 
     async def read_folder(self, repository: str, ref: str, path: str) -> Folder:
         return await folders.read_folder(self._client, repository, ref, path)
+
+    async def read_first(self, repository: str, ref: str, paths: Sequence[str]) -> Folder:
+        return await folders.read_first(self._client, repository, ref, paths)
 
     async def open_changes(self, repository: str) -> Sequence[OpenChange]:
         path = path_of("projects", repository, "merge_requests")

@@ -27,6 +27,22 @@ async def read_folder(client: GitLabClient, repository: str, ref: str, path: str
         raise Unreachable(str(problem)) from problem
 
 
+async def read_first(client: GitLabClient, repository: str, ref: str, paths: Sequence[str]) -> Folder:
+    """The first of the paths that is a file. Raises as the port says."""
+    base = path_of("projects", repository, "repository")
+    try:
+        commit = await _resolved(client, base, ref)
+        for path in paths:
+            folder, _, name = path.rpartition("/")
+            listed = await _tree(client, base, commit, folder, below=False)
+            found = _blobs([entry for entry in listed if entry.text("path") == path], folder)
+            if name in found:
+                return Folder(commit=commit, files={path: (await _contents(client, base, found, folder))[name]})
+        return Folder(commit=commit)
+    except UnexpectedShape as problem:
+        raise Unreachable(str(problem)) from problem
+
+
 async def _resolved(client: GitLabClient, base: str, ref: str) -> str:
     """The commit a ref stands for. A branch comes before a tag of its name, which git itself would prefer."""
     if _SHA.fullmatch(ref):
@@ -40,11 +56,11 @@ async def _resolved(client: GitLabClient, base: str, ref: str) -> str:
         return (await client.get(f"{base}/tags" + path_of(ref))).document("commit").text("id")
 
 
-async def _tree(client: GitLabClient, base: str, commit: str, inside: str) -> Sequence[Document]:
-    """Everything below the folder; nothing if the commit, which is there, has no such folder."""
+async def _tree(client: GitLabClient, base: str, commit: str, inside: str, *, below: bool = True) -> Sequence[Document]:
+    """Everything in the folder, and `below` it; nothing if the commit, which is there, has no such folder."""
     where = {"path": inside} if inside else {}
     try:
-        return await client.everything(f"{base}/tree", ref=commit, recursive="true", **where)
+        return await client.everything(f"{base}/tree", ref=commit, recursive=str(below).lower(), **where)
     except Missing as missing:
         if "Tree Not Found" in missing.said or "invalid revision or path" in missing.said:
             return ()

@@ -12,6 +12,7 @@ from providers.vcs.membership import OrganizationMembers, RepositoryMembers
 from providers.vcs.memory import belonging
 from providers.vcs.memory.deliveries import parse_delivery
 from providers.vcs.memory.facts import facts
+from providers.vcs.memory.git import Tree
 from providers.vcs.memory.merging import land
 from providers.vcs.memory.people import People
 from providers.vcs.memory.state import OWN_LOGIN, StoredChange, StoredRepository, StoredRule, StoredStatus
@@ -24,6 +25,7 @@ from providers.vcs.port import (
     ChangeEvent,
     ChangeKey,
     ChangeSummary,
+    CodeOwnersDialect,
     Folder,
     MergeGroup,
     MergeMethod,
@@ -57,9 +59,11 @@ class MemoryForge(People):
         webhook_secrets: Sequence[str] = (),
         clock: Callable[[], datetime] = _now,
         url: str = "http://memory.invalid",
+        code_owners: CodeOwnersDialect = CodeOwnersDialect.GITHUB,
     ) -> None:
         super().__init__(connection=connection, url=url, webhook_secrets=webhook_secrets, clock=clock)
         self.weather = Weather()
+        self._code_owners = code_owners
         self.world.account(OWN_LOGIN, kind=ActorKind.BOT)
 
     @property
@@ -69,6 +73,10 @@ class MemoryForge(People):
     @property
     def capabilities(self) -> frozenset[Capability]:
         return frozenset({Capability.NAMED_STATUS_REQUIRED, Capability.MEMBERSHIP})
+
+    @property
+    def code_owners(self) -> CodeOwnersDialect:
+        return self._code_owners
 
     def parse_delivery(self, headers: Mapping[str, str], body: bytes) -> ParsedDelivery:
         return parse_delivery(headers, body, self._secrets)
@@ -108,17 +116,28 @@ class MemoryForge(People):
 
     async def read_folder(self, repository: str, ref: str, path: str) -> Folder:
         await self.weather.meet("read_folder")
-        stored = self.world.repository(repository)
-        sha = stored.branches.get(ref, ref)
-        if sha not in self.world.objects.commits:
-            raise NotFound(f"no branch or commit '{ref}' in '{repository}'")
+        sha, tree = self._tree(repository, ref)
         inside = path.strip("/") + "/" if path.strip("/") else ""
-        tree = self.world.objects.tree(sha)
         files = {name.removeprefix(inside): content for name, content in tree.items() if name.startswith(inside)}
         size = sum(len(content) for content in files.values())
         if len(files) > MOST_FILES or size > MOST_BYTES:
             raise PermanentError(f"'{path}' has {len(files)} files of {size} bytes; at most {MOST_FILES} and {MOST_BYTES} are read")
         return Folder(commit=sha, files=files)
+
+    async def read_first(self, repository: str, ref: str, paths: Sequence[str]) -> Folder:
+        await self.weather.meet("read_first")
+        sha, tree = self._tree(repository, ref)
+        found = next((path for path in paths if path in tree), None)
+        if found is not None and len(tree[found]) > MOST_BYTES:
+            raise PermanentError(f"'{found}' has {len(tree[found])} bytes; at most {MOST_BYTES} are read")
+        return Folder(commit=sha, files={} if found is None else {found: tree[found]})
+
+    def _tree(self, repository: str, ref: str) -> tuple[str, Tree]:
+        """The commit a ref stands for, and its files."""
+        sha = self.world.repository(repository).branches.get(ref, ref)
+        if sha not in self.world.objects.commits:
+            raise NotFound(f"no branch or commit '{ref}' in '{repository}'")
+        return sha, self.world.objects.tree(sha)
 
     async def open_changes(self, repository: str) -> Sequence[OpenChange]:
         await self.weather.meet("open_changes")

@@ -57,3 +57,16 @@ async def test_too_many_files_are_refused(stage: Stage, forge: Forge) -> None:
 
     with pytest.raises(PermanentError, match="1001 files"):
         await forge.read_folder(repository, "main", ".admit")
+
+
+async def test_first_of_several_files_is_read(stage: Stage, forge: Forge) -> None:
+    """In the order of the paths, not of the tree; a folder of that name is no file, and none at all is no fault."""
+    places = ("CODEOWNERS", "docs/CODEOWNERS", ".github/CODEOWNERS")
+    repository = stage.repository({"CODEOWNERS/x": "a folder", "docs/CODEOWNERS": b"* @\xff\n", ".github/CODEOWNERS": "second"})
+    head = stage.push(repository, "bare", {"CODEOWNERS/x": None, "docs/CODEOWNERS": None, ".github/CODEOWNERS": None, "a": "1"})
+
+    assert (await forge.read_first(repository, "main", places)).files == {"docs/CODEOWNERS": b"* @\xff\n"}
+    nothing = await forge.read_first(repository, head, places)
+    assert (nothing.commit, nothing.files) == (head, {})
+    with pytest.raises(NotFound):
+        await forge.read_first(repository, "no-such-branch", places)
