@@ -30,7 +30,7 @@ from pydantic_core import ErrorDetails
 from gateway.config_engine import Engine
 from gateway.config_hints import unknown_key
 from gateway.config_limits import LimitSettings
-from gateway.config_parts import Part, Secret
+from gateway.config_parts import Part, Secret, in_folder
 from gateway.config_record import CheckpointKey, Retention
 from gateway.config_targets import TargetSettings, TemporalTls, beside
 from gateway.config_telemetry import TelemetrySettings
@@ -301,7 +301,7 @@ def load_settings(file: Path | None = None) -> Settings:
 def _settings(content: Mapping[str, Any], folder: Path) -> Settings:
     environment = {name: os.environ[f"ADMIT_{name.upper()}"] for name in _SCALARS if os.environ.get(f"ADMIT_{name.upper()}")}
     try:
-        settings = Settings.model_validate({**content, **environment})
+        settings = Settings.model_validate({**content, **environment}, context=in_folder(folder))
     except ValidationError as problem:
         lines = [f"{_key(error['loc'])}: {_said(error)}" for error in problem.errors()]
         raise ConfigurationWrong("the configuration cannot be used:\n" + "\n".join(f"  {line}" for line in lines)) from None

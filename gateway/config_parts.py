@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr, ValidationInfo
 
 from providers.errors import AccessRefused
 
@@ -37,8 +37,8 @@ def current(secret: SecretStr) -> str:
     return secret.current() if isinstance(secret, SecretFile) else secret.get_secret_value()
 
 
-def secret_text(value: object) -> SecretStr:
-    """`env:NAME` or `file:PATH` → what it names."""
+def secret_text(value: object, info: ValidationInfo) -> SecretStr:
+    """`env:NAME` or `file:PATH` → what it names. A path is relative to the folder of the configuration (`in_folder`)."""
     if isinstance(value, SecretStr):
         return value
     kind, _, where = str(value).partition(":")
@@ -49,7 +49,7 @@ def secret_text(value: object) -> SecretStr:
             return SecretStr(os.environ[where])
         case "file":
             try:
-                return SecretFile(Path(where))
+                return SecretFile(_folder(info) / where)
             except OSError as problem:
                 raise ValueError(f"the file {where} cannot be read: {problem.strerror}") from problem
         case _:
@@ -57,6 +57,16 @@ def secret_text(value: object) -> SecretStr:
 
 
 Secret = Annotated[SecretStr, BeforeValidator(secret_text)]
+
+
+def in_folder(folder: Path) -> dict[str, Path]:
+    """The context to validate a configuration in that lies in this folder."""
+    return {"folder": folder}
+
+
+def _folder(info: ValidationInfo) -> Path:
+    folder: Path = info.context["folder"] if info.context else Path()
+    return folder
 
 
 def _content(path: Path) -> str:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, InstanceOf
+from pydantic import BeforeValidator, Field, InstanceOf, ValidationInfo
 
 from gateway.config_parts import Part, secret_text
 from gateway.domain.checkpoint import SigningKey, read_private_key
 
 
-def _key(value: object) -> object:
+def _key(value: object, info: ValidationInfo) -> object:
     if isinstance(value, SigningKey):
         return value
     try:
-        return read_private_key(secret_text(value).get_secret_value())
+        return read_private_key(secret_text(value, info).get_secret_value())
     except ValueError as problem:
         raise ValueError(f"{problem}; make one with: openssl genpkey -algorithm ed25519") from problem
 

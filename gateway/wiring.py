@@ -282,9 +282,10 @@ def build_forge(connection: Connection) -> Forge:
             from providers.vcs.gitea import GiteaForge
 
             assert connection.token is not None
-            return GiteaForge(
-                connection=connection.name, url=connection.url, token=connection.token.get_secret_value(), webhook_secrets=secrets
-            )
+            with _told(connection):
+                return GiteaForge(
+                    connection=connection.name, url=connection.url, token=connection.token.get_secret_value(), webhook_secrets=secrets
+                )
         case "github":
             with _github(connection):
                 from providers.vcs.github import GithubForge
@@ -297,9 +298,10 @@ def build_forge(connection: Connection) -> Forge:
             from providers.vcs.gitlab import GitLabForge
 
             assert connection.token is not None
-            return GitLabForge(
-                connection=connection.name, url=connection.url, token=connection.token.get_secret_value(), webhook_secrets=secrets
-            )
+            with _told(connection):
+                return GitLabForge(
+                    connection=connection.name, url=connection.url, token=connection.token.get_secret_value(), webhook_secrets=secrets
+                )
         case "memory":
             from providers.vcs.memory import MemoryForge
 
@@ -323,7 +325,8 @@ def build_forge_setup(connection: Connection, account: str, gateway_url: str) ->
 
             token = connection.setup_token or connection.token
             assert token is not None
-            return GiteaSetup(connection=connection.name, url=connection.url, token=token.get_secret_value(), account=account)
+            with _told(connection):
+                return GiteaSetup(connection=connection.name, url=connection.url, token=token.get_secret_value(), account=account)
         case "github":
             with _github(connection):
                 from providers.vcs.github import AccessToken, GithubSetup
@@ -342,13 +345,14 @@ def build_forge_setup(connection: Connection, account: str, gateway_url: str) ->
 
             token = connection.setup_token or connection.token
             assert token is not None
-            return GitLabSetup(
-                connection=connection.name,
-                url=connection.url,
-                token=token.get_secret_value(),
-                account=account,
-                gateway_url=gateway_url,
-            )
+            with _told(connection):
+                return GitLabSetup(
+                    connection=connection.name,
+                    url=connection.url,
+                    token=token.get_secret_value(),
+                    account=account,
+                    gateway_url=gateway_url,
+                )
         case "memory":
             raise ConfigurationWrong(f"connection '{connection.name}' is a forge in memory: there is nothing to set up")
 
@@ -367,14 +371,22 @@ def _github_credentials(connection: Connection) -> Credentials:
 
 @contextmanager
 def _github(connection: Connection) -> Iterator[None]:
-    """What is wrong with a GitHub connection before anything is asked, in the configuration's words."""
+    """As `_told`; and GitHub's SDK may be missing."""
     try:
-        yield
+        with _told(connection):
+            yield
     except ImportError as problem:
         if problem.name is None or problem.name.partition(".")[0] not in {"github", "requests", "urllib3", "jwt"}:
             raise
         raise ConfigurationWrong(
             f"connection '{connection.name}': GitHub's SDK is not installed", advice="run: pip install 'admittance[github]'"
         ) from problem
+
+
+@contextmanager
+def _told(connection: Connection) -> Iterator[None]:
+    """What is wrong with a connection before anything is asked, in the configuration's words: its name, never its secret."""
+    try:
+        yield
     except ValueError as problem:
         raise ConfigurationWrong(f"connection '{connection.name}': {problem}") from None
