@@ -1,8 +1,16 @@
-"""What every test shares: the closing summary that says aloud which real servers were missing."""
+"""What every test shares: how examples are searched for, and the closing summary that says aloud which real servers were missing."""
 
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+_PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow], "print_blob": True}
+"""No example is a failure for having taken long: a machine that stands still for a moment says nothing of the code."""
+
+settings.register_profile("same", derandomize=True, **_PATIENT)
+settings.register_profile("searching", **_PATIENT)
+settings.load_profile("same")  # a run says what was changed, not what was drawn; to look further: --hypothesis-profile searching
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from playwright.sync_api import Error, Page, sync_playwright
 
-from tests.e2e.process import eventually, free_port
+from tests.e2e.process import eventually
 from tests.servers.catalogue import server
+from tests.servers.ports import free_port
 
 FOLDER = Path(__file__).parent.parent / "docs" / "pages"
 _SIZE = {"width": 1100, "height": 820}

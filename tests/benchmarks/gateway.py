@@ -26,8 +26,9 @@ from tests.benchmarks import relations_beside as beside
 from tests.benchmarks.load import Load, closed_loop
 from tests.benchmarks.rows import Row
 from tests.builders import a_change_document, an_actor
-from tests.e2e.process import GatewayProcess, eventually, free_port, write_bundle
+from tests.e2e.process import GatewayProcess, eventually, write_bundle
 from tests.servers.catalogue import server
+from tests.servers.ports import free_port
 
 SECRET = "a secret of the benchmark"
 RULES = """\

@@ -12,8 +12,9 @@ import time
 from pathlib import Path
 
 from tests.benchmarks.rows import Row
-from tests.e2e.process import GatewayProcess, free_port, write_bundle
+from tests.e2e.process import GatewayProcess, write_bundle
 from tests.servers.gitea import running_gitea
+from tests.servers.ports import free_port
 
 _TIMES = 20
 _TARGET_MS = 300.0

@@ -15,9 +15,9 @@ from typing import Any
 import uvicorn
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 
-from tests.e2e.process import free_port
 from tests.integration.gateway.house import TOKEN, House, a_house
 from tests.servers.need import need
+from tests.servers.ports import free_port
 
 
 @dataclass(slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,17 +14,13 @@ from typing import Any, TypeVar
 import httpx
 import yaml
 
+from tests.servers.ports import free_port
+
 T = TypeVar("T")
 
 ADMIT = Path(sys.executable).with_name("admit")
-PATIENCE = 60.0
+PATIENCE = 240.0
 """Seconds anything may take on a busy machine; no test depends on how much of it is used."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def eventually(look: Callable[[], T | None], what: str, *, seconds: float = PATIENCE) -> T:
@@ -103,7 +98,7 @@ class GatewayProcess:
     def _end(self, how: signal.Signals) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(how)
-            self._process.wait(30)
+            self._process.wait(PATIENCE)
         self._process = None
 
     def log_count(self, text: str) -> int:
@@ -111,10 +106,10 @@ class GatewayProcess:
         return sum(text in line for line in self.log.read_text().splitlines())
 
     def get(self, path: str, **options: Any) -> httpx.Response:
-        return httpx.get(self.url + path, headers={"Authorization": f"Bearer {self.token}"}, timeout=30, **options)
+        return httpx.get(self.url + path, headers={"Authorization": f"Bearer {self.token}"}, timeout=PATIENCE, **options)
 
     def post(self, path: str, **options: Any) -> httpx.Response:
-        return httpx.post(self.url + path, headers={"Authorization": f"Bearer {self.token}"}, timeout=60, **options)
+        return httpx.post(self.url + path, headers={"Authorization": f"Bearer {self.token}"}, timeout=PATIENCE, **options)
 
     def decisions(self, **filters: Any) -> list[dict[str, Any]]:
         """Newest first."""
@@ -144,7 +139,7 @@ def admit(
         input=input,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 

@@ -184,7 +184,7 @@ def test_without_an_engine_nothing_pretends_to_judge(folder, command):
     root = Path(__file__).parent.parent.parent
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(root), str(packages)))}
     python = [sys.executable, "-S", "-m", "gateway", *arguments]  # -S: without the installed packages, but for those linked above
-    tried = subprocess.run(python, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    tried = subprocess.run(python, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert tried.returncode in {1, 2}
     assert "opa-golib-python-bindings==0.4.4" in tried.stdout + tried.stderr
     assert "--ignore-requires-python" in tried.stdout + tried.stderr

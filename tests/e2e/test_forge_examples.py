@@ -148,7 +148,7 @@ def deliver(gateway: GatewayProcess, gitlab: GitLab, key: ChangeKey, action: str
         "webhook-timestamp": str(int(at.timestamp())),
         "webhook-signature": Webhook(SIGNING).sign(id, at, body),
     }
-    answer = httpx.post(f"{gateway.url}/webhooks/work", headers=headers, content=body, timeout=60)
+    answer = httpx.post(f"{gateway.url}/webhooks/work", headers=headers, content=body, timeout=300)
     assert answer.is_success, answer.text
 
 

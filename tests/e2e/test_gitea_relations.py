@@ -59,7 +59,7 @@ def test_owner_approval_follows_the_forges_teams(gitea, tmp_path):
             page = eventually(lambda: _page_with(gateway, denied["id"], "Now that is: "), "the page to name who could help")
             helpers = page.partition("Now that is: ")[2].partition("<")[0]
             assert set(helpers.split(", ")) == {"olga", "ben"}
-            assert "Now that is" not in httpx.get(f"{gateway.url}/decisions/{denied['id']}", timeout=30).text
+            assert "Now that is" not in httpx.get(f"{gateway.url}/decisions/{denied['id']}", timeout=300).text
 
             project.review(pull, by=ben)
             admitted = gateway.decided("admitted", **here)

@@ -47,7 +47,7 @@ def test_an_app_puts_a_gate_up_that_holds(tmp_path):
         with GatewayProcess(tmp_path / "gate", environment=secrets, **settings) as gateway:
             path = f"{ADMIT.parent}{os.pathsep}{os.environ['PATH']}"
             command, surroundings = [str(gateway.folder / "connect.sh"), REPOSITORY], {**os.environ, "PATH": path, **secrets}
-            ran = subprocess.run(command, cwd=gateway.folder, env=surroundings, capture_output=True, text=True, timeout=150, check=False)
+            ran = subprocess.run(command, cwd=gateway.folder, env=surroundings, capture_output=True, text=True, timeout=300, check=False)
             assert ran.returncode == 0, ran.stdout + ran.stderr
             assert "nothing is amiss in 1 repository" in ran.stdout
             assert app.hook["url"] == f"{gateway.url}/webhooks/work"
@@ -74,7 +74,7 @@ def deliver(gateway: GatewayProcess, github: GithubServer, key: ChangeKey, actio
     pull = {"number": key.number, "head": {"sha": change.head_sha}, "updated_at": updated}
     body = json.dumps({"action": action, "pull_request": pull, "repository": {"id": int(stored.id), "full_name": stored.name}}).encode()
     headers = github_headers("pull_request", body, SECRET, delivery=f"{action}-{updated}")
-    assert httpx.post(f"{gateway.url}/webhooks/work", headers=headers, content=body, timeout=60).status_code == 202
+    assert httpx.post(f"{gateway.url}/webhooks/work", headers=headers, content=body, timeout=300).status_code == 202
 
 
 def run_of(github: GithubServer, sha: str, conclusion: str) -> Any:
@@ -87,4 +87,4 @@ def merged(github: GithubServer, key: ChangeKey) -> int:
     """What GitHub answers somebody who wants to merge."""
     headers = {"Authorization": f"token {github.token('ana')}"}
     address = f"{github.url}/api/v3/repos/{key.repository}/pulls/{key.number}/merge"
-    return httpx.put(address, headers=headers, json={"merge_method": "merge"}, timeout=60).status_code
+    return httpx.put(address, headers=headers, json={"merge_method": "merge"}, timeout=300).status_code

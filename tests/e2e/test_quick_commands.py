@@ -30,7 +30,7 @@ finally:
 
 def loaded(folder, *arguments):
     """The modules a command had loaded when it ended, and the exit code."""
-    done = subprocess.run([sys.executable, "-c", REPORT, *arguments], cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([sys.executable, "-c", REPORT, *arguments], cwd=folder, capture_output=True, text=True, timeout=300, check=False)
     return set(done.stderr.rpartition("\x1e")[2].split()), done.returncode
 
 
@@ -95,7 +95,7 @@ def test_more_documents_than_may_wait_are_all_judged(folder):
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr

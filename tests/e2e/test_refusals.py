@@ -83,10 +83,10 @@ def test_26_megabytes_are_413(gateway):
     """Also when the length is not declared; well signed or not."""
     before = kept(gateway)
     body = b" " * (26 * 1024 * 1024)
-    declared = httpx.post(f"{gateway.url}/webhooks/work", content=body, headers=delivery_headers(body), timeout=60)
+    declared = httpx.post(f"{gateway.url}/webhooks/work", content=body, headers=delivery_headers(body), timeout=300)
     assert declared.status_code == 413
     pieces = (body[start : start + 1024 * 1024] for start in range(0, len(body), 1024 * 1024))
-    undeclared = httpx.post(f"{gateway.url}/webhooks/work", content=pieces, headers=delivery_headers(body), timeout=60)
+    undeclared = httpx.post(f"{gateway.url}/webhooks/work", content=pieces, headers=delivery_headers(body), timeout=300)
     assert undeclared.status_code == 413
     assert kept(gateway) == before
 

@@ -37,7 +37,7 @@ def starter_folders():
 
 def opa(*arguments, folder):
     command = [need("opa"), *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
 
 
 def put(folder, files):

@@ -162,7 +162,7 @@ def test_what_happens_to_a_change_is_told(scene: Scene, kind: str, action: str, 
 
 async def read(scene: Scene, event: ChangeEvent) -> Change:
     """The facts, if they are as new as the event; a push needs a moment until Gitea has seen it everywhere."""
-    forge = GiteaForge(connection="work", url=scene.gitea.url, token=scene.gitea.admin_token, timeout=60)
+    forge = GiteaForge(connection="work", url=scene.gitea.url, token=scene.gitea.admin_token, timeout=240)
     try:
         return await forge.read_change(event.key, not_before=event)
     finally:

@@ -105,7 +105,7 @@ async def proxy() -> AsyncIterator[FaultyProxy]:
 
 @pytest.fixture
 async def forge(proxy: FaultyProxy) -> AsyncIterator[GiteaForge]:
-    forge = GiteaForge(connection="work", url=proxy.url, token=session_gitea().admin_token, timeout=60)
+    forge = GiteaForge(connection="work", url=proxy.url, token=session_gitea().admin_token, timeout=240)
     yield forge
     await forge.close()
 
@@ -184,7 +184,7 @@ async def test_a_server_that_does_not_come_to_an_end(
     """Nothing is waited for without end, not even for a byte now and then."""
     proxy.spoil = lambda request: fault if place(request) == spoiled else None
     with pytest.raises(Unreachable):
-        await asyncio.wait_for(hasty.read_change(key_of(big_change)), timeout=60)
+        await asyncio.wait_for(hasty.read_change(key_of(big_change)), timeout=240)
     await hasty.close()
 
 
@@ -210,7 +210,7 @@ async def test_a_token_revoked_in_mid_read(proxy: FaultyProxy, forge: GiteaForge
     for allowed in range(needed + 1):
         async with faulty_proxy(session_gitea().url) as fresh:  # what a refused reading still has on its way is the old proxy's
             fresh.spoil = lambda request, allowed=allowed: None if request.number < allowed else Fault.UNAUTHORIZED
-            anew = GiteaForge(connection="work", url=fresh.url, token=session_gitea().admin_token, timeout=60)
+            anew = GiteaForge(connection="work", url=fresh.url, token=session_gitea().admin_token, timeout=240)
             if allowed == needed:
                 assert await anew.read_change(key_of(big_change)) == whole
             else:
@@ -343,7 +343,7 @@ async def test_the_token_goes_nowhere_but_into_its_header(
 
 async def test_a_server_that_tells_the_token_is_not_quoted(proxy: FaultyProxy) -> None:
     """What a server gives as its reason is shown to people, but for the token in it."""
-    forge = GiteaForge(connection="work", url=session_gitea().url, token="canary-token-4711", timeout=60)
+    forge = GiteaForge(connection="work", url=session_gitea().url, token="canary-token-4711", timeout=240)
     with pytest.raises(AccessRefused) as refused:
         await forge.probe()
     await forge.close()

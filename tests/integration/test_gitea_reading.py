@@ -34,7 +34,7 @@ def project() -> Project:
 def a_forge(scopes: list[str], login: str = "admit") -> GiteaForge:
     gitea = session_gitea()
     token = gitea.token(gitea.account(login), scopes)
-    return GiteaForge(connection="work", url=gitea.url, token=token, timeout=60)
+    return GiteaForge(connection="work", url=gitea.url, token=token, timeout=240)
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ async def test_rights_on_what_is_not_there_are_lacking(forge: GiteaForge) -> Non
 
 async def test_a_wrong_token_is_refused_and_not_only_lacking() -> None:
     """It may do nothing anywhere."""
-    forge = GiteaForge(connection="work", url=session_gitea().url, token="wrong", timeout=60)
+    forge = GiteaForge(connection="work", url=session_gitea().url, token="wrong", timeout=240)
     for call in (forge.missing_rights, forge.open_changes):
         with pytest.raises(AccessRefused):
             await call("ana/anything")

@@ -33,7 +33,7 @@ def project() -> Project:
 
 @pytest.fixture
 async def setup(project: Project) -> AsyncIterator[GiteaSetup]:
-    setup = GiteaSetup(connection="work", url=project.gitea.url, token=project.owner.token, account="admit", timeout=60)
+    setup = GiteaSetup(connection="work", url=project.gitea.url, token=project.owner.token, account="admit", timeout=240)
     yield setup
     await setup.close()
 
@@ -171,7 +171,7 @@ async def test_other_hooks_are_left_alone(project: Project, setup: GiteaSetup) -
 
 async def test_who_is_no_administrator_is_told_so(project: Project) -> None:
     """A writer may neither read nor change the rules; nothing is taken for absent because of that."""
-    setup = GiteaSetup(connection="work", url=project.gitea.url, token=project.gitea.account("bob").token, account="admit", timeout=60)
+    setup = GiteaSetup(connection="work", url=project.gitea.url, token=project.gitea.account("bob").token, account="admit", timeout=240)
     project.protect("main", enable_status_check=True, status_check_contexts=["ci"])
     try:
         for call in (

@@ -28,7 +28,7 @@ def anyio_backend() -> str:
 @pytest.fixture
 async def forge() -> AsyncIterator[GiteaForge]:
     gitea = session_gitea()
-    forge = GiteaForge(connection="work", url=gitea.url, token=gitea.admin_token, timeout=60)
+    forge = GiteaForge(connection="work", url=gitea.url, token=gitea.admin_token, timeout=240)
     yield forge
     await forge.close()
 

@@ -231,7 +231,7 @@ async def test_a_server_that_does_not_come_to_an_end(
     hasty = a_forge(proxy, github.token("admit"), timeout=3)
     proxy.spoil = lambda request: fault if place(request) == spoiled else None
     with pytest.raises(Unreachable):
-        await asyncio.wait_for(hasty.read_change(big_change), timeout=60)
+        await asyncio.wait_for(hasty.read_change(big_change), timeout=240)
     await hasty.close()
 
 
@@ -392,7 +392,7 @@ async def test_an_app_renews_its_tokens_before_they_end(
     github: GithubServer, proxy: FaultyProxy, an_app: App, big_change: ChangeKey
 ) -> None:
     """Of whatever length they are; and when one is revoked, the next request asks for another."""
-    forge = GithubForge(connection="work", url=proxy.url, credentials=an_app, timeout=60)
+    forge = GithubForge(connection="work", url=proxy.url, credentials=an_app, timeout=240)
     issued = lambda: sum("access_tokens" in request.target for request in proxy.requests)  # noqa: E731
     await forge.summary(big_change)
     await forge.summary(big_change)
@@ -417,7 +417,7 @@ async def test_a_token_serves_on_while_no_new_one_can_be_had(
     github: GithubServer, proxy: FaultyProxy, an_app: App, big_change: ChangeKey
 ) -> None:
     """Until it is nearly at its end."""
-    forge = GithubForge(connection="work", url=proxy.url, credentials=an_app, timeout=60)
+    forge = GithubForge(connection="work", url=proxy.url, credentials=an_app, timeout=240)
     await forge.summary(big_change)
     proxy.spoil = lambda request: Fault.SERVER_ERROR if "access_tokens" in request.target else None
     for past, good in ((500, True), (30, False)):
@@ -435,14 +435,14 @@ async def test_an_app_that_is_not_installed_says_what_to_do(
 ) -> None:
     """And a wrong key is told from it."""
     github.state.apps[int(an_app.app_id)].installed = False
-    forge = GithubForge(connection="work", url=proxy.url, credentials=an_app, timeout=60)
+    forge = GithubForge(connection="work", url=proxy.url, credentials=an_app, timeout=240)
     with pytest.raises(AccessRefused) as raised:
         await forge.summary(big_change)
     assert "install" in str(raised.value.advice)
     await forge.close()
 
     _, other = github.app("other", permissions={}, events=[])
-    wrong = GithubForge(connection="work", url=proxy.url, credentials=App(app_id=an_app.app_id, private_key=other), timeout=60)
+    wrong = GithubForge(connection="work", url=proxy.url, credentials=App(app_id=an_app.app_id, private_key=other), timeout=240)
     with pytest.raises(AccessRefused) as refused:
         await wrong.summary(big_change)
     assert "private_key" in str(refused.value.advice)
@@ -454,7 +454,7 @@ async def test_neither_key_nor_tokens_of_an_app_are_told(
 ) -> None:
     """Not in errors, not in logs, whatever the server sends back of them."""
     caplog.set_level(logging.DEBUG)
-    forge = GithubForge(connection="work", url=proxy.url, credentials=an_app, timeout=60)
+    forge = GithubForge(connection="work", url=proxy.url, credentials=an_app, timeout=240)
 
     def echo(request: Request) -> httpx.Response | None:
         return httpx.Response(422, json={"message": f"bad {request.headers['authorization']}"}) if "/pulls/" in request.target else None
@@ -485,8 +485,8 @@ async def test_an_app_insists_on_itself_as_the_source(github: GithubServer, an_a
     sha = github.forge.push(repository, "feature", {"a.txt": "a\n"})
     key = github.forge.open_change(repository, head="feature")
     admin = AccessToken(token=github.token("acme"))
-    setup = GithubSetup(connection="work", url=github.url, credentials=admin, app=an_app, account="gate[bot]", timeout=60)
-    forge = GithubForge(connection="work", url=github.url, credentials=an_app, timeout=60)
+    setup = GithubSetup(connection="work", url=github.url, credentials=admin, app=an_app, account="gate[bot]", timeout=240)
+    forge = GithubForge(connection="work", url=github.url, credentials=an_app, timeout=240)
     await setup.require(repository, "main", "admit/main")
     assert await setup.audit(repository, "main", "admit/main") == []
 

@@ -53,7 +53,7 @@ async def forge(github: GithubServer) -> AsyncIterator[GithubForge]:
 @asynccontextmanager
 async def connected(github: GithubServer) -> AsyncIterator[GithubForge]:
     credentials = AccessToken(token=github.token("admit"))
-    forge = GithubForge(connection="work", url=github.url, credentials=credentials, timeout=60)
+    forge = GithubForge(connection="work", url=github.url, credentials=credentials, timeout=240)
     yield forge
     await forge.close()
 
@@ -299,7 +299,7 @@ async def test_without_rulesets_the_classic_protection_is_the_gate() -> None:
             "allow_force_pushes": {"enabled": True},
         }
         token = AccessToken(token=github.token("acme"))
-        setup = GithubSetup(connection="work", url=github.url, credentials=token, account="admit", timeout=60)
+        setup = GithubSetup(connection="work", url=github.url, credentials=token, account="admit", timeout=240)
         before = {finding.gap for finding in await setup.audit(repository, "main", "ci")}
         applied = [await setup.require(repository, "main", "admit/main", only_gateway_merges=alone) for alone in (False, False, True, True)]
 
@@ -319,7 +319,7 @@ async def test_rules_others_added_to_the_gate_stay(github: GithubServer) -> None
     """A merge queue in our ruleset, an approval asked for: required again, they are still there."""
     repository = github.forge.create_repository("acme/shared-gate").name
     token = AccessToken(token=github.token("acme"))
-    setup = GithubSetup(connection="work", url=github.url, credentials=token, account="admit", timeout=60)
+    setup = GithubSetup(connection="work", url=github.url, credentials=token, account="admit", timeout=240)
     await setup.require(repository, "main", "admit/main")
     gate = github.state.of(repository).rulesets[0]
     gate["rules"].append({"type": "required_signatures"})
@@ -336,7 +336,7 @@ async def test_rules_others_added_to_the_gate_stay(github: GithubServer) -> None
 async def test_each_right_an_app_lacks_is_named(github: GithubServer) -> None:
     """And each event it does not hear of."""
     app, key = github.app("poor", permissions={"checks": "read", "metadata": "read"}, events=["push"])
-    forge = GithubForge(connection="work", url=github.url, credentials=App(app_id=str(app.id), private_key=key), timeout=60)
+    forge = GithubForge(connection="work", url=github.url, credentials=App(app_id=str(app.id), private_key=key), timeout=240)
     lacking = await forge.missing_rights(github.forge.create_repository("acme/poor").name)
     assert any("'checks: write'" in one for one in lacking)
     assert any("'contents: write'" in one for one in lacking)
@@ -355,7 +355,7 @@ async def test_each_right_a_token_lacks_is_named(github: GithubServer) -> None:
         ({"scopes": "repo, read:org"}, []),
     ):
         credentials = AccessToken(token=github.token("admit", **more))
-        forge = GithubForge(connection="work", url=github.url, credentials=credentials, timeout=60)
+        forge = GithubForge(connection="work", url=github.url, credentials=credentials, timeout=240)
         lacking = await forge.missing_rights(repository)
         assert len(lacking) == len(expected)
         assert all(words in one for words, one in zip(expected, lacking, strict=True))
@@ -367,7 +367,7 @@ async def test_an_apps_own_webhook_is_set_for_all_its_repositories(github: Githu
     app, key = github.app("hooked", permissions={}, events=[event for event in EVENTS if event != "status"])
     repository = github.forge.create_repository("acme/hooked").name
     credentials = App(app_id=str(app.id), private_key=key)
-    setup = GithubSetup(connection="work", url=github.url, credentials=credentials, account="hooked[bot]", timeout=60)
+    setup = GithubSetup(connection="work", url=github.url, credentials=credentials, account="hooked[bot]", timeout=240)
     address = "https://gate.test/webhooks/work"
     assert [finding.gap for finding in await setup.audit_webhook(repository, address)] == [Gap.HOOK_MISSING]
     assert await setup.register_webhook(repository, address, "a secret") is Applied.CREATED
@@ -383,7 +383,7 @@ async def test_a_check_run_reads_back_as_it_was_reported(github: GithubServer) -
 
     app, key = github.app("reader", permissions={}, events=[])
     change, sha = a_change(github, "read-back")
-    forge = GithubForge(connection="work", url=github.url, credentials=App(app_id=str(app.id), private_key=key), timeout=60)
+    forge = GithubForge(connection="work", url=github.url, credentials=App(app_id=str(app.id), private_key=key), timeout=240)
     assert await forge.own_login() == "reader[bot]"
     for state in StatusState:
         await forge.report(change.repository, sha, a_status(state))

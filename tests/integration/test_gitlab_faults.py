@@ -107,7 +107,7 @@ def token(gitlab: GitLab) -> str:
 @pytest.fixture
 async def forge(proxy: FaultyProxy, token: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[GitLabForge]:
     monkeypatch.setattr(reading, "PAUSES", (0.0, 0.0, 0.0))
-    forge = GitLabForge(connection="work", url=proxy.url, token=token, timeout=60)
+    forge = GitLabForge(connection="work", url=proxy.url, token=token, timeout=240)
     yield forge
     await forge.close()
 
@@ -177,7 +177,7 @@ async def test_a_server_that_does_not_come_to_an_end(proxy: FaultyProxy, token: 
     hasty = GitLabForge(connection="work", url=proxy.url, token=token, timeout=1)
     proxy.spoil = lambda request: fault if place(request) == spoiled else None
     with pytest.raises(Unreachable):
-        await asyncio.wait_for(hasty.read_change(KEY), timeout=60)
+        await asyncio.wait_for(hasty.read_change(KEY), timeout=240)
     await hasty.close()
 
 
@@ -188,7 +188,7 @@ async def test_a_token_revoked_in_mid_read(proxy: FaultyProxy, forge: GitLabForg
     for allowed in range(needed + 1):
         async with faulty_proxy(gitlab.url) as fresh:  # what a refused reading still has on its way is the old proxy's
             fresh.spoil = lambda request, allowed=allowed: None if request.number < allowed else Fault.UNAUTHORIZED
-            anew = GitLabForge(connection="work", url=fresh.url, token=token, timeout=60)
+            anew = GitLabForge(connection="work", url=fresh.url, token=token, timeout=240)
             if allowed == needed:
                 assert await anew.read_change(KEY) == whole
             else:

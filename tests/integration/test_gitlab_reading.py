@@ -40,7 +40,7 @@ def gitlab() -> Iterator[GitLab]:
 @pytest.fixture
 async def forge(gitlab: GitLab, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[GitLabForge]:
     monkeypatch.setattr(reading, "PAUSES", (0.0, 0.0, 0.0))
-    forge = GitLabForge(connection="work", url=gitlab.url, token=gitlab.token("admit"), webhook_secrets=["s"], timeout=60)
+    forge = GitLabForge(connection="work", url=gitlab.url, token=gitlab.token("admit"), webhook_secrets=["s"], timeout=240)
     yield forge
     await forge.close()
 
@@ -413,7 +413,7 @@ async def test_what_is_lacking_is_named(gitlab: GitLab) -> None:
     """Scope, role, and a project that is not seen."""
     gitlab.forge.create_repository("acme/secret")
     gitlab.forge.world.repository("acme/secret").public = False
-    forge = GitLabForge(connection="work", url=gitlab.url, token=gitlab.token("guest", "read_api"), timeout=60)
+    forge = GitLabForge(connection="work", url=gitlab.url, token=gitlab.token("guest", "read_api"), timeout=240)
     lacking = await forge.missing_rights(PROJECT)
     hidden = await forge.missing_rights("acme/secret")
     await forge.close()
@@ -449,7 +449,7 @@ async def test_a_redirect_is_not_followed(gitlab: GitLab) -> None:
 
     server = await asyncio.start_server(elsewhere, "127.0.0.1", 0)
     async with server:
-        forge = GitLabForge(connection="work", url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", token="t", timeout=60)
+        forge = GitLabForge(connection="work", url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", token="t", timeout=240)
         with pytest.raises(NotFound, match="moved"):
             await forge.summary(ChangeKey(repository="acme/web", number=1))
         await forge.close()
@@ -458,7 +458,7 @@ async def test_a_redirect_is_not_followed(gitlab: GitLab) -> None:
 
 async def test_an_unknown_token_gets_nothing(gitlab: GitLab) -> None:
     """And appears in no error."""
-    forge = GitLabForge(connection="work", url=gitlab.url, token="glpat-unknown", timeout=60)
+    forge = GitLabForge(connection="work", url=gitlab.url, token="glpat-unknown", timeout=240)
     for call in (forge.probe(), forge.own_login(), forge.missing_rights(PROJECT), forge.open_changes(PROJECT)):
         with pytest.raises(AccessRefused) as refused:
             await call

@@ -49,7 +49,7 @@ PROMISED = {
 
 def opa(*arguments):
     """Run stock OPA; answers its exit code and everything it said."""
-    done = subprocess.run([need("opa"), *map(str, arguments)], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([need("opa"), *map(str, arguments)], capture_output=True, text=True, timeout=300)
     return done.returncode, done.stdout + done.stderr
 
 

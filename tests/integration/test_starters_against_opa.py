@@ -48,7 +48,7 @@ def outcomes_in_stock_opa(folder, package, modules, documents):
     for number, document in enumerate(documents):
         (folder / "input" / f"{number:03}.json").write_text(json.dumps(document))
     command = [need("opa"), "exec", "--bundle", folder / "bundle", "--decision", "summary/found", folder / "input"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     results = sorted(json.loads(done.stdout)["result"], key=lambda each: each["path"])
     assert len(results) == len(documents)

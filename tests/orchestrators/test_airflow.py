@@ -19,7 +19,7 @@ from tests.contract.targets.exam import TargetExam, until
 from tests.contract.targets.faults import FaultExam
 from tests.orchestrators.environments import AIRFLOW
 from tests.orchestrators.processes import answers, running
-from tests.servers.database_server import free_port
+from tests.servers.ports import free_port
 
 USER, PASSWORD = "admin", "password-of-the-gateway"
 TOKENS_LIVE = 20

@@ -17,7 +17,7 @@ from tests.contract.targets.exam import TargetExam, until
 from tests.contract.targets.faults import FaultExam
 from tests.orchestrators.environments import PREFECT
 from tests.orchestrators.processes import answers, running
-from tests.servers.database_server import free_port
+from tests.servers.ports import free_port
 from tests.servers.postgresql import fresh_postgresql
 
 USER, PASSWORD = "admin", "password-of-the-gateway"

@@ -11,7 +11,6 @@ import atexit
 import ctypes
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -22,7 +21,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-_START_LIMIT = 90.0
+from tests.servers.ports import free_port
+
+_START_LIMIT = 240.0
 _PR_SET_PDEATHSIG = 1
 
 
@@ -93,14 +94,14 @@ class DatabaseServer(ABC):
         """Shut it down in order; what it holds stays."""
         if self._process is not None:
             self._process.send_signal(self.stop_signal)
-            self._process.wait(60)
+            self._process.wait(240)
             self._process = None
 
     def kill(self) -> None:
         """As a power cut would."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait(60)
+            self._process.wait(240)
             self._process = None
 
     def remove(self) -> None:
@@ -137,14 +138,6 @@ def until_exit(make: Callable[[], DatabaseServer]) -> DatabaseServer:
     atexit.register(server.remove)
     server.start()
     return server
-
-
-def free_port() -> int:
-    """A port of the loopback interface that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 _LIBC = ctypes.CDLL(None)

@@ -81,7 +81,7 @@ async def faulty_proxy(upstream: str) -> AsyncIterator[FaultyProxy]:
             going.discard(task)
             writer.close()
 
-    async with httpx.AsyncClient(base_url=upstream, timeout=60, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=upstream, timeout=240, trust_env=False) as client:
         server = await asyncio.start_server(connected, "127.0.0.1", 0)
         async with server:
             proxy.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"

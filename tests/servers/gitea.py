@@ -38,9 +38,9 @@ from typing import Any
 import httpx
 
 from tests.servers.catalogue import server
-from tests.servers.database_server import free_port
 from tests.servers.gitea_project import ALL_EVENTS, Project, Pull, User
 from tests.servers.need import need
+from tests.servers.ports import free_port
 
 __all__ = ["ALL_EVENTS", "Gitea", "Project", "Pull", "User", "running_gitea", "session_gitea"]
 
@@ -98,7 +98,7 @@ class Gitea:
     def __init__(self, url: str, binary: Path, ini: Path) -> None:
         self.url = url
         self._binary, self._ini = binary, ini
-        self._client = httpx.Client(base_url=f"{url}/api/v1", timeout=60)
+        self._client = httpx.Client(base_url=f"{url}/api/v1", timeout=240)
         self._count = itertools.count(1)
         self._accounts: dict[str, User] = {}
         self._extras: dict[str, User] = {}
@@ -264,7 +264,7 @@ def _static_root() -> str:
     return found.stdout.strip()
 
 
-def _wait_until_ready(url: str, process: subprocess.Popen[bytes], folder: Path, *, seconds: float = 60) -> None:
+def _wait_until_ready(url: str, process: subprocess.Popen[bytes], folder: Path, *, seconds: float = 240) -> None:
     until = time.monotonic() + seconds
     while True:
         assert process.poll() is None, f"gitea ended: {(folder / 'output.txt').read_text()[-2000:]}"

@@ -210,7 +210,7 @@ class Project:
         path = f"/repos/{self.full_name}/pulls/{pull.number}/merge"
         return self.gitea.send("POST", path, as_=by or self.owner, json={"Do": "merge", **fields})
 
-    def wait_mergeable(self, pull: Pull, *, seconds: float = 30) -> None:
+    def wait_mergeable(self, pull: Pull, *, seconds: float = 240) -> None:
         """Until Gitea has checked for conflicts and found none."""
         until = time.monotonic() + seconds
         while not self.pull(pull)["mergeable"]:

@@ -23,7 +23,7 @@ def opa_eval(binary: Path, modules: Mapping[str, str], data: object, document: o
         command = [str(binary), "eval", "--format", "json", "--strict-builtin-errors", "--data", "data.json", "--input", "document"]
         for path in modules:
             command += ["--data", path]
-        done = subprocess.run([*command, query], cwd=folder, capture_output=True, check=False, timeout=60)
+        done = subprocess.run([*command, query], cwd=folder, capture_output=True, check=False, timeout=300)
     try:
         return json.loads(done.stdout)
     except ValueError:

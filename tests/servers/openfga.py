@@ -27,8 +27,8 @@ from typing import Any
 
 import httpx
 
-from tests.servers.database_server import free_port
 from tests.servers.need import need
+from tests.servers.ports import free_port
 
 Tuple = Mapping[str, Any]
 WRITTEN_AT_ONCE = 100  # the server's maxTuplesPerWrite
@@ -125,7 +125,7 @@ class OpenFga:
     def __init__(self, url: str, process: subprocess.Popen[bytes]) -> None:
         self.url = url
         self._process = process
-        self._client = httpx.Client(base_url=url, timeout=60)
+        self._client = httpx.Client(base_url=url, timeout=240)
 
     def kill(self) -> None:
         """End it at once, as a crash does; what it had in memory is gone."""
@@ -186,7 +186,7 @@ def running_openfga(*options: str) -> Iterator[OpenFga]:
                 process.wait()
 
 
-def _wait_until_ready(url: str, process: subprocess.Popen[bytes], output: Path, *, seconds: float = 60) -> None:
+def _wait_until_ready(url: str, process: subprocess.Popen[bytes], output: Path, *, seconds: float = 240) -> None:
     until = time.monotonic() + seconds
     while True:
         assert process.poll() is None, f"openfga ended: {output.read_text()[-2000:]}"

@@ -33,7 +33,7 @@ class Receiver:
     requests: list[Received] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
 
-    def wait(self, wanted: Callable[[Received], bool], *, seconds: float = 60) -> Received:
+    def wait(self, wanted: Callable[[Received], bool], *, seconds: float = 240) -> Received:
         """The first request that is wanted and was not taken before."""
         until = time.monotonic() + seconds
         with self.changed:

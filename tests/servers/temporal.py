@@ -10,7 +10,6 @@ import ctypes
 import functools
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.servers.ports import free_port
 
 
 def need_temporal() -> Path:
@@ -57,7 +58,7 @@ def session_temporal() -> str:
 def running_temporal(*, port: int | None = None, database: Path | None = None) -> Iterator[str]:
     """A server of its own until the block ends: its address. database: a file, to be started again on."""
     command = [str(need_temporal()), "server", "start-dev", "--ip", "127.0.0.1", "--headless", "--log-level", "error"]
-    port = port or _free_port()
+    port = port or free_port()
     command += [part for key, value in _QUICKLY.items() for part in ("--dynamic-config-value", f'{key}="{value}"')]
     command += ["--port", str(port)]
     if database is not None:
@@ -76,7 +77,7 @@ def running_temporal(*, port: int | None = None, database: Path | None = None) -
                 process.wait()
 
 
-def _wait_until_ready(port: int, process: subprocess.Popen[bytes], *, seconds: float = 90) -> None:
+def _wait_until_ready(port: int, process: subprocess.Popen[bytes], *, seconds: float = 240) -> None:
     until = time.monotonic() + seconds
     health = [str(need_temporal()), "operator", "cluster", "health", "--address", f"127.0.0.1:{port}"]
     while True:
@@ -89,13 +90,6 @@ def _wait_until_ready(port: int, process: subprocess.Popen[bytes], *, seconds: f
             pass
         assert time.monotonic() < until, f"temporal was not ready within {seconds} s"
         time.sleep(0.1)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 _LIBC = ctypes.CDLL(None)

@@ -169,7 +169,7 @@ def lines_opa_finds(body, tmp_path, what="undefined ref"):
     (tmp_path / "lib.rego").write_text(LIB)
     (tmp_path / "admit.rego").write_text("package admit\n\nquestion(user, relation, object) := [user, relation, object]\n")
     command = [need("opa"), "check", "--max-errors", "100", "--format", "json", "--schema", "input.schema", "."]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
     errors = json.loads(done.stderr).get("errors", []) if done.stderr.strip() else []
     unexpected = [each for each in errors if each["code"] != "rego_type_error"]
     assert not unexpected

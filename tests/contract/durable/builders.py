@@ -8,7 +8,7 @@ import itertools
 from gateway.domain.dispatch import Dispatch
 from gateway.durable import RetrySchedule
 
-PATIENCE = 90.0
+PATIENCE = 240.0
 """Seconds a test waits for what has to come; never how long it takes."""
 
 _ids = itertools.count(1)

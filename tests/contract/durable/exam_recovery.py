@@ -25,7 +25,7 @@ class RecoveryExam:
 
         async with cores({"w": workflow}, {"note": calls.note, "work": hang}, lease=3600.0) as core:
             await core.dispatch(a_start("w", "w"))
-            await asyncio.wait_for(begun.wait(), 30)
+            await asyncio.wait_for(begun.wait(), 240)
             await core.stop(grace=0.05)
         async with cores({"w": workflow}, {"note": calls.note, "work": work}, lease=3600.0) as core:
             assert await result_of(core, "w") == "worked"
@@ -47,7 +47,7 @@ class RecoveryExam:
 
         async with cores({"w": workflow}, {"slow": slow, "note": calls.note}) as core:
             await core.dispatch(a_start("w", "w"))
-            await asyncio.wait_for(begun.wait(), 30)
+            await asyncio.wait_for(begun.wait(), 240)
             await core.stop(grace=30)
             assert "ActivityCompleted" in await kinds(core, "w")
             assert calls.made == []
@@ -122,7 +122,7 @@ class RecoveryExam:
             most = max(most, now)
             if now == 4:
                 four_at_once.set()
-            await asyncio.wait_for(four_at_once.wait(), 60)
+            await asyncio.wait_for(four_at_once.wait(), 240)
             await asyncio.sleep(0.01)
             now -= 1
             return place

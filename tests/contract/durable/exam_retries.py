@@ -268,10 +268,10 @@ class RetriesExam:
 
         async with cores({"w": one_activity(ONCE, timeout=3600)}, {"work": work}) as core:
             await core.dispatch(a_start("w", "w"))
-            await asyncio.wait_for(begun.wait(), 30)
+            await asyncio.wait_for(begun.wait(), 240)
             await core.cancel("w")
             assert (await ended(core, "w")).status == "cancelled"
-            await asyncio.wait_for(told.wait(), 30)
+            await asyncio.wait_for(told.wait(), 240)
 
     async def test_cancelled_run_takes_waiting_signals_along(self, cores):
         """And its history says so."""

@@ -33,7 +33,7 @@ class LooksAgain(TemporalDurableCore):
         return await super().queue()
 
     async def _index_caught_up(self):
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(240):
             while not await self._agrees():
                 await asyncio.sleep(0.02)
 

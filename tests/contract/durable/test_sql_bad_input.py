@@ -116,7 +116,7 @@ async def test_full_disk_is_told_to_who_hands_in_and_nothing_acknowledged_is_los
     await core.start()
     try:
         await core.dispatch(a_start("before", "w", "x" * 100_000))
-        await asyncio.wait_for(begun.wait(), 60)
+        await asyncio.wait_for(begun.wait(), 240)
         await asyncio.to_thread(fill, sqlite)
         with pytest.raises(DatabaseUnavailable) as full:
             await core.dispatch(a_start("refused", "w", "x" * 200_000))

@@ -146,7 +146,7 @@ async def test_engine_sits_out_a_database_that_is_away(tmp_path):
         await core.start()
         try:
             await core.dispatch(a_start("w", "w"))
-            await asyncio.wait_for(away.wait(), 60)
+            await asyncio.wait_for(away.wait(), 240)
             await asyncio.sleep(10)  # it is away for so long, whatever else happens
             await asyncio.to_thread(server.start)
             assert await result_of(core, "w") == "worked"

@@ -11,7 +11,7 @@ from tests.torture.outcome import seconds, seed
 SECONDS = seconds(60.0)
 
 
-@pytest.mark.timeout(SECONDS + END_LIMIT + 240)
+@pytest.mark.timeout(SECONDS + END_LIMIT + 600)
 def test_killed_and_frozen_processes_lose_nothing():
     """Expected results, replays that agree, signals in order."""
     outcome = on_sqlite(SECONDS, seed())

@@ -257,7 +257,7 @@ async def test_core_goes_on_when_temporal_comes_back_and_stops_while_it_is_away(
             assert await result_of(core, "w") == [1]
             await core.alive()
             await asyncio.to_thread(second.close)
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(240):
                 await core.stop(grace=0.1)
     assert calls.made == [1]
 

@@ -140,7 +140,7 @@ async def test_attempt_the_embedded_engine_was_killed_in_is_lost_and_made_again(
     embedded = SqlDurableCore(database=outbox, workflows=workflows, activities={"work": hang}, lease=3600)  # beats every 15 minutes
     await embedded.start()
     await embedded.dispatch(a_start("w", "one"))
-    await asyncio.wait_for(begun.wait(), 30)
+    await asyncio.wait_for(begun.wait(), 240)
     try:
         async with cores(workflows, {"work": work}, lease=0.2) as core:
             assert await result_of(core, "w") == "done"

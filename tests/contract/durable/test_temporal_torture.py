@@ -18,7 +18,7 @@ from tests.servers.temporal import need_temporal, session_temporal
 from tests.torture.outcome import seconds, seed
 
 SECONDS = seconds(15.0)
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(SECONDS + torture.END_LIMIT + 240)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(SECONDS + torture.END_LIMIT + 600)]
 
 
 class TemporalWorkers(torture.Workers):

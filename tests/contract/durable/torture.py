@@ -26,7 +26,7 @@ from tests.torture.outcome import Outcome
 
 ROOT = Path(__file__).parents[3]
 WORKERS = 3
-END_LIMIT = 300.0
+END_LIMIT = 600.0
 """Seconds for the rest of the work once nobody is tortured any more; generous, it does not decide anything else."""
 
 

@@ -88,7 +88,7 @@ def test_every_test_is_run_by_itself(report):
 def test_verdicts_are_those_of_opa_test_except_that_errors_fail(report, tmp_path):
     """Stock `opa test` is the oracle; it alone lets a test pass whose builtin raised."""
     write_bundle(tmp_path, {"size.rego": POLICY, "size_test.rego": TESTS}, {})
-    done = subprocess.run([need("opa"), "test", "--format", "json", "."], cwd=tmp_path, capture_output=True, check=False, timeout=60)
+    done = subprocess.run([need("opa"), "test", "--format", "json", "."], cwd=tmp_path, capture_output=True, check=False, timeout=300)
     passed = {
         f"{case['package'].removeprefix('data.')}.{case['name']}": not case.get("fail") and not case.get("error")
         for case in json.loads(done.stdout)

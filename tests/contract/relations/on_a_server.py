@@ -13,7 +13,7 @@ from policies.relations.json_form import model_to_json
 from policies.relations.openfga import OpenFgaRelations
 from tests.servers.openfga import OpenFga, Store, session_openfga
 
-PATIENCE = 60.0
+PATIENCE = 240.0
 """Seconds a busy machine may take for questions that are to be answered."""
 
 

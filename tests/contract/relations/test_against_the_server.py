@@ -23,7 +23,7 @@ SECONDS = float(os.environ.get("ADMIT_FUZZ_SECONDS") or "0")
 FIRST_SEED = int(os.environ.get("ADMIT_FUZZ_SEED") or "1")
 
 
-@pytest.mark.timeout(max(300, SECONDS + 300))
+@pytest.mark.timeout(SECONDS + 900)
 def test_the_same_answers_as_the_server():
     """Checks and lists agree, but for the tolerated differences, which are rare."""
     found = fuzzed(session_openfga(), worlds=WORLDS, seconds=SECONDS, seed=FIRST_SEED)
@@ -32,7 +32,7 @@ def test_the_same_answers_as_the_server():
     assert found.agreements[Agreement.SAME] > 0.9 * found.agreements.total()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_model_the_server_takes_is_sound():
     """What the server stores is not refused here, and what is unsound here the server refuses.
 

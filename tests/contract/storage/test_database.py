@@ -70,7 +70,7 @@ def held_writer(database):
 
     def unit(_):
         begun.set()
-        assert go_on.wait(30)
+        assert go_on.wait(240)
 
     waiting = asyncio.ensure_future(database.write(unit))
     try:
@@ -105,7 +105,7 @@ async def test_what_comes_in_together_is_committed_together(database):
     """A hundred units behind a slow one are one commit."""
     with counted_commits(database) as commits:
         with held_writer(database) as begun:
-            await asyncio.to_thread(begun.wait, 30)
+            await asyncio.to_thread(begun.wait, 240)
             waiting = [asyncio.ensure_future(database.write(insert(f"n{number}"))) for number in range(100)]
             await asyncio.sleep(0)
         await asyncio.gather(*waiting)
@@ -117,7 +117,7 @@ async def test_unit_that_raises_is_undone_alone(database):
     """Its neighbours in the group stay, its caller gets its own exception, whatever that is."""
     problems = {1: RuntimeError("mine"), 3: KeyboardInterrupt("odd"), 4: asyncio.CancelledError("odder")}
     with held_writer(database) as begun:
-        await asyncio.to_thread(begun.wait, 30)
+        await asyncio.to_thread(begun.wait, 240)
         waiting = [asyncio.ensure_future(_quietly(database.write(insert(f"n{n}", n, fail=problems.get(n))))) for n in range(8)]
         await asyncio.sleep(0)
     answers = await asyncio.gather(*waiting)
@@ -137,7 +137,7 @@ async def test_unit_that_swallows_a_databases_error_is_not_acknowledged_and_lost
             insert("taken")(connection)
 
     with held_writer(database) as begun:
-        await asyncio.to_thread(begun.wait, 30)
+        await asyncio.to_thread(begun.wait, 240)
         waiting = [asyncio.ensure_future(database.write(insert(f"n{number}"))) for number in range(neighbours)]
         careless = asyncio.ensure_future(_quietly(database.write(unit)))
         await asyncio.sleep(0)
@@ -151,7 +151,7 @@ async def test_unit_that_swallows_a_databases_error_is_not_acknowledged_and_lost
 async def test_exception_no_future_can_carry_reaches_the_caller_as_another(database):
     """A StopIteration would otherwise leave its whole group waiting for ever."""
     with held_writer(database) as begun:
-        await asyncio.to_thread(begun.wait, 30)
+        await asyncio.to_thread(begun.wait, 240)
         odd = asyncio.ensure_future(database.write(insert("odd", fail=StopIteration())))
         neighbour = asyncio.ensure_future(database.write(insert("neighbour")))
         await asyncio.sleep(0)
@@ -177,7 +177,7 @@ async def test_key_that_is_there_already_is_tried_twice_and_then_told(database):
         return insert("same")(connection)
 
     with held_writer(database) as begun:
-        await asyncio.to_thread(begun.wait, 30)
+        await asyncio.to_thread(begun.wait, 240)
         doubled = asyncio.ensure_future(database.write(unit))
         neighbour = asyncio.ensure_future(database.write(insert("neighbour")))
         await asyncio.sleep(0)
@@ -240,12 +240,12 @@ async def test_reader_is_not_held_up_by_the_writer(database):
     def unit(connection):
         add("row", 1)(connection)
         written.set()
-        assert go_on.wait(30)
+        assert go_on.wait(240)
 
     waiting = asyncio.ensure_future(database.write(unit))
-    await asyncio.to_thread(written.wait, 30)
+    await asyncio.to_thread(written.wait, 240)
     try:
-        assert await asyncio.wait_for(database.read(all_notes), 20) == {"row": 1}
+        assert await asyncio.wait_for(database.read(all_notes), 240) == {"row": 1}
     finally:
         go_on.set()
     await waiting
@@ -255,7 +255,7 @@ async def test_reader_is_not_held_up_by_the_writer(database):
 async def test_caller_that_has_gone_before_its_unit_began_changes_nothing(database):
     """Cancelled in the queue, it is not run."""
     with held_writer(database) as begun:
-        await asyncio.to_thread(begun.wait, 30)
+        await asyncio.to_thread(begun.wait, 240)
         waiting = asyncio.ensure_future(database.write(insert("gone")))
         await asyncio.sleep(0)
         waiting.cancel()
@@ -276,7 +276,7 @@ async def test_writer_outlives_a_caller_whose_loop_has_gone(database):
             return insert("left")(connection)
 
         waiting = asyncio.ensure_future(database.write(unit))
-        await asyncio.to_thread(begun.wait, 30)
+        await asyncio.to_thread(begun.wait, 240)
         waiting.cancel()
 
     await asyncio.to_thread(asyncio.run, leave())

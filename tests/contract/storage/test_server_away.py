@@ -13,8 +13,8 @@ from gateway.storage.migrations import migrate
 from gateway.storage.sql import SqlStorage
 from gateway.storage.sql.deliveries import record_delivery
 from tests.contract.storage.builders import a_delivery
-from tests.servers.database_server import free_port
 from tests.servers.mariadb import MariaDB
+from tests.servers.ports import free_port
 from tests.servers.postgresql import PostgreSQL
 
 pytestmark = pytest.mark.anyio

@@ -23,7 +23,7 @@ def counting(url, name, times=TIMES):
 
 
 def finished(process):
-    out, complaints = process.communicate(timeout=120)
+    out, complaints = process.communicate(timeout=300)
     assert (process.returncode, complaints) == (0, "")
     return [line.split() for line in out.splitlines()]
 
@@ -47,7 +47,7 @@ async def test_what_was_acknowledged_survives_kill_9(empty_url):
     process = counting(empty_url, "a", times=100_000)
     seen = [process.stdout.readline().split() for _ in range(20)]
     os.kill(process.pid, signal.SIGKILL)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=300)
     seen += [line.split() for line in out.splitlines() if line.count(" ") == 2]
     database = Database(empty_url)
     storage = SqlStorage(database)

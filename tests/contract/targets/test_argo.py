@@ -29,7 +29,7 @@ class TestArgoTarget(TargetExam):
 
     @pytest.fixture
     async def target(self, argo, tokens):
-        target = ArgoTarget("cluster", url=argo.url, namespace=NAMESPACE, credentials=Token(lambda: tokens[-1]), timeout=60)
+        target = ArgoTarget("cluster", url=argo.url, namespace=NAMESPACE, credentials=Token(lambda: tokens[-1]), timeout=240)
         yield target
         await target.close()
 
@@ -122,7 +122,7 @@ class TestArgoTarget(TargetExam):
 
     async def test_namespace_that_is_not_ours_is_refused(self, argo, key):
         """And named, also to `admit doctor`."""
-        target = ArgoTarget("cluster", url=argo.url, namespace="other", credentials=Token(lambda: TOKEN), timeout=60)
+        target = ArgoTarget("cluster", url=argo.url, namespace="other", credentials=Token(lambda: TOKEN), timeout=240)
         for call in (target.start("deploy", key, {}), target.probe()):
             with pytest.raises(AccessRefused, match="other"):
                 await call

@@ -60,7 +60,7 @@ def a_target(task_queue, **settings):
         namespace="default",
         task_queue=task_queue,
         workflows={"deploy": "DeployWorkflow"},
-        timeout=60,
+        timeout=240,
         **settings,
     )
 

@@ -35,11 +35,11 @@ class GithubStage(MemoryStage):
 
     def _connected(self, login: str) -> Forge:
         token = AccessToken(token=self._github.token(login))
-        return GithubForge(connection="exam", url=self._github.url, credentials=token, webhook_secrets=["exam-secret"], timeout=60)
+        return GithubForge(connection="exam", url=self._github.url, credentials=token, webhook_secrets=["exam-secret"], timeout=240)
 
     def setup(self) -> ForgeSetup:
         token = AccessToken(token=self._github.token("acme"))
-        return GithubSetup(connection="exam", url=self._github.url, credentials=token, account="admit", timeout=60)
+        return GithubSetup(connection="exam", url=self._github.url, credentials=token, account="admit", timeout=240)
 
     def repository(self, files: Files | None = None) -> str:
         return self._forge.create_repository(f"acme/project-{next(_NUMBERS)}", files).name

@@ -46,7 +46,9 @@ class GitLabStage(MemoryStage):
 
     def setup(self) -> ForgeSetup:
         token = self.gitlab.token("acme")
-        return GitLabSetup(connection="exam", url=self.gitlab.url, token=token, account="admit", gateway_url="http://gate.test", timeout=60)
+        return GitLabSetup(
+            connection="exam", url=self.gitlab.url, token=token, account="admit", gateway_url="http://gate.test", timeout=240
+        )
 
     def repository(self, files: Files | None = None) -> str:
         """A project where the gateway's account is a developer."""
@@ -63,7 +65,7 @@ class GitLabStage(MemoryStage):
     def post_status(self, repository: str, sha: str, context: str, state: str, *, by: str) -> None:
         self._forge.grant(repository, by, Role.WRITER)
         body = {"name": context, "state": GITLAB_STATES.get(state, state), "description": context, "ref": "main"}
-        client = httpx.Client(base_url=self.gitlab.url, headers={"PRIVATE-TOKEN": self.gitlab.token(by)}, timeout=60)
+        client = httpx.Client(base_url=self.gitlab.url, headers={"PRIVATE-TOKEN": self.gitlab.token(by)}, timeout=240)
         with client:
             path = f"/api/v4/projects/{repository.replace('/', '%2F')}/statuses/{sha}"
             answer = client.post(path, json=body)

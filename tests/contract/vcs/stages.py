@@ -193,7 +193,7 @@ class GiteaStage:
         self._projects[repository].status(sha, context, state, by=self._member(repository, by))
 
     def setup(self) -> ForgeSetup:
-        return GiteaSetup(connection="exam", url=self._gitea.url, token=self._user("acme").token, account="admit", timeout=60)
+        return GiteaSetup(connection="exam", url=self._gitea.url, token=self._user("acme").token, account="admit", timeout=240)
 
     def loosen(self, repository: str, branch: str, gap: Gap) -> None:
         project = self._projects[repository]

@@ -112,7 +112,7 @@ async def a_house(
     async with running_gateway(chosen, forges={"work": forge}, targets=targets, clock=clock) as gateway:
         transport = httpx.ASGITransport(gateway.app, raise_app_exceptions=False)
         headers = {"Authorization": f"Bearer {TOKEN}"}
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080", headers=headers, timeout=60) as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080", headers=headers, timeout=240) as client:
             await _looked_once(gateway)
             yield House(gateway, forge, client)
 

@@ -22,7 +22,7 @@ async def bypasses(house):
 
 
 async def eventually_merged(house, key):
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(240):
         while True:
             found = await house.client.get(f"/v1/changes/work/{REPOSITORY}/{key.number}")
             if found.status_code == 200 and found.json()["state"] == "merged":
@@ -132,7 +132,7 @@ def test_a_deleted_repository_leaves_nothing_open(tmp_path):
             await house.decided(key, lambda d: True)
             house.forge.delete_repository(REPOSITORY)
             await house.client.post(f"/v1/changes/work/{REPOSITORY}/{key.number}/recheck")
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(240):
                 while (await house.client.get("/v1/changes")).json()["changes"]:
                     await asyncio.sleep(0.05)
 

@@ -93,7 +93,7 @@ class Scene:
 
 @asynccontextmanager
 async def a_scene(folder: Path, github: GithubServer, credentials: AccessToken | App, **more: Any) -> AsyncIterator[Scene]:
-    forge = GithubForge(connection="work", url=github.url, credentials=credentials, webhook_secrets=[SECRET], timeout=60)
+    forge = GithubForge(connection="work", url=github.url, credentials=credentials, webhook_secrets=[SECRET], timeout=240)
     async with a_house(folder, forge=forge, **more) as house:
         yield Scene(house, github)
     assert not github.violations, "\n".join(github.violations[:5])
@@ -205,7 +205,7 @@ async def test_a_token_that_the_forge_sends_back_is_shown_nowhere(tmp_path: Path
     """Not in the record, on a page, in a status or in a log, though every error quotes it."""
     token = github.token("admit")
     async with faulty_proxy(github.url) as proxy:
-        forge = GithubForge(connection="work", url=proxy.url, credentials=AccessToken(token=token), webhook_secrets=[SECRET], timeout=60)
+        forge = GithubForge(connection="work", url=proxy.url, credentials=AccessToken(token=token), webhook_secrets=[SECRET], timeout=240)
         async with a_house(tmp_path, forge=forge) as house:
             scene = Scene(house, github)
 

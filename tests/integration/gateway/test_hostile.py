@@ -161,7 +161,7 @@ def test_an_answer_on_older_facts_does_not_overtake_a_newer_one(tmp_path):
             decision = await house.decided(key, lambda d: d.outcome is Outcome.ADMITTED)
             sha, url = decision.change.head_sha, decision.change.url
             await house.turned(sha, "success")
-            await house.gateway.core.result(decision.change.workflow_id, timeout=60)
+            await house.gateway.core.result(decision.change.workflow_id, timeout=240)
             house.forge.hold_one()
             late = asyncio.create_task(house.client.post("/v1/admissions", json={"change": {"url": url}}))
             await house.forge.reached.wait()
@@ -188,7 +188,7 @@ def test_an_answer_on_older_facts_does_not_reopen_a_closed_change(tmp_path):
             decision = await house.decided(key, lambda d: d.outcome is Outcome.ADMITTED)
             sha, url = decision.change.head_sha, decision.change.url
             await house.turned(sha, "success")
-            await house.gateway.core.result(decision.change.workflow_id, timeout=60)
+            await house.gateway.core.result(decision.change.workflow_id, timeout=240)
             house.forge.hold_one()
             late = asyncio.create_task(house.client.post("/v1/admissions", json={"change": {"url": url}}))
             await house.forge.reached.wait()

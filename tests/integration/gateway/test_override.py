@@ -203,7 +203,7 @@ def test_a_merge_under_an_override_is_no_bypass_but_on_record(tmp_path):
             await house.turned(decision.change.head_sha, "success")
             house.forge.merge_outside(key, by="ben")
             await house.deliver()
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(240):
                 while not (found := await merges(house)):
                     await asyncio.sleep(0.02)
             assert [event["what"] for event in found] == ["change.merged_under_override"]

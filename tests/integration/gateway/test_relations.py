@@ -189,5 +189,5 @@ try:
 except ConfigurationWrong as problem:
     print(problem, "|", problem.advice)
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=True)
     assert done.stdout.strip() == "relations.openfga: OpenFGA's SDK is not installed | run: pip install 'admittance[openfga]'"

@@ -180,7 +180,7 @@ def test_the_gateways_own_statuses_judge_nothing(tmp_path):
             await house.deliver()
             decision = await house.decided(key, lambda d: True)
             await house.turned(decision.change.head_sha, "success")
-            await house.gateway.core.result(decision.change.workflow_id, timeout=60)
+            await house.gateway.core.result(decision.change.workflow_id, timeout=240)
             before = await house.decisions(key)
             assert await house.deliver(), "the forge has told of the status"
             await asyncio.sleep(0.5)

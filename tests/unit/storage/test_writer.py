@@ -50,7 +50,7 @@ async def _together(groups):
             answers = []
             for group in groups:
                 go_on = threading.Event()
-                busy = asyncio.ensure_future(database.write(lambda _, go_on=go_on: go_on.wait(30)))
+                busy = asyncio.ensure_future(database.write(lambda _, go_on=go_on: go_on.wait(240)))
                 waiting = [asyncio.ensure_future(database.write(_unit(*unit))) for unit in group]
                 await asyncio.sleep(0)
                 go_on.set()
