@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from policies.bundles import Bundle, Policy
 from policies.canonical import canonical
+from policies.code_owners import given_by, owner_warnings
 from policies.engines import Evaluation, PolicyEngine, PolicyFailure, PolicyQuery, PolicyValues
 from policies.errors import (
     BundleQuarantined,
@@ -46,10 +47,19 @@ class Bench:
 
 
 async def decide(request: AdmissionRequest, bundles: Sequence[Bundle], bench: Bench) -> Judgement:
-    """The verdict on the request by these bundles, with everything it was based on.
+    """The verdict on the request by these bundles, with everything it was based on, and what of its facts people should know.
 
     Raises EngineBusy (nothing was judged, come back later) and NotCanonical (facts JSON cannot carry), nothing else.
     """
+    judgement = await decide_by(request, bundles, bench)
+    found = owner_warnings(request)
+    if not found:
+        return judgement
+    return replace(judgement, verdict=replace(judgement.verdict, warnings=(*judgement.verdict.warnings, *found)))
+
+
+async def decide_by(request: AdmissionRequest, bundles: Sequence[Bundle], bench: Bench) -> Judgement:
+    """What the policies of these bundles alone come to. Raises as `decide`."""
     selection = plan(request, bundles)
     facts = canonical(request.document())
     questions = asked(selection, await _evaluate(selection, question_queries, facts, bench))
@@ -71,7 +81,7 @@ async def _answers(asked: Asked, request: AdmissionRequest, bench: Bench) -> tup
     if not asked.questions:
         return {}, {}
     try:
-        answers = await bench.relations.answers(asked.questions, at=request.time)
+        answers = await bench.relations.answers(asked.questions, at=request.time, given=given_by(request))
     except RelationsUnavailable as problem:
         return {}, dict(unanswered(asked, Reason.RELATIONS_UNAVAILABLE, f"relationships could not be asked: {problem}"))
     except RelationsRefused as problem:

@@ -18,7 +18,7 @@ from policies.nearest import nearest
 from policies.schema import Fit, Misfit, described, fit_into, top_shape
 
 _SHOWN = 10
-_MAY_BE_NULL = ("change", "workflow", "approvals")
+_MAY_BE_NULL = ("change", "workflow", "approvals", "code_owners")
 
 
 def request_from_document(document: object, *, at: datetime | None = None) -> AdmissionRequest:
@@ -41,7 +41,13 @@ def request_from_document(document: object, *, at: datetime | None = None) -> Ad
         raise RequestRefused(str(problem)) from problem
     thing = ChangeFacts(document=facts["change"]) if kind == "change" else WorkflowFacts(document=facts["workflow"])
     time, said = datetime.fromisoformat(facts["time"]), facts["approvals"]
-    return AdmissionRequest(subject=facts["subject"], thing=thing, time=time, approvals=approvals_from(said) if said else None)
+    return AdmissionRequest(
+        subject=facts["subject"],
+        thing=thing,
+        time=time,
+        approvals=approvals_from(said) if said else None,
+        code_owners=facts["code_owners"] if kind == "change" else None,
+    )
 
 
 def approvals_from(document: Mapping[str, Any]) -> Approvals:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import combinations
 
+from policies.code_owners import given_by
 from policies.errors import RelationsRefused, RelationsUnavailable
 from policies.model import (
     AdmissionRequest,
@@ -45,7 +46,8 @@ async def settled(judgement: Judgement, request: AdmissionRequest, relations: Re
         message = f"{len(questions)} relationships of those who approved would have to be asked, at most {QUESTIONS_LIMIT} may be"
         return replace(judgement, verdict=_at_fault(verdict, Reason.TOO_MANY_QUESTIONS, message))
     try:
-        answers = await KnownFirst(judgement.relations, relations).answers(questions, at=request.time) if questions else {}
+        known = KnownFirst(judgement.relations, relations)
+        answers = await known.answers(questions, at=request.time, given=given_by(request)) if questions else {}
     except RelationsUnavailable as problem:
         message = f"whether those who approved may could not be asked: {problem}"
         return replace(judgement, verdict=_at_fault(verdict, Reason.RELATIONS_UNAVAILABLE, message))

@@ -136,12 +136,14 @@ class AdmissionRequest:
     subject: an Actor document (`id, login, kind, ref`); in this field the subject is who asks.
     time: aware; the judgement's clock, and the only one a policy can read.
     approvals: what people said to it meanwhile; None where nobody said anything.
+    code_owners: who looks after the change's files; None where that was not read (`policies.code_owners`).
     """
 
     subject: JsonObject
     thing: ChangeFacts | WorkflowFacts
     time: datetime
     approvals: Approvals | None = None
+    code_owners: JsonObject | None = None
 
     def __post_init__(self) -> None:
         if self.time.tzinfo is None:
@@ -161,6 +163,7 @@ class AdmissionRequest:
             "time": rfc3339(self.time),
             key: dict(self.thing.document),
             **({} if self.approvals is None else {"approvals": self.approvals.document()}),
+            **({} if self.code_owners is None else {"code_owners": dict(self.code_owners)}),
         }
 
 

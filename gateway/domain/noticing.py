@@ -14,7 +14,7 @@ from policies.repository import is_own
 
 _AT_ANY_TIME = ("base", "dependencies", "mergeable", "updated_at")
 """Facts of a change that alter without an event of their own, or with every event."""
-_NOT_FACTS = (("time",), ("relations",), ("approvals",))
+_NOT_FACTS = (("time",), ("relations",), ("approvals",), ("code_owners",))
 """Of the input, and another at every judgement."""
 
 

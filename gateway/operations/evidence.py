@@ -99,6 +99,7 @@ def _request(facts: bytes) -> AdmissionRequest | None:
             thing=thing,
             time=datetime.fromisoformat(document["time"]),
             approvals=approvals_from(said) if said is not None else None,
+            code_owners=document.get("code_owners"),
         )
     except (ValueError, KeyError, TypeError) as problem:
         raise StorageError(f"the recorded facts cannot be read: {problem!r}") from problem

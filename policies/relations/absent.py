@@ -7,12 +7,13 @@ from datetime import datetime
 
 from policies.errors import RelationsRefused
 from policies.model import Question
+from policies.relations.port import NOTHING_GIVEN, Given
 
 
 class NoRelations:
     """`Relations` where nothing is configured: any question is refused, none asked is none answered."""
 
-    async def answers(self, questions: Sequence[Question], *, at: datetime) -> Mapping[Question, bool]:
+    async def answers(self, questions: Sequence[Question], *, at: datetime, given: Given = NOTHING_GIVEN) -> Mapping[Question, bool]:
         if not questions:
             return {}
         first = questions[0]

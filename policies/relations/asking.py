@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from policies.model import Json, Question, rfc3339
+from policies.relations.port import Given
 from policies.relations.refusals import QuestionRefused
 
+if TYPE_CHECKING:
+    from policies.relations.tuples import RelationshipTuple
+
 MOST_QUESTIONS = 500  # in one batch: what policies may ask for one judgement
+MOST_GIVEN = 100  # tuples along with one question: the server's limit of contextual tuples
 
 
 def require_few(questions: Sequence[Question]) -> None:
     """Raises QuestionRefused for more questions than one judgement may ask."""
     if len(questions) > MOST_QUESTIONS:
         raise QuestionRefused(f"at most {MOST_QUESTIONS} questions are answered at once, found {len(questions)}")
+
+
+def given_to(question: Question, given: Given) -> Sequence[RelationshipTuple]:
+    """The tuples that go along with a question. Raises QuestionRefused for more than a server takes."""
+    tuples = given.get(question.object, ())
+    if len(tuples) > MOST_GIVEN:
+        raise unanswerable(question, f"{len(tuples)} tuples would have to go along with it, at most {MOST_GIVEN} may")
+    return tuples
 
 
 def context_at(at: datetime) -> dict[str, Json]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from policies.model import Question
+from policies.relations.port import NOTHING_GIVEN, Given
 
 
 class AssumedRelations:
@@ -14,7 +15,7 @@ class AssumedRelations:
     def __init__(self, related: Iterable[Question]) -> None:
         self._related = frozenset(related)
 
-    async def answers(self, questions: Sequence[Question], *, at: datetime) -> Mapping[Question, bool]:
+    async def answers(self, questions: Sequence[Question], *, at: datetime, given: Given = NOTHING_GIVEN) -> Mapping[Question, bool]:
         return {question: question in self._related for question in questions}
 
     async def close(self) -> None:

@@ -13,11 +13,12 @@ from pathlib import Path
 
 from policies.errors import RelationsRefused, RelationsUnavailable
 from policies.model import Json, Question
-from policies.relations.asking import context_at, require_few, unanswerable
+from policies.relations.asking import context_at, given_to, require_few, unanswerable
 from policies.relations.check import Check
 from policies.relations.evaluator import Evaluator
 from policies.relations.listing import Listing
 from policies.relations.model import AuthorizationModel
+from policies.relations.port import NOTHING_GIVEN, Given
 from policies.relations.proof import Proof, sentences
 from policies.relations.sound_model import SoundModel
 from policies.relations.store_file import read_store_file
@@ -39,31 +40,35 @@ class LocalRelations:
         store = read_store_file(source)
         return cls(store.model, store.tuples)
 
-    async def answers(self, questions: Sequence[Question], *, at: datetime) -> Mapping[Question, bool]:
+    async def answers(self, questions: Sequence[Question], *, at: datetime, given: Given = NOTHING_GIVEN) -> Mapping[Question, bool]:
         """Every question → related or not, from one state of the tuples; conditions see `at` as `current_time`."""
         require_few(questions)
         for _ in range(TRIES):
             version = self.evaluator.tuples.version
-            answers = await self._answered(questions, at)
+            answers = await self._answered(questions, at, given)
             if self.evaluator.tuples.version == version:
                 return answers
         raise RelationsUnavailable(f"the tuples changed during each of {TRIES} tries to answer {len(questions)} questions")
 
-    async def _answered(self, questions: Sequence[Question], at: datetime) -> dict[Question, bool]:
+    async def _answered(self, questions: Sequence[Question], at: datetime, given: Given) -> dict[Question, bool]:
         context = context_at(at)
-        checks: dict[str, Check] = {}
+        checks: dict[tuple[str, str], Check] = {}
         answers: dict[Question, bool] = {}
         for number, question in enumerate(questions, 1):
-            answers[question] = self._proof(question, context, checks) is not None
+            answers[question] = self._proof(question, context, checks, given) is not None
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
         return answers
 
-    def _proof(self, question: Question, context: Mapping[str, Json], checks: dict[str, Check]) -> Proof | None:
+    def _proof(
+        self, question: Question, context: Mapping[str, Json], checks: dict[tuple[str, str], Check], given: Given = NOTHING_GIVEN
+    ) -> Proof | None:
+        along = given_to(question, given)
+        of = (question.user, question.object if along else "")
         try:
-            check = checks.get(question.user)
+            check = checks.get(of)
             if check is None:
-                check = checks[question.user] = self.evaluator.check(question.user, context=context)
+                check = checks[of] = self.evaluator.check(question.user, context=context, contextual=along)
             return check.proof(question.relation, question.object)
         except RelationsRefused as problem:
             raise unanswerable(question, str(problem), advice=problem.advice) from problem

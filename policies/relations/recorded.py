@@ -8,7 +8,7 @@ from datetime import datetime
 from policies.errors import RelationsRefused
 from policies.model import Question
 from policies.relations.answers import Answers
-from policies.relations.port import Relations
+from policies.relations.port import NOTHING_GIVEN, Given, Relations
 
 
 class RecordedRelations:
@@ -17,7 +17,7 @@ class RecordedRelations:
     def __init__(self, recorded: Mapping[Question, bool]) -> None:
         self._recorded = dict(recorded)
 
-    async def answers(self, questions: Sequence[Question], *, at: datetime) -> Mapping[Question, bool]:
+    async def answers(self, questions: Sequence[Question], *, at: datetime, given: Given = NOTHING_GIVEN) -> Mapping[Question, bool]:
         for question in questions:
             if question not in self._recorded:
                 raise RelationsRefused(
@@ -35,9 +35,9 @@ class KnownFirst:
     def __init__(self, known: Mapping[Question, bool], otherwise: Relations) -> None:
         self._known, self._otherwise = known, otherwise
 
-    async def answers(self, questions: Sequence[Question], *, at: datetime) -> Mapping[Question, bool]:
+    async def answers(self, questions: Sequence[Question], *, at: datetime, given: Given = NOTHING_GIVEN) -> Mapping[Question, bool]:
         unknown = [question for question in questions if question not in self._known]
-        asked = await self._otherwise.answers(unknown, at=at) if unknown else {}
+        asked = await self._otherwise.answers(unknown, at=at, given=given) if unknown else {}
         together = {**asked, **{question: self._known[question] for question in questions if question in self._known}}
         return Answers(together, model=asked.model) if isinstance(asked, Answers) else together
 

@@ -11,6 +11,7 @@ from policies.model import Question
 from policies.relations.answers import Answers
 from policies.relations.listing import Listing
 from policies.relations.local import LocalRelations
+from policies.relations.port import NOTHING_GIVEN, Given
 from policies.relations.sound_model import SoundModel
 from policies.relations.tuples import TupleReader
 
@@ -45,9 +46,9 @@ class StoredRelations:
             self._asked = (world, LocalRelations(world.model, world.tuples))
         return world.model_id, self._asked[1]
 
-    async def answers(self, questions: Sequence[Question], *, at: datetime) -> Mapping[Question, bool]:
+    async def answers(self, questions: Sequence[Question], *, at: datetime, given: Given = NOTHING_GIVEN) -> Mapping[Question, bool]:
         model_id, local = await self.current()
-        return Answers(await local.answers(questions, at=at), model=model_id)
+        return Answers(await local.answers(questions, at=at, given=given), model=model_id)
 
     async def reasons(self, question: Question, *, at: datetime) -> tuple[str, ...]:
         """Why the answer is yes, in sentences; empty where it is no. Raises RelationsError."""

@@ -16,7 +16,8 @@ from datetime import datetime
 from policies.bundles import Bundle, BundleFiles
 from policies.bundles.checking import bundle_digest, checked_bundle
 from policies.bundles.matching import matches
-from policies.decide import Bench, decide, reason_of
+from policies.code_owners import path_prefix
+from policies.decide import Bench, decide, decide_by, reason_of
 from policies.engines import PolicyEngine
 from policies.errors import BundleRefused, EngineBusy, EngineError, Problem, RelationsRefused
 from policies.model import (
@@ -37,6 +38,7 @@ from policies.model import (
     combined,
 )
 from policies.relations import Relations
+from policies.relations.port import NOTHING_GIVEN, Given
 from policies.relations.recorded import KnownFirst
 from policies.repository.files import FOLDER, MOST_BYTES, MOST_FILES, OwnFiles, too_large, touches_nothing_else
 
@@ -124,7 +126,7 @@ async def _of_target(request: AdmissionRequest, own: OwnFiles, policies: OwnPoli
         return _Added(verdict=Verdict(faults=(Fault(reason=Reason.BUNDLE_BROKEN, message=message),)))
     if not any(matches(policy.match, request) for policy in bundle.policies):
         return _Added()
-    judgement = await decide(request, [bundle], bench)
+    judgement = await decide_by(request, [bundle], bench)
     verdict = _confined(judgement.verdict, own.repository)
     return _Added(verdict=verdict, relations=judgement.relations, model=judgement.relations_model)
 
@@ -143,16 +145,16 @@ async def _loaded(
 
 def _confined(verdict: Verdict, object: str) -> Verdict:
     """Without relations to other objects: whom a hold waits for, or who could help, would be asked about them later."""
-    policies = [hold.policy for hold in verdict.holds if hold.object != object]
-    policies += [violation.policy for violation in verdict.violations if violation.who and violation.who.object != object]
+    policies = [hold.policy for hold in verdict.holds if not _within(hold.object, object)]
+    policies += [violation.policy for violation in verdict.violations if violation.who and not _within(violation.who.object, object)]
     if not policies:
         return verdict
-    message = f"a repository's own policies may name {object} only, found a hold or a remedy about something else"
+    message = f"a repository's own policies may name {object} and its paths only, found a hold or a remedy about something else"
     faults = tuple(Fault(reason=Reason.RELATIONS_REFUSED, message=message, policy=policy) for policy in dict.fromkeys(policies))
     return replace(
         verdict,
-        holds=tuple(hold for hold in verdict.holds if hold.object == object),
-        violations=tuple(v if v.who is None or v.who.object == object else replace(v, who=None) for v in verdict.violations),
+        holds=tuple(hold for hold in verdict.holds if _within(hold.object, object)),
+        violations=tuple(v if v.who is None or _within(v.who.object, object) else replace(v, who=None) for v in verdict.violations),
         faults=(*verdict.faults, *faults),
     )
 
@@ -180,19 +182,23 @@ def _violation(id: PolicyId, problem: Problem) -> Violation:
     return Violation(policy=id, message=f"{FOLDER}/ would not load: {problem.message}", remedy=problem.advice, location=place)
 
 
+def _within(object: str, repository: str) -> bool:
+    return object == repository or object.startswith(path_prefix(repository))
+
+
 class _OwnRelations:
-    """Answers about one object only."""
+    """Answers about one repository and its paths only."""
 
     def __init__(self, inner: Relations, object: str) -> None:
         self._inner, self._object = inner, object
 
-    async def answers(self, questions: Sequence[Question], *, at: datetime) -> Mapping[Question, bool]:
+    async def answers(self, questions: Sequence[Question], *, at: datetime, given: Given = NOTHING_GIVEN) -> Mapping[Question, bool]:
         for question in questions:
-            if question.object != self._object:
+            if not _within(question.object, self._object):
                 raise RelationsRefused(
-                    f"a repository's own policies may ask about {self._object} only, found a question about {question.object}"
+                    f"a repository's own policies may ask about {self._object} and its paths only, found a question about {question.object}"
                 )
-        return await self._inner.answers(questions, at=at)
+        return await self._inner.answers(questions, at=at, given=given)
 
     async def close(self) -> None:
         return None

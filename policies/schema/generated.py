@@ -13,7 +13,7 @@ from typing import Any
 from policies.schema.models import InputDocument
 
 _DESCRIPTION = "What a policy reads as `input`: one of `change` and `workflow` is there; null means: this forge cannot say."
-_OPTIONAL_AT_THE_TOP = ("change", "workflow", "approvals")
+_OPTIONAL_AT_THE_TOP = ("change", "workflow", "approvals", "code_owners")
 
 
 def generated_schema() -> dict[str, Any]:

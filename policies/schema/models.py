@@ -243,6 +243,49 @@ class Approvals(_Strict):
     """The relation between accounts of one human."""
 
 
+class OwnedPath(_Strict):
+    """A rule of CODEOWNERS that covers a changed file: a path object, whose owners are whom the rule names."""
+
+    object: str
+    """path:<connection>/<repository id>/<rule>: what relations are asked about."""
+    pattern: str
+    """As it is written."""
+    line: int
+    section: str
+    """GitLab's; empty elsewhere, and for rules before the first section."""
+    approvals: int
+    """How many the section asks for; 1 where it does not say."""
+    optional: bool
+    """Whether the section only asks, and does not require."""
+    owners: list[str]
+    """user:<connection>/<id>, team:<connection>/<id>#member; none = whom the rule names is nobody known here."""
+    files: list[str]
+    """The changed files it covers, by their new and their old names."""
+
+
+class CodeOwnersProblem(_Strict):
+    """Something in CODEOWNERS that names nobody."""
+
+    line: int
+    column: int
+    message: str
+    advice: str
+
+
+class CodeOwners(_Strict):
+    """Who looks after the changed files, by the CODEOWNERS at the tip of the target branch."""
+
+    commit: str
+    """That tip."""
+    file: str | None
+    """Where it lies; null: there is none, and nobody looks after anything."""
+    digest: str | None
+    """Of its text."""
+    paths: list[OwnedPath]
+    """In the file's order. A changed file in none of them has no owners."""
+    problems: list[CodeOwnersProblem]
+
+
 class Workflow(_Strict):
     """A workflow someone asks to run."""
 
@@ -275,3 +318,5 @@ class InputDocument(_Strict):
     """There when action is submit."""
     approvals: Approvals | None = None
     """There when people have approved or refused it."""
+    code_owners: CodeOwners | None = None
+    """There when action is merge and a policy in force names code_owners."""

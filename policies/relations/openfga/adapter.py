@@ -25,9 +25,10 @@ from policies.errors import RelationsError, RelationsRefused, RelationsUnavailab
 from policies.model import Json, Question, rfc3339
 from policies.relations import names
 from policies.relations.answers import Answers
-from policies.relations.asking import context_at, require_few, unanswerable
+from policies.relations.asking import context_at, given_to, require_few, unanswerable
 from policies.relations.openfga.documents import Answer, Refused
 from policies.relations.openfga.server import Credentials, Server
+from policies.relations.port import NOTHING_GIVEN, Given
 
 AT_ONCE = 50  # the server's maxChecksPerBatchCheck
 TRIES = 3
@@ -57,7 +58,7 @@ class OpenFgaRelations:
         self._credentials, self._deadline = credentials, deadline
         self._server: Server | None = None
 
-    async def answers(self, questions: Sequence[Question], *, at: datetime) -> Mapping[Question, bool]:
+    async def answers(self, questions: Sequence[Question], *, at: datetime, given: Given = NOTHING_GIVEN) -> Mapping[Question, bool]:
         """Every question → related or not, under one model and from one state; conditions see `at` as `current_time`."""
         require_few(questions)
         wanted = tuple(dict.fromkeys(questions))
@@ -67,17 +68,18 @@ class OpenFgaRelations:
             return {}
         try:
             async with asyncio.timeout(self._deadline):
-                return await self._from_one_state(wanted, context_at(at))
+                return await self._from_one_state(wanted, context_at(at), given)
         except TimeoutError as problem:
             raise RelationsUnavailable(
                 f"the OpenFGA server {self._api_url} did not answer {len(wanted)} questions within {self._deadline:g} s"
             ) from problem
 
-    async def _from_one_state(self, questions: Sequence[Question], context: Mapping[str, Json]) -> Mapping[Question, bool]:
+    async def _from_one_state(self, questions: Sequence[Question], context: Mapping[str, Json], given: Given) -> Mapping[Question, bool]:
         server = self._connected()
+        checks = [_check(question, context, given) for question in questions]
         for _ in range(TRIES):
             before = await self._state(server)
-            answers = await _all_answers(server, questions, context, before.model_id)
+            answers = await _all_answers(server, checks, before.model_id)
             if await self._same(server, before):
                 plain = {question: _plain(question, answer) for question, answer in zip(questions, answers, strict=True)}
                 return Answers(plain, model=before.model_id)
@@ -151,11 +153,11 @@ def _mark(state: _State) -> dict[str, Json]:
     return {"model_id": state.model_id, "token": state.token, "since": rfc3339(state.since)}
 
 
-async def _all_answers(server: Server, questions: Sequence[Question], context: Mapping[str, Json], model_id: str) -> list[Answer]:
-    """In the order of the questions. One that fails ends the others."""
+async def _all_answers(server: Server, asked: Sequence[Mapping[str, Json]], model_id: str) -> list[Answer]:
+    """In the order of what is asked. One that fails ends the others."""
     # Ids that no other judgement uses: the answer to somebody else's batch cannot be taken for ours.
     prefix = secrets.token_hex(8)
-    checks = [_check(question, context, f"{prefix}-{number}") for number, question in enumerate(questions)]
+    checks = [{**check, "correlation_id": f"{prefix}-{number}"} for number, check in enumerate(asked)]
     try:
         async with asyncio.TaskGroup() as group:
             batches = [group.create_task(server.checked(checks[n : n + AT_ONCE], model_id)) for n in range(0, len(checks), AT_ONCE)]
@@ -167,9 +169,15 @@ async def _all_answers(server: Server, questions: Sequence[Question], context: M
     raise fault
 
 
-def _check(question: Question, context: Mapping[str, Json], id: str) -> dict[str, Json]:
-    key: dict[str, Json] = {"user": question.user, "relation": question.relation, "object": question.object}
-    return {"tuple_key": key, "context": dict(context), "correlation_id": id}
+def _check(question: Question, context: Mapping[str, Json], given: Given) -> dict[str, Json]:
+    check: dict[str, Json] = {"tuple_key": _key(question.user, question.relation, question.object), "context": dict(context)}
+    if along := given_to(question, given):
+        check["contextual_tuples"] = {"tuple_keys": [_key(one.user, one.relation, one.object) for one in along]}
+    return check
+
+
+def _key(user: str, relation: str, object: str) -> dict[str, Json]:
+    return {"user": user, "relation": relation, "object": object}
 
 
 def _plain(question: Question, answer: Answer) -> bool:

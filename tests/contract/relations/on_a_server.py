@@ -30,10 +30,10 @@ class AskedOnce:
     def __init__(self, **settings: Any) -> None:
         self._settings = {"deadline": PATIENCE, **settings}
 
-    async def answers(self, questions: Sequence[Question], *, at: datetime) -> Mapping[Question, bool]:
+    async def answers(self, questions: Sequence[Question], *, at: datetime, **more) -> Mapping[Question, bool]:
         relations = OpenFgaRelations(**self._settings)
         try:
-            return await relations.answers(questions, at=at)
+            return await relations.answers(questions, at=at, **more)
         finally:
             await relations.close()
 

@@ -143,3 +143,35 @@ def test_more_questions_than_a_judgement_may_ask_are_refused(relations):
     questions = [asked(f"user:{n}", "owner", "repository:1") for n in range(MOST_QUESTIONS + 1)]
     with pytest.raises(RelationsRefused, match="500"):
         answers(relations, *questions)
+
+
+def test_given_tuples_count_for_questions_about_their_object_and_no_others(relations):
+    """They are followed like stored ones, beside which they stand; what nobody gave is as it was."""
+    given = {
+        "repository:work/20": [a_tuple("repository:work/20#owner@team:core#member"), a_tuple("repository:work/20#blocked@user:work/1")]
+    }
+    questions = [
+        asked("user:work/1", "owner", "repository:work/20"),
+        asked("user:work/1", "approver", "repository:work/20"),
+        asked("user:work/1", "owner", "repository:work/21"),
+        asked("user:work/1", "approver", "repository:work/12"),
+    ]
+    answered = asyncio.run(relations.answers(questions, at=NOON, given=given))
+    assert [answered[question] for question in questions] == [True, False, False, True]
+    assert answer(relations, "user:work/1", "owner", "repository:work/20") is False
+
+
+@pytest.mark.parametrize(
+    ("tuples", "why"),
+    [
+        ([f"repository:work/20#owner@user:{n}" for n in range(101)], "101 tuples would have to go along with it, at most 100 may"),
+        (["repository:work/20#owner@repository:work/1"], "repository"),
+    ],
+    ids=["more than a question takes", "not allowed by the model"],
+)
+def test_given_tuples_that_cannot_count_refuse_instead_of_saying_no(relations, tuples, why):
+    """Left out, they would make an answer of what was not known."""
+    given = {"repository:work/20": [a_tuple(one) for one in tuples]}
+    with pytest.raises(RelationsRefused, match=why) as refusal:
+        asyncio.run(relations.answers([asked("user:work/1", "owner", "repository:work/20")], at=NOON, given=given))
+    assert "cannot be answered" in str(refusal.value)

@@ -80,10 +80,10 @@ class Weather:
     def __init__(self, inner):
         self.inner, self.away, self.gone = inner, False, set()
 
-    async def answers(self, questions, *, at):
+    async def answers(self, questions, *, at, **more):
         if self.away:
             raise RelationsUnavailable("told to be away")
-        found = await self.inner.answers(questions, at=at)
+        found = await self.inner.answers(questions, at=at, **more)
         return {question: related and question.user not in self.gone for question, related in found.items()}
 
     async def close(self):

@@ -51,7 +51,7 @@ class World:
         self.trouble = trouble
         self.asked = []
 
-    async def answers(self, questions, *, at):
+    async def answers(self, questions, *, at, given):
         self.asked += questions
         if self.trouble is not None:
             raise self.trouble
