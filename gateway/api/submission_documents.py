@@ -57,6 +57,27 @@ def parsed(model: type[BaseModel], body: object) -> Any:
         raise RequestRefused("the request does not fit:\n" + "\n".join(lines)) from None
 
 
+def json_request(model: type[BaseModel]) -> dict[str, Any]:
+    """The model as an operation's request body in the API's description.
+
+    What it is made of is written out where it is used: a model's own `$defs` are no part of that document, nor found in it.
+    """
+    schema = model.model_json_schema()
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": _written_out(schema, schema.pop("$defs", {}))}}}}
+
+
+def _written_out(schema: Any, definitions: dict[str, Any]) -> Any:
+    match schema:
+        case {"$ref": str(name)}:
+            return _written_out(definitions[name.rpartition("/")[2]], definitions)
+        case dict():
+            return {key: _written_out(value, definitions) for key, value in schema.items()}
+        case list():
+            return [_written_out(value, definitions) for value in schema]
+        case _:
+            return schema
+
+
 def submission_summary(submission: Submission) -> dict[str, Any]:
     """As lists show it: all but what is for the gateway alone."""
     document: dict[str, Any] = submission_document(submission)

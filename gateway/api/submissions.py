@@ -16,7 +16,7 @@ from gateway.api.people import speaker
 from gateway.api.problems import problem
 from gateway.api.rights import caller, needs
 from gateway.api.services import Services
-from gateway.api.submission_documents import SubmissionWanted, WordSaid, parsed, submission_summary, whole_submission
+from gateway.api.submission_documents import SubmissionWanted, WordSaid, json_request, parsed, submission_summary, whole_submission
 from gateway.api.webhooks import Asked
 from gateway.domain.access import Scope, permits
 from gateway.domain.record import Decision, decision_document
@@ -37,10 +37,8 @@ _RETRY_AFTER = 5
 _WAIT = re.compile(r"(\d{1,3})s?")
 _LONGEST_WAIT = 60
 
-_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": SubmissionWanted.model_json_schema()}}}}
 
-
-@router.post("", status_code=202, openapi_extra=_BODY)
+@router.post("", status_code=202, openapi_extra=json_request(SubmissionWanted))
 @needs(Scope.SUBMITTER)
 async def submit(request: Request, asked: Asked, idempotency_key: Annotated[str | None, Header()] = None) -> JSONResponse:
     """Ask for a workflow to be run. 202: admitted, or held with what it waits for. 403: denied, with violations and remedies.
