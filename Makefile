@@ -32,7 +32,7 @@ check: setup ## format, lint, types, import rules
 
 test: setup ## all tests, on real servers where Go is present
 	$(BIN)/python -m tests.servers --if-possible
-	ADMIT_FUZZ_SECONDS=$${ADMIT_FUZZ_SECONDS:-60} $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	ADMIT_FUZZ_SECONDS=$${ADMIT_FUZZ_SECONDS:-60} $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 torture: setup ## ten minutes of blows on each database, and of random relations against a real OpenFGA (ADMIT_TORTURE_SECONDS)
 	$(BIN)/python -m tests.servers --if-possible

@@ -1,6 +1,8 @@
-"""What every test shares: how examples are searched for, and the closing summary that says aloud which real servers were missing."""
+"""What every test shares: how examples are searched for, which files go first, and a closing word on servers that were missing."""
 
 from __future__ import annotations
+
+import os
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -11,6 +13,20 @@ _PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow], "
 settings.register_profile("same", derandomize=True, **_PATIENT)
 settings.register_profile("searching", **_PATIENT)
 settings.load_profile("same")  # a run says what was changed, not what was drawn; to look further: --hypothesis-profile searching
+
+
+_LONGEST_FIRST = ("torture", "test_against_the_server", "tests/e2e/", "tests/integration/", "tests/contract/")
+"""Parts of a file's name. A file is one worker's: whatever is long and begins last is waited for by all others."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first; within a file, and among files of a kind, the order stays."""
+    items.sort(key=lambda item: next((rank for rank, part in enumerate(_LONGEST_FIRST) if part in item.nodeid), len(_LONGEST_FIRST)))
+
+
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Half as many again as there are processors: half of what a worker does is to wait for a server. None: as is told otherwise."""
+    return None if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else max(2, 3 * (os.cpu_count() or 1) // 2)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
