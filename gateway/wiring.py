@@ -67,10 +67,11 @@ def build_storage(database: Database) -> Storage:
 
 
 def build_submissions(database: Database) -> Submissions:
-    """Submissions, in SQL."""
+    """Submissions, in SQL, counted."""
+    from gateway.operations.counted_submissions import CountedSubmissions
     from gateway.storage.sql.submissions import SqlSubmissions
 
-    return SqlSubmissions(database)
+    return CountedSubmissions(SqlSubmissions(database))
 
 
 def build_sealed_record(database: Database) -> SealedRecord:

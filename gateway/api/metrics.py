@@ -11,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from gateway.api.webhooks import Asked
 from gateway.domain.clock import utc_now
 from gateway.domain.override import in_force
+from gateway.domain.submission import SubmissionState
 from gateway.durable import QueueState
 from gateway.operations.measures import MEASURES
 
@@ -22,7 +23,7 @@ _ALL = 1_000_000
 
 @router.get("/metrics")
 async def metrics(asked: Asked) -> Response:
-    """How the work stands, open changes by outcome, and the generation in force."""
+    """How the work stands, open changes by outcome, open submissions by state, and the generation in force."""
     registry = CollectorRegistry(auto_describe=False)
     outcomes: dict[str, int] = {}
     overridden, now = 0, utc_now()
@@ -37,6 +38,7 @@ async def metrics(asked: Asked) -> Response:
             attempts=asked.core.attempts(),
             outcomes=outcomes,
             overridden=overridden,
+            submissions=await asked.submitting.submissions.open(),
             generation=generation.number if generation else 0,
         )
     )
@@ -47,9 +49,17 @@ class _Standing:
     """prometheus_client's collector protocol."""
 
     def __init__(
-        self, *, queue: QueueState, attempts: Mapping[tuple[str, str], int], outcomes: dict[str, int], overridden: int, generation: int
+        self,
+        *,
+        queue: QueueState,
+        attempts: Mapping[tuple[str, str], int],
+        outcomes: dict[str, int],
+        overridden: int,
+        submissions: Mapping[SubmissionState, int],
+        generation: int,
     ) -> None:
         self._queue, self._attempts, self._outcomes, self._overridden, self._generation = queue, attempts, outcomes, overridden, generation
+        self._submissions = submissions
 
     def collect(self) -> Iterator[Metric]:
         """Every metric, once."""
@@ -72,4 +82,9 @@ class _Standing:
             changes.add_metric([outcome], self._outcomes.get(outcome, 0))
         yield changes
         yield GaugeMetricFamily("admit_overridden_changes", "Open changes with an override in force.", value=self._overridden)
+        submissions = GaugeMetricFamily("admit_open_submissions", "Submissions that have not ended, by how they stand.", labels=["state"])
+        for state in SubmissionState:
+            if not state.ended:
+                submissions.add_metric([state.value], self._submissions.get(state, 0))
+        yield submissions
         yield GaugeMetricFamily("admit_generation", "The generation of bundles in force.", value=self._generation)

@@ -11,6 +11,8 @@ MEASURES = CollectorRegistry(auto_describe=False)
 
 DELIVERIES = Counter("admit_deliveries", "Deliveries received and verified.", ["connection", "result"], registry=MEASURES)
 DECISIONS = Counter("admit_decisions", "Decisions recorded, without those that were only confirmed.", ["outcome"], registry=MEASURES)
+SUBMISSION_DECISIONS = Counter("admit_submission_decisions", "Decisions recorded on submissions.", ["outcome"], registry=MEASURES)
+SUBMISSIONS_ENDED = Counter("admit_submissions_ended", "Submissions nothing more happens to by itself.", ["state"], registry=MEASURES)
 BYPASSES = Counter("admit_bypasses", "Merges without an admitted decision that were noticed.", ["connection"], registry=MEASURES)
 OVERRIDDEN_MERGES = Counter("admit_overridden_merges", "Merges under an override that were noticed.", ["connection"], registry=MEASURES)
 STATUSES = Counter("admit_statuses_posted", "Statuses posted to forges.", ["connection", "state"], registry=MEASURES)

@@ -5,7 +5,7 @@ Any method may raise DatabaseUnavailable (temporary). Reads see every write that
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -74,3 +74,6 @@ class Submissions(Protocol):
 
     async def list(self, filter: SubmissionFilter, *, limit: int = 50, cursor: str | None = None) -> SubmissionPage:
         """Newest first. Raises ValueError for a cursor nobody gave out."""
+
+    async def open(self) -> Mapping[SubmissionState, int]:
+        """How many have not ended, by how they stand; a state in which there is none may be missing."""

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, false, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, false, func, or_, select, update
 
 from gateway.domain.audit import AuditEvent
 from gateway.domain.dispatch import Dispatch
-from gateway.domain.submission import Submission, SubmissionId
+from gateway.domain.submission import Submission, SubmissionId, SubmissionState
 from gateway.domain.submission_document import submission_document, submission_from_document
 from gateway.errors import StorageError, SubmissionMoved
 from gateway.storage import checks
@@ -88,6 +88,9 @@ class SqlSubmissions:
     async def list(self, filter: SubmissionFilter, *, limit: int = 50, cursor: str | None = None) -> SubmissionPage:
         return await self._database.read(lambda c: _page(c, filter, limit, cursor))
 
+    async def open(self) -> Mapping[SubmissionState, int]:
+        return await self._database.read(_open)
+
 
 def key_of(subject: str, its: str) -> str:
     """Two callers may use one key."""
@@ -112,6 +115,16 @@ def _page(connection: Connection, filter: SubmissionFilter, limit: int, cursor: 
         submissions=tuple(submission_from_document(json.loads(row.document)) for row in shown),
         cursor=write_cursor(shown[-1].at, shown[-1].ord) if more else None,
     )
+
+
+def open_query() -> Select[Any]:
+    """How many have not ended. What has ended, however much it is, is not looked at."""
+    state = submissions.c.state
+    return select(state, func.count()).where(state.in_([one.value for one in SubmissionState if not one.ended])).group_by(state)
+
+
+def _open(connection: Connection) -> dict[SubmissionState, int]:
+    return {SubmissionState(state): count for state, count in connection.execute(open_query())}
 
 
 def _conditions(filter: SubmissionFilter) -> list[ColumnElement[bool]]:

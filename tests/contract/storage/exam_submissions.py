@@ -138,6 +138,16 @@ class SubmissionsExam:
         assert sum(isinstance(end, SubmissionMoved) for end in ends) == 5
         assert len(await outbox()) == 1
 
+    async def test_what_has_not_ended_is_counted_by_how_it_stands(self, store):
+        """Also what came to its state later; what has ended is left out."""
+        states = [SubmissionState.HELD, SubmissionState.HELD, SubmissionState.RUNNING, SubmissionState.DENIED]
+        for number, state in enumerate(states):
+            judged = a_judged(number)
+            kept = await store.record(a_submission(f"s{number}", judged, state=state), judged, [])
+        assert await store.open() == {SubmissionState.HELD: 2, SubmissionState.RUNNING: 1}
+        await store.save(replace(kept, state=SubmissionState.ADMITTED))
+        assert await store.open() == {SubmissionState.HELD: 2, SubmissionState.RUNNING: 1, SubmissionState.ADMITTED: 1}
+
     async def test_pages_are_newest_first_and_filtered(self, store):
         """Walked page by page each comes once."""
         for n in range(7):

@@ -8,7 +8,9 @@ import pytest
 
 from gateway import running_relations
 from gateway.wiring import build_relations
+from tests.e2e.process import PATIENCE
 from tests.integration.gateway.submitting import ANA, ANAS_OTHER, BEN, DAN, EVA, POLICY, Weather, a_yard
+from tests.integration.gateway.test_operations import sample
 
 
 def run(test):
@@ -290,5 +292,33 @@ def test_what_no_policy_is_about_is_not_admitted(tmp_path):
             assert answer.json()["outcome"] == "undecided"
             assert "retry-after" not in answer.headers
             assert yard.target.runs == ()
+
+    run(story())
+
+
+def test_submissions_are_counted_by_outcome_and_by_how_they_stand(tmp_path):
+    """Open ones as they are now, in whatever gateway; what was decided and how it ended as often as this one saw it."""
+
+    async def story():
+        async with a_yard(tmp_path) as yard:
+            before = (await yard.client.get("/metrics")).text
+            await yard.held()
+            assert (await yard.submit(place="moon", labels={})).status_code == 403
+            done = await yard.submit()
+            await yard.becomes(done.json()["id"], "succeeded")
+            ended = "admit_submissions_ended_total"
+            async with asyncio.timeout(PATIENCE):  # it is counted once it is kept, which may be seen earlier
+                while sample(after := (await yard.client.get("/metrics")).text, ended, state="succeeded") <= sample(
+                    before, ended, state="succeeded"
+                ):
+                    await asyncio.sleep(0.02)
+            assert sample(after, "admit_open_submissions", state="held") == 1
+            for name, labels in (
+                ("admit_submission_decisions_total", {"outcome": "held"}),
+                ("admit_submission_decisions_total", {"outcome": "denied"}),
+                ("admit_submission_decisions_total", {"outcome": "admitted"}),
+                (ended, {"state": "denied"}),
+            ):
+                assert sample(after, name, **labels) > sample(before, name, **labels), (name, labels)
 
     run(story())
