@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NewType, Protocol, TypeAlias
 
-from providers.vcs.membership import OrganizationMembers, RepositoryMembers
+from providers.vcs.membership import Organization, OrganizationMembers, RepositoryMembers
 from providers.vcs.model import Change, ChangeState, Repository
 
 Sha = NewType("Sha", str)
@@ -357,6 +357,12 @@ class Forge(Protocol):
         """Everybody in the organisation, and each of its teams with its members, all pages.
 
         Needs an account that owns it on some forges. Raises as `members`; NotFound too where the name is an account's.
+        """
+
+    async def organization(self, name: str) -> Organization:
+        """The organisation of that name now: its id, and what relations call it. NotFound too where the name is an account's.
+
+        One call, and nothing an owner alone may see. Raises as any, Unsupported without the capability `membership`.
         """
 
     async def own_login(self) -> str:

@@ -14,7 +14,7 @@ from providers.vcs.documents import Document, UnexpectedShape
 from providers.vcs.gitea import belonging, deliveries, folders, merging, reading, rights
 from providers.vcs.gitea.client import GiteaClient, path_of
 from providers.vcs.gitea.facts import Facts
-from providers.vcs.membership import OrganizationMembers, RepositoryMembers
+from providers.vcs.membership import Organization, OrganizationMembers, RepositoryMembers
 from providers.vcs.model import Actor, Change, Repository
 from providers.vcs.names import fits_one_of, is_literal
 from providers.vcs.port import (
@@ -192,6 +192,9 @@ class GiteaForge:
 
     async def teams(self, organization: str) -> OrganizationMembers:
         return await belonging.teams(self._client, self._connection, organization)
+
+    async def organization(self, name: str) -> Organization:
+        return await belonging.organization(self._client, self._connection, name)
 
     async def missing_rights(self, repository: str) -> Sequence[str]:
         return await rights.missing(self._client, repository)

@@ -110,6 +110,14 @@ async def teams(client: GiteaClient, connection: str, organization: str) -> Orga
         raise Unreachable(str(problem)) from problem
 
 
+async def organization(client: GiteaClient, connection: str, name: str) -> Organization:
+    """The organisation of that name. Raises as the port says."""
+    try:
+        return _organization(connection, await client.get(path_of("orgs", name)))
+    except UnexpectedShape as problem:
+        raise Unreachable(str(problem)) from problem
+
+
 async def _team_members(client: GiteaClient, facts: Facts, team: Document) -> tuple[Actor, ...]:
     try:
         accounts = await client.everything(path_of("teams", team.number("id"), "members"))

@@ -18,7 +18,7 @@ from providers.vcs.github.facts import Facts, stack_of, state_by_rest
 from providers.vcs.github.folders import Folders
 from providers.vcs.github.merging import Merging
 from providers.vcs.github.transport import api_url_of
-from providers.vcs.membership import OrganizationMembers, RepositoryMembers
+from providers.vcs.membership import Organization, OrganizationMembers, RepositoryMembers
 from providers.vcs.model import Change, Repository
 from providers.vcs.names import fits_one_of, is_literal
 from providers.vcs.port import (
@@ -169,6 +169,9 @@ class GithubForge:
 
     async def teams(self, organization: str) -> OrganizationMembers:
         return await belonging.teams(self._client, self._connection, organization)
+
+    async def organization(self, name: str) -> Organization:
+        return await belonging.organization(self._client, self._connection, name)
 
     # --- acts -------------------------------------------------------------------------------------
 

@@ -69,6 +69,14 @@ async def teams(client: GithubClient, connection: str, organization: str) -> Org
     )
 
 
+async def organization(client: GithubClient, connection: str, name: str) -> Organization:
+    """The organisation of that name. Raises as the port says."""
+    try:
+        return _organization(connection, await client.get(path_of("orgs", name)))
+    except UnexpectedShape as problem:
+        raise Unreachable(str(problem)) from problem
+
+
 async def _team_members(client: GithubClient, facts: Facts, base: str, organization: str, team: Document) -> TeamMembers:
     path = f"{base}/teams" + path_of(team.text("slug"), "members")
     return TeamMembers(

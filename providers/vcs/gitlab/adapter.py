@@ -13,7 +13,7 @@ from providers.vcs.documents import Document, UnexpectedShape
 from providers.vcs.gitlab import belonging, deliveries, folders, merging, reading, rights, statuses, trains
 from providers.vcs.gitlab.client import GitLabClient, path_of
 from providers.vcs.gitlab.facts import Facts
-from providers.vcs.membership import OrganizationMembers, RepositoryMembers
+from providers.vcs.membership import Organization, OrganizationMembers, RepositoryMembers
 from providers.vcs.model import Actor, Change, Repository
 from providers.vcs.names import fits_one_of, is_literal
 from providers.vcs.port import (
@@ -156,6 +156,9 @@ class GitLabForge:
 
     async def teams(self, organization: str) -> OrganizationMembers:
         return await belonging.teams(self._client, self._connection, organization)
+
+    async def organization(self, name: str) -> Organization:
+        return await belonging.organization(self._client, self._connection, name)
 
     async def own_login(self) -> str:
         return (await self._own_account()).login

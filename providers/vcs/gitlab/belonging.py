@@ -73,6 +73,16 @@ async def teams(client: GitLabClient, connection: str, organization: str) -> Org
         raise Unreachable(str(problem)) from problem
 
 
+async def organization(client: GitLabClient, connection: str, name: str) -> Organization:
+    """The group at the top of that name. Raises as the port says."""
+    if "/" in name:
+        raise NotFound(f"'{name}' is a group below another one, so it is a team and no organisation")
+    try:
+        return _organization(connection, await client.get(path_of("groups", name), with_projects="false"))
+    except UnexpectedShape as problem:
+        raise Unreachable(str(problem)) from problem
+
+
 async def _team(client: GitLabClient, facts: Facts, group: Document) -> TeamMembers:
     id = group.number("id")
     listed = _active(await client.everything(path_of("groups", id, "members")))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from providers.errors import Conflict, NotFound, PermanentError, TornFacts, Unsupported
-from providers.vcs.membership import OrganizationMembers, RepositoryMembers
+from providers.vcs.membership import Organization, OrganizationMembers, RepositoryMembers
 from providers.vcs.memory import belonging
 from providers.vcs.memory.deliveries import parse_delivery
 from providers.vcs.memory.facts import facts
@@ -214,6 +214,10 @@ class MemoryForge(People):
     async def teams(self, organization: str) -> OrganizationMembers:
         await self.weather.meet("teams")
         return belonging.teams(self.world, organization)
+
+    async def organization(self, name: str) -> Organization:
+        await self.weather.meet("organization")
+        return belonging.organization(self.world, name)
 
     async def own_login(self) -> str:
         await self.weather.meet("own_login")

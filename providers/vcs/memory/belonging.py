@@ -119,6 +119,11 @@ def teams(world: World, organization: str) -> OrganizationMembers:
     )
 
 
+def organization(world: World, name: str) -> Organization:
+    """As it is called now. Raises NotFound."""
+    return _organization(world, world.organization(name))
+
+
 def _people(world: World, actors: Mapping[str, Actor]) -> tuple[Actor, ...]:
     """By login; a deleted account is a member of nothing."""
     return tuple(sorted((actor for id, actor in actors.items() if id not in world.ghosts), key=lambda actor: actor.login))

@@ -106,6 +106,7 @@ async def test_an_organisation_is_told_with_its_teams(stage: Stage, forge: Forge
 
     told = await forge.teams(organization)
 
+    assert await forge.organization(organization) == told.organization
     assert logins(told.owners) == ["admit", "olga"]
     assert logins(told.members) == ["admit", "bob", "carol", "olga"]
     assert {team.team.name: logins(team.members) for team in told.teams} == {
@@ -152,3 +153,5 @@ async def test_what_is_not_there_is_not_found(stage: Stage, forge: Forge) -> Non
     for name in ("nowhere", repository.partition("/")[0]):
         with pytest.raises(NotFound):
             await forge.teams(name)
+        with pytest.raises(NotFound):
+            await forge.organization(name)
