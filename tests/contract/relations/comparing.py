@@ -33,7 +33,7 @@ class Agreement(StrEnum):
     )
     CIRCLE = "we say no for a circle under 'and' or 'but not', where the server's answer is that of whatever is done first"
     EVERYBODY_BUT_NOT_YOU = (
-        "a user with a conditional tuple beside user:*: yes asked directly, no through a userset, where the server looks at one"
+        "a user and user:*, either with a condition: yes asked directly, no through a userset, where the server looks at one"
     )
     ITS_LIST_AGREES = "the server's check contradicts its own list of users, which agrees with us"
     ITS_CHECK_AGREES = "the server's list contradicts its own check, which agrees with us"
@@ -63,13 +63,15 @@ def no_for_a_circle(evaluator: Evaluator, asked: Asked) -> bool:
 
 
 def public_beside_a_condition(evaluator: Evaluator, store: Store, asked: Asked) -> bool:
-    """Does our yes rest on a public tuple where the user also has a conditional one, and does the server agree when asked there?"""
+    """Does our yes rest on the user's tuple or everybody's, beside the other one with a condition, and does the server agree there?"""
     contextual = [tuple_from_json(one) for one in asked.contextual]
     proof = evaluator.proof(asked.user, asked.relation, asked.object, context=asked.context, contextual=contextual)
+    either = {asked.user, f"{asked.user.partition(':')[0]}:*"}
     for one in tuples(proof) if proof else ():
-        own = {each for each in (*evaluator.tuples, *contextual) if each.key == (one.object, one.relation, asked.user) and each.condition}
+        others = {(one.object, one.relation, user) for user in either - {one.user}}
+        beside = [each for each in (*evaluator.tuples, *contextual) if each.key in others and each.condition]
         there = replace(asked, kind="check", relation=one.relation, object=one.object)
-        if one.shape.facet == "*" and own and their_answer(store, there) is True:
+        if one.user in either and beside and their_answer(store, there) is True:
             return True
     return False
 
