@@ -22,6 +22,7 @@ from gateway.operations.activate_bundles import ActivateBundles
 from gateway.operations.activities import activities
 from gateway.operations.admissions import JudgeOnRequest
 from gateway.operations.bring_into_force import BringIntoForce
+from gateway.operations.bundle_rights import BundleRights
 from gateway.operations.erase import ErasePerson, RetireRecord, retention_dispatch
 from gateway.operations.evidence import ReadEvidence
 from gateway.operations.in_force import InForce
@@ -34,8 +35,10 @@ from gateway.operations.publish_bundle import PublishBundle
 from gateway.operations.receive import ReceiveDelivery
 from gateway.operations.reconcile import Reconcile, reconcile_dispatch
 from gateway.operations.report_status import ReportStatus
+from gateway.operations.rights import Rights
 from gateway.operations.seal_record import SealRecord, seal_dispatch
 from gateway.operations.steer_bundle import SteerBundle
+from gateway.operations.steer_workflow import SteerWorkflow
 from gateway.operations.stored_facts import StoredFacts
 from gateway.operations.unnoticed import Unnoticed
 from gateway.running_relations import build_relating
@@ -134,9 +137,12 @@ async def running_gateway(
         report = ReportStatus(forges=forges, storage=storage, clock=clock, public_url=settings.public_url)
         sealed_record = build_sealed_record(database)
         reconcile = Reconcile(forges=forges, watched=watched, storage=storage, clock=clock)
-        override_change = OverrideChange(storage=storage, forges=forges, relations=relations, clock=clock)
+        rights = Rights(relations=relations, clock=clock)
+        bundle_rights = BundleRights(rights=rights, in_force=in_force, forges=forges)
+        override_change = OverrideChange(storage=storage, forges=forges, rights=rights, clock=clock)
+        submissions = build_submissions(database)
         submitting = build_submitting(
-            settings, judge=judge, storage=storage, submissions=build_submissions(database), forges=forges, targets=targets, clock=clock
+            settings, judge=judge, storage=storage, submissions=submissions, forges=forges, targets=targets, clock=clock
         )
         handlers = activities(
             judge_change=judge_change,
@@ -172,11 +178,13 @@ async def running_gateway(
                 clock=clock,
             ),
             in_force=in_force,
-            publish_bundle=PublishBundle(bring=bring, engine=engine, opa=opa),
-            steer_bundle=SteerBundle(bring=bring, opa=opa),
+            publish_bundle=PublishBundle(bring=bring, engine=engine, rights=bundle_rights, opa=opa),
+            steer_bundle=SteerBundle(bring=bring, rights=bundle_rights, opa=opa),
             submitting=submitting,
             tokens=tokens,
             override_change=override_change,
+            steer_workflow=SteerWorkflow(rights=rights, storage=storage, submissions=submissions, core=core, clock=clock),
+            rights=rights,
             storage=storage,
             sealed_record=sealed_record,
             relations=relations,

@@ -10,11 +10,12 @@ from pydantic import BaseModel, ConfigDict
 
 from gateway.api.bodies import limited_body
 from gateway.api.bundle_documents import bundle_document, bundle_summary, event_document, generation_summary, revision_document
-from gateway.api.rights import caller, needs
+from gateway.api.rights import caller, needs, needs_right
 from gateway.api.services import Services
 from gateway.api.webhooks import Asked
 from gateway.domain.access import Scope
 from gateway.domain.record import Generation
+from gateway.domain.rights import PUBLISH
 from gateway.errors import StorageError, UnknownThing
 from policies import Enforcement
 from policies.bundles import Bundle
@@ -67,28 +68,27 @@ async def one_bundle(name: str, asked: Asked, download: bool = False) -> Respons
 
 
 @router.put("/bundles/{name}", openapi_extra={"requestBody": _ARCHIVE})
-@needs(Scope.AUTHOR)
+@needs_right(PUBLISH)
 async def publish(name: str, request: Request, asked: Asked) -> JSONResponse:
     """Bring a bundle (a tar.gz, `application/gzip`) into force: checked, tested, then a new generation. 201: of a new name.
 
     409: managed by file. 415: not gzip. 422: refused, with every problem; nothing has changed. 503: could not be checked.
     """
-    by = caller(request).name
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() not in _GZIP:
         raise HTTPException(415, "expected Content-Type: application/gzip and a tar.gz as the body")
     before = await asked.storage.generation()
     archive = await limited_body(request)
-    generation, bundle = await asked.publish_bundle(name, archive, by=by)
+    generation, bundle = await asked.publish_bundle(name, archive, by=caller(request))
     asked.core.wake()
     known = before is not None and before.bundle(name) is not None
     return JSONResponse(await _document(asked, generation, bundle), 200 if known else 201)
 
 
 @router.delete("/bundles/{name}")
-@needs(Scope.AUTHOR)
+@needs_right(PUBLISH)
 async def remove(name: str, request: Request, asked: Asked) -> dict[str, Any]:
     """Take a bundle out of force. Its revisions stay."""
-    generation = await asked.steer_bundle.remove(name, by=caller(request).name)
+    generation = await asked.steer_bundle.remove(name, by=caller(request))
     asked.core.wake()
     return {"generation": generation_summary(generation)}
 
@@ -104,19 +104,19 @@ async def revisions(name: str, asked: Asked) -> dict[str, Any]:
 
 
 @router.post("/bundles/{name}/activate")
-@needs(Scope.AUTHOR)
+@needs_right(PUBLISH)
 async def activate(name: str, chosen: RevisionChosen, request: Request, asked: Asked) -> JSONResponse:
     """Bring an earlier revision into force again."""
-    generation = await asked.steer_bundle.activate(name, chosen.revision, by=caller(request).name)
+    generation = await asked.steer_bundle.activate(name, chosen.revision, by=caller(request))
     asked.core.wake()
     return JSONResponse(await _named_document(asked, generation, name))
 
 
 @router.post("/bundles/{name}/enforcement")
-@needs(Scope.AUTHOR)
+@needs_right(PUBLISH)
 async def enforce(name: str, chosen: EnforcementChosen, request: Request, asked: Asked) -> JSONResponse:
     """Let one policy deny, warn or run dry, without a new revision. It stays so until it is set again."""
-    generation = await asked.steer_bundle.enforce(name, chosen.package, chosen.enforcement, by=caller(request).name)
+    generation = await asked.steer_bundle.enforce(name, chosen.package, chosen.enforcement, by=caller(request))
     asked.core.wake()
     return JSONResponse(await _named_document(asked, generation, name))
 

@@ -1,8 +1,8 @@
 """What a route needs: every route under `/v1` states a scope, and a token without it is refused before anything is read.
 
-One that states none needs `reader` to look and `admin` to do anything else, so that forgetting it opens nothing. What a
-route needs is part of the API's description (`/docs`), and what an operator does beside the bundles' and tokens' own audit
-is put on record here, before it is done.
+One that states none needs `reader` to look and `admin` to do anything else, so that forgetting it opens nothing. Where the
+route is for an act of `gateway.domain.rights`, whoever the token belongs to may have a relation instead; the operation
+asks for it, once it knows what the act is about. What a route needs is part of the API's description (`/docs`).
 """
 
 from __future__ import annotations
@@ -14,11 +14,9 @@ from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.routing import APIRoute
 
 from gateway.api.access import is_guarded
-from gateway.api.webhooks import Asked
 from gateway.domain.access import Scope, permits
-from gateway.domain.audit import AuditEvent
-from gateway.domain.clock import utc_now
-from gateway.operations.seal_record import seal_dispatch
+from gateway.domain.rights import Act
+from gateway.operations.rights import lacking
 from gateway.storage import StoredToken
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -27,11 +25,21 @@ _LOOKING = frozenset({"GET", "HEAD", "OPTIONS"})
 _SCHEME = "token"
 
 
-def needs(*scopes: Scope, act: str | None = None) -> Callable[[_F], _F]:
-    """Decorates an endpoint, under its route: one of these scopes is needed. act: what the audit event of using it is called."""
+def needs(*scopes: Scope) -> Callable[[_F], _F]:
+    """Decorates an endpoint, under its route: one of these scopes is needed."""
 
     def stated(endpoint: _F) -> _F:
         setattr(endpoint, _SCOPES, scopes)
+        return endpoint
+
+    return stated
+
+
+def needs_right(act: Act) -> Callable[[_F], _F]:
+    """Decorates an endpoint whose operation asks `Rights` for this act: the scope, or somebody who may have the relation."""
+
+    def stated(endpoint: _F) -> _F:
+        setattr(endpoint, _SCOPES, (act.scope,))
         setattr(endpoint, _ACT, act)
         return endpoint
 
@@ -44,22 +52,22 @@ def caller(request: Request) -> StoredToken:
     return token
 
 
-async def allowed(request: Request, asked: Asked) -> None:
-    """Raises 403 unless the token has what the route needs. Every router under `/v1` depends on it."""
+async def allowed(request: Request) -> None:
+    """Raises 403 unless the token has what the route needs, or may turn out to. Every router under `/v1` depends on it."""
     endpoint, token = request.scope["endpoint"], caller(request)
     needed = _needed(endpoint, request.method)
-    if not permits(token.scopes, needed):
+    if permits(token.scopes, needed):
+        return
+    act: Act | None = getattr(endpoint, _ACT, None)
+    if act is None:
         raise HTTPException(403, f"the token '{token.name}' may not do this; it needs the scope {_in_words(needed)}")
-    if act := getattr(endpoint, _ACT, None):
-        details = {name: str(value) for name, value in [*request.path_params.items(), *request.query_params.items()]}
-        about = str(request.path_params.get("id", request.url.path))
-        event = AuditEvent(at=utc_now(), who=token.name, what=act, about=about, details=details)
-        await asked.storage.record_event(event, [seal_dispatch(event.at)])
+    if token.actor is None:
+        raise HTTPException(403, lacking(act, token))
 
 
 def describe(app: FastAPI, routers: list[APIRouter]) -> None:
     """Say in the API's description which scope each route needs."""
-    stated = {(route.path_format, method): _needed(route.endpoint, method) for route, method in _operations(routers)}
+    stated = {(route.path_format, method): (_needed(route.endpoint, method), route.endpoint) for route, method in _operations(routers)}
     plain = app.openapi
 
     def described() -> dict[str, Any]:
@@ -68,13 +76,15 @@ def describe(app: FastAPI, routers: list[APIRouter]) -> None:
         schema = plain()
         schemes = schema.setdefault("components", {}).setdefault("securitySchemes", {})
         schemes[_SCHEME] = {"type": "http", "scheme": "bearer", "description": "A token of `admit token create`."}
-        for (path, method), scopes in stated.items():
+        for (path, method), (scopes, endpoint) in stated.items():
             operation = schema["paths"].get(path, {}).get(method.lower())
             if operation is not None:
                 # one requirement for each scope that would do (OpenAPI 3.1: role names may be listed for any scheme)
                 operation["security"] = [{_SCHEME: [scope.value]} for scope in scopes]
                 operation["responses"].setdefault("401", {"description": "No valid token"})
-                operation["responses"].setdefault("403", {"description": f"The token lacks the scope {_in_words(scopes)}"})
+                operation["responses"].setdefault(
+                    "403", {"description": f"The token lacks the scope {_in_words(scopes)}{_or_related(endpoint)}"}
+                )
         return schema
 
     app.openapi = described  # type: ignore[method-assign]
@@ -93,6 +103,11 @@ def _needed(endpoint: Callable[..., Any], method: str) -> tuple[Scope, ...]:
     if stated is not None:
         return stated
     return (Scope.READER,) if method in _LOOKING else (Scope.ADMIN,)
+
+
+def _or_related(endpoint: Callable[..., Any]) -> str:
+    act: Act | None = getattr(endpoint, _ACT, None)
+    return "" if act is None else f", and its actor the relation {act.relation}"
 
 
 def _in_words(scopes: tuple[Scope, ...]) -> str:

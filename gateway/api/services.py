@@ -13,7 +13,9 @@ from gateway.operations.override import OverrideChange
 from gateway.operations.own_relations import OwnRelations
 from gateway.operations.publish_bundle import PublishBundle
 from gateway.operations.receive import ReceiveDelivery
+from gateway.operations.rights import Rights
 from gateway.operations.steer_bundle import SteerBundle
+from gateway.operations.steer_workflow import SteerWorkflow
 from gateway.operations.submitting import Submitting
 from gateway.storage import SealedRecord, Storage
 from policies.relations import Relations
@@ -36,6 +38,8 @@ class Services:
     submitting: Submitting
     tokens: Tokens
     override_change: OverrideChange
+    steer_workflow: SteerWorkflow
+    rights: Rights
     storage: Storage
     sealed_record: SealedRecord
     relations: Relations

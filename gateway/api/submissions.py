@@ -14,13 +14,14 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from gateway.api.bodies import json_body
 from gateway.api.people import speaker
 from gateway.api.problems import problem
-from gateway.api.rights import caller, needs
+from gateway.api.rights import caller, needs, needs_right
 from gateway.api.services import Services
 from gateway.api.submission_documents import SubmissionWanted, WordSaid, json_request, parsed, submission_summary, whole_submission
 from gateway.api.webhooks import Asked
 from gateway.domain.access import Scope, permits
 from gateway.domain.record import Decision, decision_document
-from gateway.domain.submission import Submission, SubmissionId, SubmissionState
+from gateway.domain.rights import SUBMIT, Reach
+from gateway.domain.submission import Submission, SubmissionId, SubmissionState, target_ref
 from gateway.durable import UnknownWorkflow
 from gateway.errors import NotAllowed
 from gateway.operations.start_submission import known
@@ -39,7 +40,7 @@ _LONGEST_WAIT = 60
 
 
 @router.post("", status_code=202, openapi_extra=json_request(SubmissionWanted))
-@needs(Scope.SUBMITTER)
+@needs_right(SUBMIT)
 async def submit(request: Request, asked: Asked, idempotency_key: Annotated[str | None, Header()] = None) -> JSONResponse:
     """Ask for a workflow to be run. 202: admitted, or held with what it waits for. 403: denied, with violations and remedies.
 
@@ -50,7 +51,13 @@ async def submit(request: Request, asked: Asked, idempotency_key: Annotated[str 
     if idempotency_key is not None and not is_name(idempotency_key):
         raise HTTPException(422, "Idempotency-Key: expected 1 to 191 printable characters")
     body: SubmissionWanted = parsed(SubmissionWanted, await json_body(request, INPUT_LIMIT))
-    answer = await asked.submitting.submit(body.wanted(idempotency_key), speaker(request))
+    wanted = body.wanted(idempotency_key)
+
+    async def reach() -> Reach:
+        return Reach(objects=(target_ref(asked.submitting.catalogue.target_of(wanted.workflow, wanted.target)),))
+
+    await asked.rights(SUBMIT, caller(request), reach)
+    answer = await asked.submitting.submit(wanted, speaker(request))
     asked.core.wake()
     return _answered(answer)
 
@@ -141,7 +148,7 @@ async def refuse(id: str, request: Request, asked: Asked) -> dict[str, Any]:
 
 
 @router.post("/{id}/cancel")
-@needs(Scope.SUBMITTER, Scope.OPERATOR)
+@needs(Scope.READER, Scope.SUBMITTER, Scope.OPERATOR)
 async def cancel(id: str, request: Request, asked: Asked) -> dict[str, Any]:
     """Stop it: what has not started does not, and a run is asked to end. Whoever submitted it may, and an operator."""
     submission = await known(asked.submitting.submissions, SubmissionId(id))

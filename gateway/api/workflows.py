@@ -6,9 +6,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 
-from gateway.api.rights import caller, needs
+from gateway.api.rights import caller, needs, needs_right
+from gateway.api.services import Services
 from gateway.api.webhooks import Asked
 from gateway.domain.access import Scope
+from gateway.domain.rights import STEER
 from gateway.durable import RetrySchedule, WorkflowStatus
 from gateway.durable.documents import event_document, letter_document, queue_document, run_document
 
@@ -42,15 +44,16 @@ async def history(id: Id, asked: Asked, run_id: str | None = None) -> dict[str, 
 
 
 @router.post("/workflows/{id:path}/retry")
-@needs(Scope.OPERATOR, act="workflow.retried")
+@needs_right(STEER)
 async def retry(id: Id, asked: Asked, request: Request, activity: str | None = None) -> dict[str, Any]:
     """Try now what waits for its next attempt."""
-    await asked.core.retry(id, activity=activity, by=_who(request))
+    by = await _right(asked, request, "workflow.retried")
+    await asked.core.retry(id, activity=activity, by=by)
     return run_document(await asked.core.describe(id))
 
 
 @router.post("/workflows/{id:path}/reschedule")
-@needs(Scope.OPERATOR, act="workflow.rescheduled")
+@needs_right(STEER)
 async def reschedule(
     id: Id,
     asked: Asked,
@@ -59,24 +62,27 @@ async def reschedule(
     activity: str | None = None,
 ) -> dict[str, Any]:
     """Give what waits another schedule, from now on."""
+    by = await _right(asked, request, "workflow.rescheduled")
     schedule = RetrySchedule(name="operator", delays=tuple(delays))
-    await asked.core.reschedule(id, schedule, activity=activity, by=_who(request))
+    await asked.core.reschedule(id, schedule, activity=activity, by=by)
     return run_document(await asked.core.describe(id))
 
 
 @router.post("/workflows/{id:path}/give-up")
-@needs(Scope.OPERATOR, act="workflow.given_up")
+@needs_right(STEER)
 async def give_up(id: Id, asked: Asked, request: Request, activity: str | None = None) -> dict[str, Any]:
     """Do not try again: the activity fails, and the workflow decides what that means."""
-    await asked.core.give_up(id, activity=activity, by=_who(request))
+    by = await _right(asked, request, "workflow.given_up")
+    await asked.core.give_up(id, activity=activity, by=by)
     return run_document(await asked.core.describe(id))
 
 
 @router.post("/workflows/{id:path}/cancel")
-@needs(Scope.OPERATOR, act="workflow.cancelled")
+@needs_right(STEER)
 async def cancel(id: Id, asked: Asked, request: Request) -> dict[str, Any]:
     """End the newest run as cancelled; an ended one stays as it ended."""
-    await asked.core.cancel(id, by=_who(request))
+    by = await _right(asked, request, "workflow.cancelled")
+    await asked.core.cancel(id, by=by)
     return run_document(await asked.core.describe(id))
 
 
@@ -95,28 +101,31 @@ async def list_dead_letters(asked: Asked, type: str | None = None, limit: Limit 
 
 
 @router.post("/dead-letters/revive")
-@needs(Scope.OPERATOR, act="dead_letter.revived")
+@needs_right(STEER)
 async def revive_all(asked: Asked, request: Request, type: str | None = None, limit: Limit = 100) -> dict[str, Any]:
     """Revive every dead letter, or those of one type; each goes on from the step that failed."""
+    by = await _right(asked, request, "dead_letter.revived")
     letters = await asked.core.dead_letters(type=type, limit=limit)
     for letter in letters:
-        await asked.core.revive(letter.workflow_id, letter.run_id, by=_who(request))
+        await asked.core.revive(letter.workflow_id, letter.run_id, by=by)
     return {"revived": [letter.workflow_id for letter in letters]}
 
 
 @router.post("/dead-letters/{id:path}/revive")
-@needs(Scope.OPERATOR, act="dead_letter.revived")
+@needs_right(STEER)
 async def revive(id: Id, asked: Asked, request: Request, run_id: str | None = None) -> dict[str, Any]:
     """Go on from the step that failed; completed steps keep their results."""
-    await asked.core.revive(id, run_id, by=_who(request))
+    by = await _right(asked, request, "dead_letter.revived")
+    await asked.core.revive(id, run_id, by=by)
     return run_document(await asked.core.describe(id, run_id))
 
 
 @router.post("/dead-letters/{id:path}/discard")
-@needs(Scope.OPERATOR, act="dead_letter.discarded")
+@needs_right(STEER)
 async def discard(id: Id, asked: Asked, request: Request, run_id: str | None = None) -> dict[str, Any]:
     """Put it away: the run counts as cancelled."""
-    await asked.core.discard(id, run_id, by=_who(request))
+    by = await _right(asked, request, "dead_letter.discarded")
+    await asked.core.discard(id, run_id, by=by)
     return run_document(await asked.core.describe(id, run_id))
 
 
@@ -127,5 +136,10 @@ async def one_dead_letter(id: Id, asked: Asked, run_id: str | None = None) -> di
     return letter_document(await asked.core.dead_letter(id, run_id))
 
 
-def _who(request: Request) -> str:
-    return f"token {caller(request).name}"
+async def _right(asked: Services, request: Request, what: str) -> str:
+    """Who does it, as histories name them; on record by now. Raises as `SteerWorkflow`."""
+    by, id, said = caller(request), request.path_params.get("id"), request.query_params
+    details = {name: str(value) for name, value in [*request.path_params.items(), *said.items()]}
+    about = request.url.path if id is None else str(id)
+    await asked.steer_workflow(id, said.get("run_id"), what=what, about=about, by=by, details=details)
+    return f"token {by.name}"

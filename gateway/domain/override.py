@@ -10,14 +10,12 @@ from datetime import datetime, timedelta
 
 from gateway.domain.audit import AuditEvent
 from gateway.domain.record import Override, TrackedChange
+from gateway.domain.rights import Granted
 from policies.model import Json, rfc3339
 
 LONGEST = timedelta(days=7)
 REASON_LIMIT = 1000
 """Characters."""
-RELATION = "override"
-"""What whoever overrides is asked to be of the repository, where relations are configured."""
-
 OVERRIDDEN, OVERRIDE_ENDED, MERGED_UNDER_OVERRIDE = "change.overridden", "change.override_ended", "change.merged_under_override"
 """What the audit events are called."""
 
@@ -32,7 +30,7 @@ def about(connection: str, repository: str, number: int) -> str:
     return f"{connection}:{repository}#{number}"
 
 
-def override_event(what: str, change: TrackedChange, override: Override, *, who: str, at: datetime) -> AuditEvent:
+def override_event(what: str, change: TrackedChange, override: Override, *, granted: Granted, at: datetime) -> AuditEvent:
     """That it was given, or ended before its time."""
     ref = change.ref
     details: Mapping[str, Json] = {
@@ -45,8 +43,9 @@ def override_event(what: str, change: TrackedChange, override: Override, *, who:
         "target_branch": ref.target_branch,
         "decision": change.decision_id,
         "outcome": change.outcome.value if change.outcome else None,
+        **granted.details(),
     }
-    return AuditEvent(at=at, who=who, what=what, about=about(ref.connection, ref.repository, ref.number), details=details)
+    return AuditEvent(at=at, who=granted.who, what=what, about=about(ref.connection, ref.repository, ref.number), details=details)
 
 
 def in_words(override: Override) -> str:

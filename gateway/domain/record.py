@@ -68,6 +68,16 @@ class ChangeRef:
         """The id of the workflow that judges this change."""
         return change_workflow_id(self.connection, self.repository, self.number)
 
+    @property
+    def repository_ref(self) -> str:
+        """What relations call its repository."""
+        return repository_ref(self.connection, self.repository_id)
+
+
+def repository_ref(connection: str, repository_id: str) -> str:
+    """What relations call a repository."""
+    return f"repository:{connection}/{repository_id}"
+
 
 def change_workflow_id(connection: str, repository: str, number: int) -> str:
     """One workflow for each change; forges ignore the case of a repository's name."""

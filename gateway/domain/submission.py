@@ -115,6 +115,11 @@ class Submission:
         return f"submission:{self.id}"
 
 
+def target_ref(target: str) -> str:
+    """What relations call a target."""
+    return f"target:{target}"
+
+
 def submission_workflow_id(id: SubmissionId) -> str:
     """One durable workflow for each."""
     return id_of("submission", id)

@@ -9,19 +9,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.domain.access import Scope, permits
 from gateway.domain.clock import Clock
 from gateway.domain.dispatch import Dispatch, id_of
-from gateway.domain.override import LONGEST, OVERRIDDEN, OVERRIDE_ENDED, REASON_LIMIT, RELATION, in_force, override_event
+from gateway.domain.override import LONGEST, OVERRIDDEN, OVERRIDE_ENDED, REASON_LIMIT, in_force, override_event
 from gateway.domain.record import Override, TrackedChange
-from gateway.errors import NotAllowed, UnknownThing
+from gateway.domain.rights import OVERRIDE, Granted, Reach
+from gateway.errors import UnknownThing
 from gateway.operations.receive import judge_dispatch
 from gateway.operations.report_status import report_dispatch
+from gateway.operations.rights import Rights
 from gateway.operations.seal_record import seal_dispatch
 from gateway.storage import Storage, StoredToken
-from policies import Json, Question, rfc3339
-from policies.errors import RelationsRefused, RelationsUnavailable, RequestRefused
-from policies.relations import Relations
+from policies import Json, rfc3339
+from policies.errors import RequestRefused
 from providers.errors import TemporaryError
 from providers.vcs import ChangeEvent, ChangeKey, ChangeState, Forge
 
@@ -34,7 +34,7 @@ class OverrideChange:
 
     storage: Storage
     forges: Mapping[str, Forge]
-    relations: Relations
+    rights: Rights
     clock: Clock
 
     async def __call__(
@@ -47,9 +47,9 @@ class OverrideChange:
         """
         self._refuse_wrong(reason, until)
         change = await self._open_change(connection, repository, number)
-        await self._refuse_without_right(by, change)
+        granted = await self._right(by, change)
         override = Override(by=by.actor or by.name, reason=reason.strip(), until=until)
-        event = override_event(OVERRIDDEN, change, override, who=by.name, at=self.clock())
+        event = override_event(OVERRIDDEN, change, override, granted=granted, at=self.clock())
         going = [*self._going(change, f"override:{event.at.timestamp()}"), _end_dispatch(change, override)]
         known = await self.storage.set_override(change, override, event=event, dispatches=going)
         if known is None:
@@ -62,8 +62,8 @@ class OverrideChange:
         override = change.override if change is not None else None
         if change is None or override is None or not in_force(override, self.clock()):
             raise UnknownThing(f"no override of {repository}#{number} is in force")
-        await self._refuse_without_right(by, change)
-        event = override_event(OVERRIDE_ENDED, change, override, who=by.name, at=self.clock())
+        granted = await self._right(by, change)
+        event = override_event(OVERRIDE_ENDED, change, override, granted=granted, at=self.clock())
         known = await self.storage.set_override(
             change, None, event=event, dispatches=self._going(change, f"override-ended:{event.at.timestamp()}")
         )
@@ -104,22 +104,11 @@ class OverrideChange:
             )
         return change
 
-    async def _refuse_without_right(self, by: StoredToken, change: TrackedChange) -> None:
-        if permits(by.scopes, [Scope.OPERATOR]):
-            return  # also while relations cannot be asked: glass is broken when things are on fire
-        repository = f"repository:{change.ref.connection}/{change.ref.repository_id}"
-        lacking = f"the token '{by.name}' may not override this; it needs the scope operator, or the relation {RELATION} to {repository}"
-        if by.actor is None:
-            raise NotAllowed(lacking)
-        question = Question(user=by.actor, relation=RELATION, object=repository)
-        try:
-            related = (await self.relations.answers([question], at=self.clock()))[question]
-        except RelationsRefused as problem:
-            raise NotAllowed(f"{lacking}, which cannot be asked: {problem}") from problem
-        except RelationsUnavailable as problem:
-            raise TemporaryError(f"whether the token '{by.name}' may override this cannot be found out: {problem}") from problem
-        if not related:
-            raise NotAllowed(lacking)
+    async def _right(self, by: StoredToken, change: TrackedChange) -> Granted:
+        async def reach() -> Reach:
+            return Reach(objects=(change.ref.repository_ref,))
+
+        return await self.rights(OVERRIDE, by, reach)
 
     def _going(self, change: TrackedChange, cause: str) -> list[Dispatch]:
         ref = change.ref

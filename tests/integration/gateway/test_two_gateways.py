@@ -37,7 +37,7 @@ def test_a_bundle_published_at_one_gateway_judges_the_others_very_next_request(t
             async with running_gateway(settings, forges={"work": elsewhere}) as other:
                 again = await judged(house)  # seen within the last second, whatever starting the other took
                 everywhere = "{action: merge}"
-                await other.services.publish_bundle("team", an_archive(STRICT, match=everywhere), by="the other")
+                await other.services.publish_bundle("team", an_archive(STRICT, match=everywhere), by=(await other.services.tokens.all())[0])
                 after = await judged(house)
             return before, again, after
 
