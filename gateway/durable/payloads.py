@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.domain.payload import PAYLOAD_LIMIT, encoded
+from gateway.domain.payload import PAYLOAD_LIMIT, encoded, json_text
 from policies.model import Json
 
 __all__ = ["PAYLOAD_LIMIT", "attributes_text", "decoded", "encoded"]
@@ -24,4 +24,4 @@ def decoded(text: str) -> Json:
 
 def attributes_text(attributes: Mapping[str, Any] | list[Any]) -> str:
     """An event's attributes; its payloads have been checked one by one."""
-    return json.dumps(attributes, separators=(",", ":"), allow_nan=False)
+    return json_text(attributes)

@@ -54,14 +54,15 @@ class Database:
 
         return end
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
+    async def write(self, work: Callable[[Connection], T], *, prepared: bool = False) -> T:
         """Run the unit and return its result once it is committed. Raises what it raised, or DatabaseUnavailable.
 
+        prepared: the unit runs nothing but `Prepared` statements, and may be sent in one go.
         Cancelled while waiting, the unit may or may not be committed; one that has not begun is not.
         """
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[T] = loop.create_future()
-        self._writer.submit(Unit(work=work, loop=loop, waiter=waiter))
+        self._writer.submit(Unit(work=work, loop=loop, waiter=waiter, prepared=prepared))
         return await waiter
 
     async def read(self, work: Callable[[Connection], T]) -> T:

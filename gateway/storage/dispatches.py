@@ -94,7 +94,7 @@ def take_dispatches(connection: Connection, *, limit: int) -> list[WrittenDispat
 
     The rows are locked as they are read, so a second process waits here and then finds them taken.
     """
-    rows = _WAITING.run(connection, limit=limit).all()
+    rows = _WAITING.run(connection, limit=limit)
     if rows:
         _TAKE.run(connection, [row.ord for row in rows])
     return [_written(row._asdict()) for row in rows]
@@ -115,7 +115,7 @@ def _written(row: Mapping[str, Any]) -> WrittenDispatch:
 
 def has_dispatches(connection: Connection) -> bool:
     """Whether any waits to be taken."""
-    return _ANY.run(connection).first() is not None
+    return bool(_ANY.run(connection))
 
 
 def forget_dispatches(connection: Connection, *, before_ms: int, limit: int) -> int:

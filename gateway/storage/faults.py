@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from enum import Enum, auto
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
 
 from gateway.errors import DatabaseUnavailable
@@ -77,6 +78,19 @@ def _code(original: BaseException | None) -> object:
     if original is not None and original.args and isinstance(original.args[0], int):
         return original.args[0]
     return getattr(original, "sqlstate", None)
+
+
+def as_raised(connection: Connection, text: str, problem: Exception) -> Exception:
+    """What SQLAlchemy would raise for what a driver's own cursor complained of; a connection that is lost is let go of."""
+    driver = connection.dialect.loaded_dbapi.Error
+    if not isinstance(problem, driver):
+        return problem
+    lost = not connection.invalidated and connection.dialect.is_disconnect(problem, connection.connection.dbapi_connection, None)
+    raised = DBAPIError.instance(text, None, problem, driver, connection_invalidated=lost, dialect=connection.dialect)
+    if lost:
+        connection.invalidate(problem)
+    assert isinstance(raised, DBAPIError)
+    return raised
 
 
 def unavailable(problem: DBAPIError) -> DatabaseUnavailable:

@@ -1,20 +1,42 @@
 """Statements whose text is made once for each database, for the few that run thousands of times a second.
 
-Building and compiling a Core statement costs several times what SQLite needs to carry it out. Here it is written in Core
-all the same, compiled at its first use, and from then on handed to the driver as text with its parameters. Only plain
-numbers and strings pass: no type of SQLAlchemy's looks at them on the way in or out.
+Building and compiling a Core statement costs several times what SQLite needs to carry it out, and so does what SQLAlchemy
+does around a cursor. Here a statement is written in Core all the same, compiled at its first use, and from then on handed
+to the driver as text with its parameters. Only plain numbers and strings pass: no type of SQLAlchemy's looks at them on
+the way in or out. What the driver complains of is raised as SQLAlchemy would raise it.
+
+Only what selects waits for an answer. A unit of nothing but these statements may therefore be sent in one go
+(`gateway.storage.pipelined`).
 """
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import BindParameter, Connection, CursorResult, Executable, Table, bindparam
+from sqlalchemy import BindParameter, Connection, Executable, Select, Table, bindparam
 
-Rows: TypeAlias = CursorResult[*tuple[Any, ...]]
-Compiled: TypeAlias = tuple[str, tuple[str, ...] | None, Mapping[str, Any]]
-"""The text, the names of its parameters in their order (None: by name), and the values it was written with."""
+from gateway.storage.faults import as_raised
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ready:
+    """names: of its parameters in their order (None: by name). fixed: the values it was written with. row: makes a row of
+    what it selects (None: it selects nothing)."""
+
+    text: str
+    names: tuple[str, ...] | None
+    fixed: Mapping[str, Any]
+    row: Callable[[Sequence[Any]], Any] | None
+
+    def parameters(self, values: Mapping[str, Any]) -> Any:
+        if self.names is None:
+            return {**self.fixed, **values} if self.fixed else values
+        if not self.fixed:
+            return tuple([values[name] for name in self.names])
+        return tuple([values[name] if name in values else self.fixed[name] for name in self.names])
 
 
 class Prepared:
@@ -22,29 +44,56 @@ class Prepared:
 
     def __init__(self, statement: Executable) -> None:
         self._statement = statement
-        self._compiled: dict[str, Compiled] = {}
+        self._ready: dict[str, _Ready] = {}
 
-    def run(self, connection: Connection, **values: Any) -> Rows:
-        """Once, with these values."""
-        text, names, fixed = self._for(connection)
-        return connection.exec_driver_sql(text, _parameters(names, fixed, values))
+    def run(self, connection: Connection, **values: Any) -> list[Any]:
+        """Once, with these values: the rows it selects, each a tuple with names; nothing of a statement that writes."""
+        ready = self._for(connection)
+        cursor = _cursor(connection)
+        try:
+            cursor.execute(ready.text, ready.parameters(values))
+            return [] if ready.row is None else [ready.row(found) for found in cursor.fetchall()]
+        except Exception as problem:
+            raise as_raised(connection, ready.text, problem) from problem
 
     def run_many(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """For each row, in order; none: nothing happens."""
         if len(rows) == 1:
             self.run(connection, **rows[0])
         elif rows:
-            text, names, fixed = self._for(connection)
-            connection.exec_driver_sql(text, [_parameters(names, fixed, row) for row in rows])
+            ready = self._for(connection)
+            cursor = _cursor(connection)
+            try:
+                cursor.executemany(ready.text, [ready.parameters(row) for row in rows])
+            except Exception as problem:
+                raise as_raised(connection, ready.text, problem) from problem
 
-    def _for(self, connection: Connection) -> Compiled:
+    def _for(self, connection: Connection) -> _Ready:
         dialect = connection.dialect
-        known = self._compiled.get(dialect.name)
+        known = self._ready.get(dialect.name)
         if known is None:
             compiled: Any = self._statement.compile(dialect=dialect)  # type: ignore[attr-defined]
             names = tuple(compiled.positiontup) if compiled.positional else None
-            known = self._compiled[dialect.name] = (str(compiled), names, dict(compiled.params))
+            fixed = {name: compiled.params[name] for bound, name in compiled.bind_names.items() if not bound.required}
+            known = self._ready[dialect.name] = _Ready(text=str(compiled), names=names, fixed=fixed, row=_row_of(self._statement))
         return known
+
+
+def _cursor(connection: Connection) -> Any:
+    """The driver's, in the transaction that is open; if none is, in one that begins."""
+    if not connection.in_transaction():
+        connection.begin()
+    return connection.connection.cursor()
+
+
+def _row_of(statement: Executable) -> Callable[[Sequence[Any]], Any] | None:
+    if not isinstance(statement, Select):
+        return None
+    names = [str(getattr(column, "name", "")) for column in statement.selected_columns]
+    named: Any = namedtuple
+    row = named("Row", names, rename=True)
+    make: Callable[[Sequence[Any]], Any] = row._make
+    return make
 
 
 def prepared_insert(table: Table, *, without: Collection[str] = ()) -> Prepared:
@@ -59,7 +108,7 @@ class PreparedFor:
         self._make = statement
         self._sizes: dict[int, Prepared] = {}
 
-    def run(self, connection: Connection, keys: Sequence[Any], **values: Any) -> Rows:
+    def run(self, connection: Connection, keys: Sequence[Any], **values: Any) -> list[Any]:
         """Once, for these keys (at least one)."""
         size = 1 << (len(keys) - 1).bit_length()
         prepared = self._sizes.get(size)
@@ -67,9 +116,3 @@ class PreparedFor:
             prepared = self._sizes[size] = Prepared(self._make([bindparam(f"key{place}") for place in range(size)]))
         named = {f"key{place}": keys[min(place, len(keys) - 1)] for place in range(size)}
         return prepared.run(connection, **named, **values)
-
-
-def _parameters(names: tuple[str, ...] | None, fixed: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
-    if names is None:
-        return {**fixed, **values}
-    return tuple(values[name] if name in values else fixed[name] for name in names)

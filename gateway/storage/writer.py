@@ -19,7 +19,8 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from gateway.errors import DatabaseUnavailable
-from gateway.storage.faults import Fault, fault_of, first_line, unavailable
+from gateway.storage.faults import Fault, fault_of, unavailable
+from gateway.storage.pipelined import InDoubt, can_pipeline, in_one_go
 
 _GROUP_LIMIT = 256
 _WAITING_LIMIT = 20_000
@@ -35,11 +36,12 @@ def note_outbox(connection: Connection) -> None:
 
 @dataclass(slots=True, kw_only=True)
 class Unit:
-    """One piece of work and who waits for it."""
+    """One piece of work and who waits for it. prepared: it runs nothing but `Prepared` statements."""
 
     work: Callable[[Connection], Any]
     loop: AbstractEventLoop
     waiter: Future[Any]
+    prepared: bool = False
     repeated: bool = False
 
 
@@ -118,7 +120,7 @@ class Writer:
                     self._commit([unit])
                 return
             outcomes = [unavailable(problem) for _ in wanted]
-        except _InDoubt as problem:
+        except InDoubt as problem:
             outcomes = [DatabaseUnavailable(str(problem)) for _ in wanted]
         except Exception as problem:  # the thread's edge: whoever waits must hear of it, and the thread must live on
             outcomes = [problem for _ in wanted]
@@ -145,7 +147,7 @@ class Writer:
             pause = min(pause * 2, 0.5)
 
     def _transaction(self, group: Sequence[Unit]) -> list[_Outcome]:
-        """Raises DBAPIError with nothing committed, or _InDoubt."""
+        """Raises DBAPIError with nothing committed, or InDoubt."""
         try:
             return self._on(self._connected(), group)
         except BaseException:
@@ -167,6 +169,8 @@ class Writer:
 
     def _on(self, connection: Connection, group: Sequence[Unit]) -> list[_Outcome]:
         alone = len(group) == 1
+        if alone and group[0].prepared and can_pipeline(connection):
+            return [_in_one_go(connection, group[0])]
         connection.begin()
         outcomes = [_alone(connection, unit) if alone else _saved(connection, unit) for unit in group]
         if alone and not isinstance(outcomes[0], _Done):
@@ -177,7 +181,7 @@ class Writer:
             connection.commit()
         except DBAPIError as problem:
             if problem.connection_invalidated:
-                raise _InDoubt(f"lost while it was committing, which may or may not have happened: {first_line(problem)}") from problem
+                raise InDoubt(problem) from problem
             raise
         if connection.info.pop(_OUTBOX, False):
             for told in self.listeners:
@@ -185,8 +189,17 @@ class Writer:
         return outcomes
 
 
-class _InDoubt(Exception):
-    """The connection went away between COMMIT and its answer: to repeat might do everything twice."""
+def _in_one_go(connection: Connection, unit: Unit) -> _Outcome:
+    def work(connection: Connection) -> tuple[_Outcome, bool]:
+        outcome = _alone(connection, unit)
+        return outcome, isinstance(outcome, _Done)
+
+    try:
+        return in_one_go(connection, work)
+    except DBAPIError as problem:
+        if fault_of(problem) in {Fault.PASSING, Fault.UNAVAILABLE}:
+            raise
+        return problem  # of a statement nobody waited for
 
 
 def _saved(connection: Connection, unit: Unit) -> _Outcome:

@@ -79,7 +79,7 @@ _MINE = PreparedFor(
 
 def write_appends(connection: Connection, batch: Sequence[Append], owner: str, *, uncertain: bool = False) -> list[Verdict]:
     """The unit of work: one verdict for each append, in order; each of another run."""
-    ours: dict[str, int] = dict(_MINE.run(connection, [append.run_id for append in batch], me=owner).all())
+    ours: dict[str, int] = dict(_MINE.run(connection, [append.run_id for append in batch], me=owner))
     written = _already_written(connection, batch) if uncertain else set[str]()
     verdicts = [_verdict(append, ours) for append in batch]
     accepted = [append for append, verdict in zip(batch, verdicts, strict=True) if verdict is Verdict.WRITTEN]
@@ -101,8 +101,12 @@ def _verdict(append: Append, ours: dict[str, int]) -> Verdict:
 def _already_written(connection: Connection, batch: Sequence[Append]) -> set[str]:
     """Runs whose events an uncertain commit did write: only their owner can have."""
     ends = {append.run_id: append.events[-1].sequence for append in batch if append.events}
-    last = select(events.c.run_id, func.max(events.c.sequence)).where(events.c.run_id.in_(ends)).group_by(events.c.run_id)
-    return {run_id for run_id, sequence in connection.execute(last) if sequence >= ends[run_id]}
+    return {run_id for run_id, sequence in _LAST.run(connection, list(ends)) if sequence >= ends[run_id]} if ends else set()
+
+
+_LAST = PreparedFor(
+    lambda ids: select(events.c.run_id, func.max(events.c.sequence)).where(events.c.run_id.in_(ids)).group_by(events.c.run_id)
+)
 
 
 _SETTLE = update(runs).where(runs.c.run_id == bindparam("of"))

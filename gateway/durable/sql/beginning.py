@@ -6,16 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, bindparam, update
 
 from gateway.durable.payloads import attributes_text, decoded
 from gateway.durable.port import HistoryEvent, WorkflowStatus
 from gateway.durable.sql.recording import insert_events
 from gateway.durable.sql.tables import inbox, runs
 from gateway.storage.columns import from_ms
-from gateway.storage.prepared import prepared_insert
+from gateway.storage.prepared import PreparedFor, prepared_insert
 
 _INSERT = prepared_insert(runs, without={"ord", "ended_at", "result", "error"})
+_MOVED = PreparedFor(lambda ords: update(inbox).where(inbox.c.ord.in_(ords)).values(run_id=bindparam("to")))
+_MOVED_AS_TOLD = PreparedFor(
+    lambda ords: update(inbox).where(inbox.c.ord.in_(ords)).values(run_id=bindparam("to"), start_type=None, start_input=None)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,9 +53,7 @@ def begin_runs(connection: Connection, beginning: Sequence[NewRun]) -> None:
     insert_events(connection, ((new.run_id, event) for new in beginning for event in _first_events(new)))
     for new in beginning:
         if new.signals:
-            moved = update(inbox).where(inbox.c.ord.in_(new.signals))
-            keep_start = {} if new.continues else {"start_type": None, "start_input": None}
-            connection.execute(moved.values(run_id=new.run_id, **keep_start))
+            (_MOVED if new.continues else _MOVED_AS_TOLD).run(connection, new.signals, to=new.run_id)
 
 
 def _first_events(new: NewRun) -> tuple[HistoryEvent, ...]:

@@ -96,13 +96,13 @@ _NEXT_WAKE = Prepared(select(func.min(runs.c.wake_at)).where(runs.c.status == bi
 
 def counters(connection: Connection, owner: str) -> dict[str, int]:
     """The inbox counters of the runs that are ours."""
-    return dict(_COUNTERS.run(connection, me=owner).all())
+    return dict(_COUNTERS.run(connection, me=owner))
 
 
 def next_wake(connection: Connection) -> int | None:
     """When the next waiting run falls due, in milliseconds."""
-    each = (_NEXT_WAKE.run(connection, status=status).scalar() for status in _WAITING)
-    return min((wake_at for wake_at in each if wake_at is not None), default=None)
+    each = (_NEXT_WAKE.run(connection, status=status) for status in _WAITING)
+    return min((wake_at for [(wake_at,)] in each if wake_at is not None), default=None)
 
 
 def backlog(connection: Connection, now_ms: int, limit: int) -> int:

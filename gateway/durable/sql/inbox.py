@@ -64,11 +64,11 @@ def lock_live(connection: Connection, workflow_ids: Iterable[str]) -> dict[str, 
     found: dict[str, str] = {}
     missing = set(workflow_ids)
     while missing:
-        found |= dict(_LIVE.run(connection, sorted(missing)).all())
+        found |= dict(_LIVE.run(connection, sorted(missing)))
         missing -= found.keys()
         if connection.dialect.name == "sqlite":
             break  # nobody else writes meanwhile
-        if not missing or _GOING.run(connection, sorted(missing)).first() is None:
+        if not missing or not _GOING.run(connection, sorted(missing)):
             break
     return found
 

@@ -40,7 +40,8 @@ class Journal:
         uncertain = False
         while True:
             try:
-                verdicts = await self._database.write(partial(write_appends, batch=batch, owner=self._owner, uncertain=uncertain))
+                work = partial(write_appends, batch=batch, owner=self._owner, uncertain=uncertain)
+                verdicts = await self._database.write(work, prepared=True)
             except DatabaseUnavailable as problem:
                 log.warning("histories wait for the database", runs=len(batch), problem=str(problem))
                 uncertain = True  # the commit may have happened although nobody could say so

@@ -28,7 +28,7 @@ _REGISTERED = Prepared(select(owners.c.beat).where(owners.c.owner == bindparam("
 
 def is_registered(connection: Connection, owner: str) -> bool:
     """True while nobody has taken us for dead; from here to the end of the transaction nobody can."""
-    return _REGISTERED.run(connection, me=owner).first() is not None
+    return bool(_REGISTERED.run(connection, me=owner))
 
 
 def beats(connection: Connection) -> dict[str, int]:

@@ -207,10 +207,13 @@ class Resident:
         assert isinstance(pending.command, RunActivity)
         async with self._around.slots:
             self._outcomes.append((pending.id, await self._around.tally.attempt(pending.command)))
+        self._attempt_over(pending.id, asyncio.current_task())
 
-    def _attempt_over(self, command: str, _: asyncio.Task[None]) -> None:
-        self._tasks.pop(command, None)
-        self._changed.set()
+    def _attempt_over(self, command: str, task: asyncio.Task[None] | None) -> None:
+        """Told by the attempt itself, and by its task, since one that is cancelled may never have begun."""
+        if self._tasks.get(command) is task:
+            del self._tasks[command]
+            self._changed.set()
 
     def _cancel_attempts(self, commands: Iterable[str]) -> None:
         for command in list(commands):

@@ -39,14 +39,14 @@ def work_round(
 ) -> Round:
     """The unit of work. On return every dispatch of the batch has been carried out; `room`: take no more than so many."""
     intake = Intake(connection, now_ms, prepared)
-    alone = stands_alone(connection, batch, now_ms)
+    alone = room > 0 and stands_alone(connection, batch, owner, now_ms)
     if alone:
         intake.add_unknown(write_taken_dispatches(connection, batch, now_ms=now_ms, all_new=True))
     else:
         intake.add_outbox()
         intake.add(write_taken_dispatches(connection, batch, now_ms=now_ms))
         intake.say()
-    buried = room > 0 and not is_registered(connection, owner)
+    buried = room > 0 and not alone and not is_registered(connection, owner)
     claimed = claim(connection, owner, now_ms, room) if room > 0 and not buried and not alone else []
     begun = intake.begin(owner, 0 if buried else room - len(claimed))
     return Round(

@@ -181,7 +181,7 @@ class Worker:
         openings.prepare(batch[: max(room, 0)], self._workflows, now_ms)
         try:
             work = partial(work_round, batch=batch, prepared=openings.runs, owner=self._presence.owner, now_ms=now_ms, room=room)
-            done = await self._database.write(work)
+            done = await self._database.write(work, prepared=True)
             for each in done.fresh:
                 self._admit(Resident(each, self._around, openings.take(each.run_id)))
         finally:

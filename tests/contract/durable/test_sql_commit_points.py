@@ -47,13 +47,13 @@ class MortalDatabase:
         self.writes = 0
         self.dead = asyncio.Event()
 
-    async def write(self, work):
+    async def write(self, work, **how):
         await self._unless_dead()
         self.writes += 1
         if self.writes != self._dies_at:
-            return await self._database.write(work)
+            return await self._database.write(work, **how)
         if not self._before:
-            await self._database.write(work)
+            await self._database.write(work, **how)
         self.dead.set()
         return await self._unless_dead()
 

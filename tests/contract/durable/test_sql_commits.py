@@ -17,9 +17,9 @@ class CountingDatabase:
         self._database = database
         self.writes = 0
 
-    async def write(self, work):
+    async def write(self, work, **how):
         self.writes += 1
-        return await self._database.write(work)
+        return await self._database.write(work, **how)
 
     async def read(self, work):
         return await self._database.read(work)
