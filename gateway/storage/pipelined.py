@@ -39,19 +39,24 @@ def in_one_go(connection: Connection, work: Callable[[Connection], tuple[T, bool
     driver: Any = connection.connection.driver_connection
     connection.begin()
     driver.autocommit = True  # so that BEGIN is ours to send, together with what follows it
-    wanted = False
+    wanted, wrong = False, None
     try:
         with driver.pipeline():
-            driver.execute("BEGIN")
-            result, wanted = work(connection)
-            if wanted:
-                driver.execute("COMMIT")
-    except Exception as problem:
-        raised = as_raised(connection, "COMMIT", _first(problem, connection))
+            try:
+                driver.execute("BEGIN")
+                result, wanted = work(connection)
+                if wanted:
+                    driver.execute("COMMIT")
+            except Exception as problem:  # whatever it is, the pipeline ends first, and may have more to say
+                wrong = problem
+    except connection.dialect.loaded_dbapi.Error as problem:
+        wrong = wrong or problem
+    if wrong is not None:
+        raised = as_raised(connection, "COMMIT", _first(wrong, connection))
         _undo(connection, driver)
         if wanted and isinstance(raised, DBAPIError) and raised.connection_invalidated:
-            raise InDoubt(raised) from problem
-        raise raised from problem
+            raise InDoubt(raised) from wrong
+        raise raised from wrong
     committed = driver.info.transaction_status.name == "IDLE"
     _undo(connection, driver)
     if wanted and not committed:
