@@ -47,7 +47,8 @@ async def attempt(activities: Mapping[str, Activity], command: RunActivity) -> A
     activity = activities.get(command.name)
     if activity is None:
         # temporary: the process that knows it may be another, or the next release
-        return AttemptFailed(kind="UnknownActivity", message=f"no activity '{command.name}' here", permanent=False)
+        known = ", ".join(sorted(activities)) or "none"
+        return AttemptFailed(kind="UnknownActivity", message=f"no activity '{command.name}' here; this code knows {known}", permanent=False)
     deadline = _Deadline(command)
     try:
         async with deadline.scope:

@@ -142,7 +142,8 @@ class Execution:
     def _apply(self, event: HistoryEvent) -> None:
         attributes: Mapping[str, Any] = event.attributes
         if event.kind not in KNOWN:
-            raise NonDeterministic(f"history: event {event.sequence} is '{event.kind}', which this code does not know; code: older than it")
+            unknown = f"history: event {event.sequence} is '{event.kind}', which this code does not know"
+            raise NonDeterministic(f"{unknown}; code: older than it, update admit")
         if event.kind in INTENTS:
             self._confirm(event)
             return

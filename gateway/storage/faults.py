@@ -112,4 +112,8 @@ def _advice(problem: DBAPIError) -> str | None:
         return "run: admit migrate"
     if "disk" in text and "full" in text:
         return "free some disk space; nothing that was acknowledged is lost"
-    return None
+    if fault_of(problem) is not Fault.PASSING:
+        return None
+    if isinstance(problem.orig, sqlite3.Error):
+        return "another process holds the file locked: try again when it has ended"
+    return "see that the database runs and answers, then try again; nothing that was acknowledged is lost"

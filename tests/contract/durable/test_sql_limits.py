@@ -13,7 +13,7 @@ from gateway.durable.sql import SqlDurableCore, processes, resident
 from gateway.durable.sql.owners import beats, register
 from gateway.durable.sql.processes import is_gone, this_machine, this_process
 from gateway.durable.sql.tables import owners
-from gateway.errors import DatabaseOutdated
+from gateway.errors import DatabaseOutdated, DatabaseUnavailable
 from gateway.storage import Database
 from gateway.storage.migrations import migrate
 from tests.contract.durable.builders import a_signal, a_start, ended, result_of, until
@@ -147,6 +147,9 @@ async def test_engine_sits_out_a_database_that_is_away(tmp_path):
         try:
             await core.dispatch(a_start("w", "w"))
             await asyncio.wait_for(away.wait(), 240)
+            with pytest.raises(DatabaseUnavailable, match="the database did not do it") as told:
+                await core.dispatch(a_start("meanwhile", "w"))
+            assert told.value.advice == "see that the database runs and answers, then try again; nothing that was acknowledged is lost"
             await asyncio.sleep(10)  # it is away for so long, whatever else happens
             await asyncio.to_thread(server.start)
             assert await result_of(core, "w") == "worked"
