@@ -28,7 +28,7 @@ from gateway.api import (
 )
 from gateway.api.access import BearerTokens
 from gateway.api.guard import RequestGuard
-from gateway.api.headers import SafeHeaders
+from gateway.api.headers import EchoedRequestIds, SafeHeaders
 from gateway.api.measured import Measured
 from gateway.api.rates import Rates
 from gateway.api.services import Services
@@ -74,5 +74,6 @@ def create_app(services: Services, *, pages: APIRouter | None = None, missing: M
     app.add_middleware(BearerTokens, tokens=services.tokens, rates=Rates(services.limits))
     app.add_middleware(RequestGuard, hosts=services.hosts)
     app.add_middleware(Measured)
+    app.add_middleware(EchoedRequestIds)
     app.add_middleware(SafeHeaders, https=services.public_url.startswith("https:"))
     return app

@@ -2,19 +2,22 @@
 
 https://openid.net/specs/authorization-api-1_0.html: subject and resource become `type:id`, the action's name the relation.
 Properties say nothing to relationship checks; `context` gives conditions their values. What cannot be answered is an HTTP
-error and, within a batch, `decision: false` with the error beside it: never a permission.
+error (400, as the standard has it, for everything that is wrong with the question) and, within a batch, `decision: false`
+with the error beside it: never a permission.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine
 from enum import StrEnum
 from typing import Any
 
-from fastapi import APIRouter, HTTPException, Request
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 
+from gateway.api.problems import invalid, problem
 from gateway.api.rights import needs
 from gateway.api.services import Services
 from gateway.api.webhooks import Asked
@@ -23,11 +26,28 @@ from gateway.domain.clock import utc_now
 from policies import Question
 from policies.errors import RelationsError, RelationsRefused, RelationsUnavailable
 
-router = APIRouter(prefix="/access/v1", tags=["access"])
+
+class _Refusing(APIRoute):
+    """Whatever is wrong with a question is 400."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        answered = super().get_route_handler()
+
+        async def refusing(request: Request) -> Response:
+            try:
+                return await answered(request)
+            except RequestValidationError as error:
+                return invalid(error, 400)
+            except RelationsRefused as error:
+                return problem(400, str(error), advice=error.advice)
+
+        return refusing
+
+
+router = APIRouter(prefix="/access/v1", tags=["access"], route_class=_Refusing)
 
 MOST = 500
 """Evaluations in one request, as many as a judgement may ask."""
-_ECHOED = "X-Request-ID"
 
 
 class Entity(BaseModel):
@@ -75,24 +95,24 @@ class Evaluations(Evaluation):
 
 @router.post("/evaluation")
 @needs(Scope.READER, Scope.SUBMITTER)
-async def evaluation(asked_for: Evaluation, request: Request, asked: Asked) -> JSONResponse:
+async def evaluation(asked_for: Evaluation, asked: Asked) -> dict[str, Any]:
     """May the subject do this with the resource? `context.path` tells why, where the answer is yes."""
-    return _echoing(request, await _decided(asked, asked_for))
+    return await _decided(asked, asked_for)
 
 
 @router.post("/evaluations")
 @needs(Scope.READER, Scope.SUBMITTER)
-async def evaluations(batch: Evaluations, request: Request, asked: Asked) -> JSONResponse:
+async def evaluations(batch: Evaluations, asked: Asked) -> dict[str, Any]:
     """Several questions, answered in their order."""
     if not batch.evaluations:
-        return _echoing(request, await _decided(asked, batch))
+        return await _decided(asked, batch)
     answers: list[dict[str, Any]] = []
     for one in batch.evaluations:
         answers.append(await _decided_or_why_not(asked, _completed(one, batch)))
         stops = {Semantic.FIRST_DENY: False, Semantic.FIRST_PERMIT: True}.get(batch.options.evaluations_semantic)
         if answers[-1]["decision"] is stops:
             break
-    return _echoing(request, {"evaluations": answers})
+    return {"evaluations": answers}
 
 
 def _completed(one: Evaluation, batch: Evaluations) -> Evaluation:
@@ -139,9 +159,3 @@ def _question(one: Evaluation) -> Question:
 
 def _name(entity: Entity) -> str:
     return f"{entity.type}:{entity.id}"
-
-
-def _echoing(request: Request, answer: Mapping[str, Any]) -> JSONResponse:
-    """With the request's own id, where it has one."""
-    known = request.headers.get(_ECHOED)
-    return JSONResponse(dict(answer), headers={_ECHOED: known} if known else None)

@@ -15,6 +15,7 @@ _ALWAYS = {
 }
 _HTTPS = {"Strict-Transport-Security": "max-age=31536000"}
 """Where the pages are served over TLS: no browser that has seen them once will ask without."""
+_REQUEST_ID = b"x-request-id"
 _API = {"Cache-Control": "no-store"}
 """Answers that needed a token: no cache in between keeps them for somebody else."""
 
@@ -38,6 +39,29 @@ class SafeHeaders:
                 there = list(message.get("headers", ()))
                 names = {name.lower() for name, _ in there}
                 message["headers"] = [*there, *(header for header in wanted if header[0] not in names)]
+            await send(message)
+
+        await self._app(scope, receive, sending)
+
+
+class EchoedRequestIds:
+    """ASGI middleware: what came with an `X-Request-ID` is answered with it, refusals too, on AuthZEN's paths.
+
+    https://openid.net/specs/authorization-api-1_0.html, "Request Identification in a Response".
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        given = [header for header in scope.get("headers", ()) if header[0] == _REQUEST_ID]
+        if scope["type"] != "http" or not given or not scope["path"].startswith("/access/v1"):
+            await self._app(scope, receive, send)
+            return
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *given[:1]]
             await send(message)
 
         await self._app(scope, receive, sending)

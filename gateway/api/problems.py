@@ -120,8 +120,13 @@ async def _try_again(request: Request, error: EngineError | EngineFull | Relatio
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+    return invalid(error, 422)
+
+
+def invalid(error: RequestValidationError, status: int) -> JSONResponse:
+    """What does not fit a route's model, each place with what is wrong there."""
     found = [{"where": ".".join(str(part) for part in item["loc"]), "message": item["msg"]} for item in error.errors()]
-    return problem(422, "the request does not fit", errors=found)
+    return problem(status, "the request does not fit", errors=found)
 
 
 async def http_problem(request: Request, error: HTTPException) -> JSONResponse:

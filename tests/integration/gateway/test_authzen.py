@@ -68,9 +68,9 @@ async def test_context_gives_conditions_their_values(house):
 async def test_what_cannot_be_answered_is_no_permission(house):
     """An error by itself, a refusal with its reason within a batch."""
     assert "subject: expected one" in (await post(house, "evaluation", a_question(None, "owner", "repository:1"), 400))["detail"]
-    assert "no type 'planet'" in (await post(house, "evaluation", a_question("user:1", "owner", "planet:1"), 422))["detail"]
+    assert "no type 'planet'" in (await post(house, "evaluation", a_question("user:1", "owner", "planet:1"), 400))["detail"]
     unknowable = a_question("user:3", "deployer", "environment:prod")
-    assert "end" in (await post(house, "evaluation", unknowable, 422))["detail"]
+    assert "end" in (await post(house, "evaluation", unknowable, 400))["detail"]
     batch = {"evaluations": [unknowable, a_question("user:1", "owner", "repository:1"), a_question("user:1", "owner")]}
     found = (await post(house, "evaluations", batch))["evaluations"]
     assert [one["decision"] for one in found] == [False, True, False]
@@ -88,17 +88,24 @@ async def test_batch_takes_what_is_missing_from_the_request(house):
     assert await decisions("execute_all") == [False, True, False]
     assert await decisions("deny_on_first_deny") == [False]
     assert await decisions("permit_on_first_permit") == [False, True]
-    await post(house, "evaluations", {**asks, "options": {"evaluations_semantic": "guess"}}, 422)
+    await post(house, "evaluations", {**asks, "options": {"evaluations_semantic": "guess"}}, 400)
     assert (await post(house, "evaluations", a_question("user:1", "owner", "repository:1")))["decision"] is True
-    await post(house, "evaluations", {"evaluations": [a_question("user:1", "owner", "repository:1")] * 501}, 422)
+    await post(house, "evaluations", {"evaluations": [a_question("user:1", "owner", "repository:1")] * 501}, 400)
 
 
 async def test_request_is_echoed_and_needs_a_token(house):
     """As the standard asks."""
     asks = a_question("user:1", "owner", "repository:1")
-    answer = await house.client.post("/access/v1/evaluation", json=asks, headers={"X-Request-ID": "r-1"})
-    assert answer.headers["x-request-id"] == "r-1"
-    assert answer.headers["cache-control"] == "no-store"
+    for path, body, headers, status in (
+        ("evaluation", asks, {}, 200),
+        ("evaluations", {"evaluations": [asks]}, {}, 200),
+        ("evaluation", {}, {}, 400),
+        ("evaluation", {"subject": 1}, {}, 400),
+        ("evaluation", asks, {"Authorization": ""}, 401),
+    ):
+        answer = await house.client.post(f"/access/v1/{path}", json=body, headers={"X-Request-ID": "r-1", **headers})
+        assert (answer.status_code, answer.headers.get_list("x-request-id")) == (status, ["r-1"])
+        assert answer.headers["cache-control"] == "no-store"
     await post(house, "evaluation", asks, 401, Authorization="")
     await post(house, "nothing", asks, 401, Authorization="")
 
@@ -111,5 +118,5 @@ async def test_store_file_answers_too(tmp_path):
     file.write_text(f"model: |\n{lines}tuples:\n  - {{user: 'user:1', relation: reader, object: 'doc:1'}}\n")
     async with a_house(tmp_path, relations=RelationsFile(file=file)) as house:
         assert await post(house, "evaluation", a_question("user:1", "reader", "doc:1")) == {"decision": True}
-        assert "context" in (await post(house, "evaluation", a_question("user:1", "reader", "doc:1", context={"a": 1}), 422))["detail"]
+        assert "context" in (await post(house, "evaluation", a_question("user:1", "reader", "doc:1", context={"a": 1}), 400))["detail"]
         assert (await house.client.get("/v1/relations/tuples")).status_code == 409
