@@ -57,7 +57,12 @@ def _is_plain(value: Any) -> bool:
     if kind is str or kind is bool or value is None:
         return True
     if kind is dict:
-        return all(type(key) is str and key.isascii() and _is_plain(item) for key, item in value.items())
+        for key, item in value.items():
+            if type(key) is not str or not key.isascii():
+                return False
+            if type(item) is not str and item is not None and not _is_plain(item):  # most are one or the other: asked here for speed
+                return False
+        return True
     if kind is list or kind is tuple:
         return all(map(_is_plain, value))
     return kind is int and -_LARGEST <= value <= _LARGEST

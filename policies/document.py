@@ -11,8 +11,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Literal
 
-from policies.canonical import canonical
-from policies.errors import NotCanonical, RequestRefused
+from policies.errors import RequestRefused
 from policies.model import AdmissionRequest, Approval, Approvals, ChangeFacts, Word, WorkflowFacts, rfc3339
 from policies.nearest import nearest
 from policies.schema import Fit, Misfit, described, fit_into, top_shape
@@ -26,6 +25,7 @@ def request_from_document(document: object, *, at: datetime | None = None) -> Ad
 
     at: the time where the document has none. `subject` may be missing for a change (its author then),
     `action` follows from the thing. `parameters` and `relations` are never taken from a document.
+    Whether every machine reads its numbers and texts alike is found where it is judged (NotCanonical).
     """
     if not isinstance(document, Mapping):
         raise RequestRefused(f"expected an object with version, action, subject and a change or a workflow; found {_found(document)}")
@@ -35,10 +35,6 @@ def request_from_document(document: object, *, at: datetime | None = None) -> Ad
     facts = _input()(complete, (), misfits)
     if misfits:
         raise RequestRefused(_report(misfits))
-    try:
-        canonical(facts)
-    except NotCanonical as problem:
-        raise RequestRefused(str(problem)) from problem
     thing = ChangeFacts(document=facts["change"]) if kind == "change" else WorkflowFacts(document=facts["workflow"])
     time, said = datetime.fromisoformat(facts["time"]), facts["approvals"]
     return AdmissionRequest(

@@ -13,7 +13,7 @@ from policies.bundles import Bundle
 from policies.bundles.cases import Case
 from policies.decide import Bench, decide
 from policies.engines import PolicyEngine
-from policies.errors import RelationsError
+from policies.errors import NotCanonical, RelationsError
 from policies.model import Outcome, Verdict
 from policies.relations import Relations
 from policies.relations.assumed import AssumedRelations
@@ -55,7 +55,7 @@ async def _tried(case: Case, bundle: Bundle, engine: PolicyEngine) -> TriedCase:
         bundle = replace(bundle, policies=tuple(policy for policy in bundle.policies if policy.id.package == case.package))
     try:
         judgement = await decide(case.request, [bundle], Bench(engine=engine, relations=_relations(case)))
-    except RelationsError as problem:
+    except (RelationsError, NotCanonical) as problem:
         return TriedCase(case=case, error=str(problem), seconds=time.perf_counter() - started)
     differences = tuple(_differences(case, judgement.verdict))
     return TriedCase(case=case, differences=differences, verdict=judgement.verdict, seconds=time.perf_counter() - started)

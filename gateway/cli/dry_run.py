@@ -66,13 +66,14 @@ class DryRun:
 
     async def documents(self, sources: Sequence[str]) -> list[Checked]:
         """Files of one input document each, or `-`, in order."""
-        turns = asyncio.Semaphore(_AT_ONCE)
+        waiting, found = iter(enumerate(sources)), dict[int, Checked]()
 
-        async def in_turn(source: str) -> Checked:
-            async with turns:
-                return await self.document(source)
+        async def one_after_another() -> None:
+            for number, source in waiting:
+                found[number] = await self.document(source)
 
-        return await asyncio.gather(*map(in_turn, sources))
+        await asyncio.gather(*(one_after_another() for _ in range(min(_AT_ONCE, len(sources)))))
+        return [found[number] for number in range(len(sources))]
 
     async def document(self, source: str) -> Checked:
         """A file of one input document, or `-`."""
@@ -113,7 +114,7 @@ async def dry_run(basis: Basis, *, at: datetime | None) -> AsyncIterator[DryRun]
 
 def _read(source: str) -> object:
     """The document: JSON, or YAML where the name says so. Raises OSError, ValueError."""
-    text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+    text = sys.stdin.read() if source == "-" else Path(source).read_bytes().decode()
     try:
         if source.endswith((".yaml", ".yml")):
             return yaml.safe_load(text)

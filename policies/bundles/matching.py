@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import TypeAlias
 
 from policies.bundles.model import Match
@@ -52,6 +53,7 @@ def _facets(request: AdmissionRequest) -> dict[str, str]:
     return {"workflows": thing.name, "targets": thing.target}
 
 
+@lru_cache(maxsize=8192)
 def _fits(glob: str, text: str) -> bool:
     """All places the glob may have got to, character by character: linear, since a repository's own bundle brings globs too."""
     parts = _PARTS.findall(glob)

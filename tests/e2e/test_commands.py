@@ -76,6 +76,15 @@ def test_check_says_what_is_wrong_with_a_document(folder):
     assert "labels" in checked.stdout
 
 
+def test_check_says_of_a_number_no_other_machine_reads_alike(folder):
+    """Its digest would not identify it: this document is not judged, the others are."""
+    (folder / "huge.json").write_text(json.dumps({"version": 1, "change": a_change_document(number=2**60)}))
+    checked = admit("check", "huge.json", "good.json", "--policies", "bundle", cwd=folder)
+    assert checked.returncode == 2
+    assert "every machine reads alike" in checked.stdout
+    assert "ADMITTED" in checked.stdout
+
+
 def test_check_reads_standard_input(folder):
     """`-` is one document."""
     checked = admit("check", "-", "--policies", "bundle", "--output", "json", cwd=folder, input=(folder / "bad.json").read_text())

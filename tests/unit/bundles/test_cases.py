@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from datetime import UTC, datetime
 
@@ -16,6 +17,7 @@ from policies.bundles.scaffold import scaffold
 from policies.document import request_from_document
 from policies.errors import BundleRefused, RequestRefused
 from policies.model import Action, Enforcement, Outcome, PolicyId, Question
+from policies.trials import tried
 
 
 def bundle_with(**files):
@@ -66,6 +68,14 @@ def test_a_case_may_bring_a_store_of_relations():
         bundle_with(cases__a_case="cases: [{name: x, expect: admitted, store: people.store}]", cases__people_store="model: x\n")
     )
     assert (case.store, case.related) == ("model: x\n", None)
+
+
+def test_a_case_with_a_number_no_other_machine_reads_alike_has_failed():
+    """Its facts could have no digest: it is told, and the others are tried."""
+    bundle = bundle_with(a_case=f"cases: [{{name: x, expect: admitted, input: {{change: {{number: {2**60}}}}}}}]")
+    [found] = asyncio.run(tried(read_cases(bundle), bundle, engine=None))
+    assert not found.passed
+    assert "every machine reads alike" in found.error
 
 
 def test_cases_come_by_file_and_in_their_order():

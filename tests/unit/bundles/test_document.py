@@ -166,12 +166,6 @@ def test_anything_but_an_object_is_refused(document):
         request_from_document(document)
 
 
-def test_a_number_no_other_machine_reads_alike_is_refused():
-    """Facts have to be canonical, since their digest identifies them."""
-    with pytest.raises(RequestRefused, match="every machine reads alike"):
-        request_from_document(a_document({"change": {"number": 2**60}}))
-
-
 def test_every_problem_is_told_at_once():
     """Nobody has to fix and try again ten times."""
     with pytest.raises(RequestRefused) as refused:
