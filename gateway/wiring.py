@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gateway.telemetry import Telemetry
     from policies.bundles import BundleSource
     from policies.engines import PolicyEngine
+    from policies.engines.launch import Launched
     from policies.relations import Relations
     from policies.relations.openfga import OpenFgaRelations
     from policies.relations.stored import StoredRelations, WorldReader
@@ -138,15 +139,22 @@ def build_telemetry(settings: Settings) -> Telemetry | None:
     return Telemetry(settings.telemetry, version("admittance"))
 
 
-def build_engine(settings: EngineSettings | None) -> PolicyEngine:
+def launched_worker() -> Launched:
+    """OPA's library, from now on loading in a process of its own, for an engine with its own defaults. Raises EngineUnavailable."""
+    from policies.engines.launch import launch
+
+    return launch()
+
+
+def build_engine(settings: EngineSettings | None, *, first: Launched | None = None) -> PolicyEngine:
     """OPA as a library in killable workers (with its own defaults where nothing is said), or its own server.
 
-    Raises EngineUnavailable where it is not installed.
+    first: a worker that was launched for it, where nothing is said. Raises EngineUnavailable where it is not installed.
     """
     if settings is None:
         from policies.engines.opa_library import OpaLibrary
 
-        return OpaLibrary()
+        return OpaLibrary(first=first)
     limits: dict[str, Any] = {
         "compile_deadline": settings.compile_deadline,
         "evaluation_deadline": settings.evaluation_deadline,

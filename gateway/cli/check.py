@@ -9,13 +9,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateway.cli.plain import configure_logs, plain_errors, settings_if_any
-from gateway.cli.quick import Arguments
+from gateway.cli.plain import configure_logs, plain_errors
+from gateway.cli.quick import Arguments, with_engine
 
 if TYPE_CHECKING:
     import typer
 
     from gateway.cli.outputs import Checked
+    from gateway.config import Settings
+    from policies.engines import PolicyEngine
 
 HELP = """\
 Dry run: judge input documents, or a real change, offline. Nothing is recorded or reported.
@@ -54,9 +56,7 @@ def main(arguments: Sequence[str]) -> int:
     if not options.inputs and not options.change:
         parser.error("name an input document, - or --change URL")
     with plain_errors():
-        import asyncio
-
-        found = asyncio.run(_checked(options))
+        found = with_engine(options.config, lambda settings, engine: _checked(options, settings, engine))
 
         from gateway.cli.outputs import exit_code, render
 
@@ -64,24 +64,15 @@ def main(arguments: Sequence[str]) -> int:
         return exit_code(found)
 
 
-async def _checked(options: argparse.Namespace) -> list[Checked]:
-    """The engine is started before anything else is loaded: it loads OPA meanwhile."""
-    from gateway import wiring
+async def _checked(options: argparse.Namespace, settings: Settings | None, engine: PolicyEngine) -> list[Checked]:
+    if options.change:
+        configure_logs(quiet=True)
 
-    settings = settings_if_any(options.config)
-    engine = wiring.build_engine(settings.engine if settings else None)
-    try:
-        await engine.start()
-        if options.change:
-            configure_logs(quiet=True)
+    from gateway.cli.dry_run import Basis, dry_run
 
-        from gateway.cli.dry_run import Basis, dry_run
-
-        basis = Basis.of(settings, engine=engine, folders=options.policies, relations=options.relations)
-        async with dry_run(basis, at=options.at) as run:
-            return [*await run.documents(options.inputs), *[await run.change(url) for url in options.change]]
-    finally:
-        await engine.close()
+    basis = Basis.of(settings, engine=engine, folders=options.policies, relations=options.relations)
+    async with dry_run(basis, at=options.at) as run:
+        return [*await run.documents(options.inputs), *[await run.change(url) for url in options.change]]
 
 
 def _moment(text: str) -> datetime:

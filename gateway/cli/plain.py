@@ -23,17 +23,23 @@ CONFIG_FILE = Path("admit.yaml")
 @contextmanager
 def plain_errors() -> Iterator[None]:
     """What this house raises on purpose is printed with its advice; everything else is a bug and keeps its traceback."""
+    try:
+        yield
+    except Exception as problem:  # the process's edge; which of them are ours is asked then, since asking loads the rooms
+        if not _ours(problem):
+            raise
+        complain(str(problem))
+        if advice := getattr(problem, "advice", None):
+            print(f"  → {advice}", file=sys.stderr)
+        raise SystemExit(CANNOT) from problem
+
+
+def _ours(problem: Exception) -> bool:
     from gateway.errors import GatewayError
     from policies.errors import PolicyError
     from providers.errors import ProviderError
 
-    try:
-        yield
-    except (GatewayError, PolicyError, ProviderError) as problem:
-        complain(str(problem))
-        if problem.advice:
-            print(f"  → {problem.advice}", file=sys.stderr)
-        raise SystemExit(CANNOT) from problem
+    return isinstance(problem, (GatewayError, PolicyError, ProviderError))
 
 
 def complain(message: str) -> None:

@@ -1,9 +1,19 @@
-"""Commands that read their arguments with the standard library alone."""
+"""Commands that read their arguments with the standard library alone, and have OPA load while they load themselves."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from gateway.cli.plain import settings_if_any
+
+if TYPE_CHECKING:
+    from gateway.config import Settings
+    from policies.engines import PolicyEngine
+
+Result = TypeVar("Result")
 
 
 class Arguments(argparse.ArgumentParser):
@@ -17,3 +27,26 @@ class Arguments(argparse.ArgumentParser):
             allow_abbrev=False,
         )
         options(self)
+
+
+def with_engine(config: Path | None, work: Callable[[Settings | None, PolicyEngine], Awaitable[Result]]) -> Result:
+    """What the work comes to, with an engine for it: OPA is launched first, since it takes as long to load as all the rest.
+
+    Raises what the configuration, the engine and the work raise.
+    """
+    from gateway import wiring
+
+    settings = settings_if_any(config)
+    first = wiring.launched_worker() if settings is None else None
+
+    import asyncio
+
+    async def whole() -> Result:
+        engine = wiring.build_engine(settings.engine if settings else None, first=first)
+        try:
+            await engine.start()
+            return await work(settings, engine)
+        finally:
+            await engine.close()
+
+    return asyncio.run(whole())

@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateway.cli.plain import CANNOT, complain, plain_errors, settings_if_any
-from gateway.cli.quick import Arguments
+from gateway.cli.plain import CANNOT, complain, plain_errors
+from gateway.cli.quick import Arguments, with_engine
 
 if TYPE_CHECKING:
     import typer
 
     from gateway.cli.trial import Trial
+    from gateway.config import Settings
+    from policies.engines import PolicyEngine
 
 HELP = """\
 Run a bundle's own Rego tests and its cases. As `opa test`, but a builtin that errs fails its test.
@@ -46,9 +48,7 @@ def main(arguments: Sequence[str]) -> int:
     """The exit code."""
     options = Arguments("test", HELP, _options).parse_intermixed_args(arguments)
     with plain_errors():
-        import asyncio
-
-        trials = asyncio.run(_tried(options))
+        trials = with_engine(options.config, lambda settings, engine: _tried(options, settings, engine))
 
         from gateway.cli.trial_outputs import below, render
 
@@ -79,19 +79,10 @@ def _bundles_among(paths: Sequence[Path]) -> list[Path]:
     return bundles
 
 
-async def _tried(options: argparse.Namespace) -> list[Trial]:
-    """The engine is started before anything else is loaded: it loads OPA meanwhile."""
+async def _tried(options: argparse.Namespace, settings: Settings | None, engine: PolicyEngine) -> list[Trial]:
     from gateway import wiring
+    from gateway.cli.trial import tried_bundle
 
-    settings = settings_if_any(options.config)
-    engine = wiring.build_engine(settings.engine if settings else None)
-    try:
-        await engine.start()
-
-        from gateway.cli.trial import tried_bundle
-
-        opa = wiring.opa_binary(settings.engine if settings else None)
-        wanted = options.coverage or options.threshold is not None
-        return [await tried_bundle(folder, engine, coverage=wanted, opa=opa) for folder in _bundles_among(options.folders)]
-    finally:
-        await engine.close()
+    opa = wiring.opa_binary(settings.engine if settings else None)
+    wanted = options.coverage or options.threshold is not None
+    return [await tried_bundle(folder, engine, coverage=wanted, opa=opa) for folder in _bundles_among(options.folders)]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from policies.bundles.model import Bundle
 from policies.engines.checks import refusals
 from policies.engines.frames import Kind
+from policies.engines.launch import GIVEN, MEMORY_LIMIT, Launched, bindings_version
 from policies.engines.messages import problems_in
 from policies.engines.once import Once
 from policies.engines.passes import evaluated
@@ -24,7 +25,6 @@ from policies.engines.port import Evaluation, FailureKind, PolicyFailure, Policy
 from policies.engines.quarantine import Quarantine
 from policies.engines.queries import one_pass, reached_by
 from policies.engines.worker_pool import WorkerPool
-from policies.engines.worker_process import GIVEN, bindings_version
 from policies.engines.worker_seat import Job
 from policies.errors import BundleRefused, EngineCrashed, EngineTimedOut, Problem
 from policies.model import EngineInfo, Json
@@ -48,6 +48,7 @@ class OpaLibrary:
     queue_limit: evaluations that may wait; beyond it EngineBusy for whoever holds most of the queue.
     patience: seconds an evaluation may wait in the queue before EngineBusy.
     quarantine_after: this many killed workers within an hour, and a bundle is not run until they are that old.
+    first: a worker that was launched already, with this memory limit.
     """
 
     def __init__(
@@ -56,10 +57,11 @@ class OpaLibrary:
         workers: int | None = None,
         compile_deadline: float = 30.0,
         evaluation_deadline: float = 2.0,
-        memory_limit: int = 1 << 30,
+        memory_limit: int = MEMORY_LIMIT,
         queue_limit: int = 1000,
         patience: float = 30.0,
         quarantine_after: int = 3,
+        first: Launched | None = None,
     ) -> None:
         self._info: EngineInfo | None = None
         self._compile_deadline = compile_deadline
@@ -72,6 +74,7 @@ class OpaLibrary:
             memory_limit=memory_limit,
             compile_deadline=compile_deadline,
             patience=patience,
+            first=first,
         )
 
     @property

@@ -15,6 +15,7 @@ import time
 from policies.engines.costs import Costs
 from policies.engines.fair_queue import FairQueue
 from policies.engines.frames import Kind
+from policies.engines.launch import Launched, launch
 from policies.engines.memory import resident
 from policies.engines.worker_process import WorkerProcess
 from policies.engines.worker_seat import Job, Seat, Sentence
@@ -35,8 +36,19 @@ class WorkerPool:
     gives (measured: 1.4 kB inputs by the thousand are served best by one, 400 kB by one for each processor).
     """
 
-    def __init__(self, *, workers: int, queue_limit: int, memory_limit: int, compile_deadline: float, patience: float) -> None:
+    def __init__(
+        self,
+        *,
+        workers: int,
+        queue_limit: int,
+        memory_limit: int,
+        compile_deadline: float,
+        patience: float,
+        first: Launched | None = None,
+    ) -> None:
+        """first: one that was launched already, with this memory limit."""
         self._wanted = workers
+        self._first = first
         self._memory_limit = memory_limit
         self._compile_deadline = compile_deadline
         self._patience = patience
@@ -77,6 +89,8 @@ class WorkerPool:
 
     async def close(self) -> None:
         """Stop everything; what waits is told so."""
+        if self._first is not None:  # nothing was ever asked: it is ended as the others are
+            self._add_worker()
         self._closed = True
         if self._watcher is not None:
             self._watcher.cancel()
@@ -87,7 +101,8 @@ class WorkerPool:
         await asyncio.gather(*(seat.process.close() for seat in seats), *self._burials)
 
     def _add_worker(self) -> None:
-        process = WorkerProcess(memory_limit=self._memory_limit, on_frame=self._on_frame, on_death=self._on_death)
+        launched, self._first = self._first or launch(self._memory_limit), None
+        process = WorkerProcess(launched, on_frame=self._on_frame, on_death=self._on_death)
         self._seats.append(Seat(process, compile_deadline=self._compile_deadline, number=self._numbers.__next__))
 
     def _grow(self) -> None:

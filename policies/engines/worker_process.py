@@ -1,69 +1,32 @@
-"""One worker as its parent sees it: started, spoken to without blocking, watched, killed.
+"""One worker as its parent sees it: spoken to without blocking, watched, killed.
 
-Separate from the pool, which decides what runs where: this is the only module that knows about
-processes, sockets and /proc.
+Separate from the pool, which decides what runs where: this and `launch` are the only modules that
+know about processes and sockets.
 """
 
 from __future__ import annotations
 
 import asyncio
-import importlib.util
-import mmap
-import os
 import signal
-import socket
-import subprocess
-import sys
-import tempfile
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
 
 from policies.engines.frames import BOARD, Kind, frames
-from policies.errors import EngineUnavailable
-
-ADDRESS_SPACE = 4 << 30
-"""RLIMIT_AS of a worker. Go maps 1.7 GB while idle, so this is only the last line; the parent watches what is resident."""
-
-GIVEN = f"given_{os.urandom(8).hex()}"
-"""The function by which queries read their input: a name no policy can know, so none can call it."""
+from policies.engines.launch import Launched
 
 _RECEIVE = 1 << 16
-_HOW_TO_INSTALL = (
-    "install OPA's library with `make setup`, or with `pip install --ignore-requires-python --no-deps opa-golib-python-bindings==0.4.4`"
-)
-
-
-def library_folder() -> str:
-    """Where `opa_bindings` is installed. Raises EngineUnavailable, saying how to install it."""
-    found = importlib.util.find_spec("opa_bindings")
-    if found is None or found.origin is None:
-        missing = EngineUnavailable("the embedded OPA library (opa_bindings) is not installed")
-        missing.advice = _HOW_TO_INSTALL
-        raise missing
-    return str(Path(found.origin).parent.parent)
-
-
-def bindings_version() -> str:
-    """Of the installed `opa_bindings`, from the name of its metadata's folder: quicker than reading it. Raises EngineUnavailable."""
-    (found,) = Path(library_folder()).glob("opa_golib_python_bindings-*.dist-info")
-    return found.name.removeprefix("opa_golib_python_bindings-").removesuffix(".dist-info")
 
 
 class WorkerProcess:
-    """A running worker. Calls back with every frame it answers, and once when it has died.
-
-    Not forked: Go does not promise to work in a forked child. A fresh interpreter is started by path.
-    """
+    """A running worker. Calls back with every frame it answers, and once when it has died."""
 
     def __init__(
         self,
+        launched: Launched,
         *,
-        memory_limit: int,
         on_frame: Callable[[WorkerProcess, Kind, int, bytes], None],
         on_death: Callable[[WorkerProcess], None],
     ) -> None:
-        library = library_folder()
         self._on_frame, self._on_death = on_frame, on_death
         self._loop = asyncio.get_running_loop()
         self._incoming = bytearray()
@@ -71,26 +34,10 @@ class WorkerProcess:
         self._blocked = False
         self._alive = True
         self.last = (0, 0)
-        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  open as long as the process
-        self._channel, theirs = socket.socketpair()
-        with theirs, tempfile.TemporaryFile() as board:
-            board.truncate(BOARD.size)
-            self._board = mmap.mmap(board.fileno(), BOARD.size)
-            self._process = self._spawn(theirs.fileno(), board.fileno(), memory_limit, library)
+        self._process, self._channel = launched.process, launched.channel
+        self._board, self._complaints = launched.board, launched.complaints
         self._channel.setblocking(False)
         self._loop.add_reader(self._channel, self._read)
-
-    def _spawn(self, channel: int, board: int, memory_limit: int, library: str) -> subprocess.Popen[bytes]:
-        script = Path(__file__).with_name("worker.py")
-        numbers = [str(number) for number in (channel, board, os.getpid(), ADDRESS_SPACE)]
-        return subprocess.Popen(  # noqa: S603  our own interpreter and script
-            [sys.executable, "-I", "-S", str(script), *numbers, library, GIVEN],
-            pass_fds=(channel, board),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=self._complaints,
-            env=_environment(memory_limit),
-        )
 
     @property
     def pid(self) -> int:
@@ -180,12 +127,3 @@ class WorkerProcess:
         self._loop.remove_writer(self._channel)
         self._channel.close()
         self._board.close()
-
-
-def _environment(memory_limit: int) -> dict[str, str]:
-    """Nothing of ours reaches the worker, and local time is UTC for whoever asks for it.
-
-    GOMAXPROCS and GOGC: measured, one evaluation at a time wants no second collector thread and a larger heap.
-    """
-    kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT") if name in os.environ}
-    return {**kept, "TZ": "UTC", "GOGC": "400", "GOMAXPROCS": "1", "GOMEMLIMIT": str(memory_limit * 3 // 4)}

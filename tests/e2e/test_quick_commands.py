@@ -14,7 +14,7 @@ from policies.bundles.cases import a_document
 ACME = Path(__file__).parents[2] / "policies" / "starters" / "no-drafts"
 HEAVY = {"fastapi", "httpx", "importlib.metadata", "jinja2", "prometheus_client", "pydantic", "sqlalchemy", "structlog", "uvicorn"}
 PRETTY = {"rich", "typer"}
-SELDOM = {"difflib", "gzip", "tarfile", "xml"}
+SELDOM = {"difflib", "gzip", "shutil", "tarfile", "xml"}
 FORGES = {"providers.vcs", "gateway.storage", "gateway.config"}
 
 REPORT = """

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from policies.engines import worker_pool, worker_process, worker_seat
+from policies.engines import launch, worker_pool, worker_seat
 from policies.engines.opa_library import OpaLibrary
 from policies.engines.opa_server import OpaServer
 from policies.errors import EngineUnavailable
@@ -64,10 +64,17 @@ def test_a_worker_that_has_seen_too_many_queries_is_replaced(run, monkeypatch):
     run(engine.close())
 
 
+def test_a_worker_launched_for_nothing_is_ended_with_its_engine(run):
+    """A command that fails before it asks anything leaves no process behind."""
+    first = launch.launch()
+    run(OpaLibrary(first=first).close())
+    assert first.process.returncode is not None
+
+
 def test_a_library_that_does_not_start_is_unavailable(run, monkeypatch, tmp_path):
     """With what the worker complained about, instead of starting it for ever."""
     (tmp_path / "opa_bindings.py").write_text("raise ImportError('this machine is too old for it')\n")
-    monkeypatch.setattr(worker_process, "library_folder", lambda: str(tmp_path))
+    monkeypatch.setattr(launch, "library_folder", lambda: str(tmp_path))
     engine = OpaLibrary()
     for _ in range(2):
         with pytest.raises(EngineUnavailable, match="does not start: ImportError: this machine is too old"):

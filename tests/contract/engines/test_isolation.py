@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from policies.engines.worker_process import GIVEN
+from policies.engines.launch import GIVEN
 from policies.errors import BundleRefused
 from tests.contract.engines.samples import a_bundle, an_evaluation
 
@@ -142,7 +142,7 @@ def test_how_the_input_is_given_is_not_told(engine, run):
     asked = an_evaluation(a_bundle("package p\n\nanswer := input.x\n"), "p")
     failure = run(engine.evaluate(replace(asked, input=b'{"x": }')))["p"]
     assert GIVEN not in failure.message
-    tell = "from policies.engines.worker_process import GIVEN; print(GIVEN)"
+    tell = "from policies.engines.launch import GIVEN; print(GIVEN)"
     other = subprocess.run([sys.executable, "-c", tell], capture_output=True, text=True, check=True)
     assert other.stdout.strip().startswith("given_")
     assert other.stdout.strip() != GIVEN
