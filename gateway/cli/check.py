@@ -43,7 +43,9 @@ def _options(parser: Arguments) -> None:
     parser.add_argument(
         "--policies", action="append", default=[], type=Path, metavar="DIR", help="bundles to judge by; by default those of admit.yaml"
     )
-    parser.add_argument("--relations", type=Path, metavar="FILE", help="relationships as an OpenFGA store file")
+    parser.add_argument(
+        "--relations", type=Path, metavar="FILE", help="relationships as an OpenFGA store file; by default as admit.yaml says"
+    )
     parser.add_argument("--at", type=_moment, metavar="TIME", help="judge as if it were this time (RFC 3339)")
     parser.add_argument("--output", choices=OUTPUTS, default="text", help="how to write the answer (default: %(default)s)")
     parser.add_argument("--config", type=Path, metavar="FILE", help="the configuration; by default admit.yaml in this folder")

@@ -19,13 +19,14 @@ from gateway.cli.outputs import Checked
 from gateway.domain.admission import provided_ref
 from gateway.domain.clock import utc_now
 from gateway.domain.record import FactsOrigin, Generation
+from gateway.errors import ConfigurationWrong
 from gateway.operations.judge import Judge
 from policies.bundles import Bundle
 from policies.bundles.checking import checked_bundle
 from policies.bundles.directory import read_bundle
 from policies.document import request_from_document
 from policies.engines import PolicyEngine
-from policies.errors import BundleRefused, EngineBusy, NotCanonical, Problem, RequestRefused
+from policies.errors import EngineBusy, NotCanonical, RequestRefused
 
 if TYPE_CHECKING:
     from gateway.config import Connection, Settings
@@ -47,13 +48,22 @@ class Basis:
     @classmethod
     def of(cls, settings: Settings | None, *, engine: PolicyEngine, folders: Sequence[Path], relations: Path | None) -> Basis:
         """What is named goes before what the configuration says, where there is one. Raises what relations raise."""
-        answering = wiring.relations_of_file(relations) if relations else wiring.build_relations(settings.relations if settings else None)
         return cls(
             engine=engine,
-            relations=answering,
+            relations=_answering(settings, relations),
             folders=folders or (settings.bundles if settings else ()),
             connections=settings.connections if settings else (),
         )
+
+
+def _answering(settings: Settings | None, file: Path | None) -> Relations:
+    if file is not None:
+        return wiring.relations_of_file(file)
+    if settings is not None and settings.relations == "local":
+        from gateway.cli.kept_relations import KeptRelations
+
+        return KeptRelations(settings)
+    return wiring.build_relations(settings.relations if settings else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,11 +106,12 @@ class DryRun:
 
 @asynccontextmanager
 async def dry_run(basis: Basis, *, at: datetime | None) -> AsyncIterator[DryRun]:
-    """Judges by the folders' bundles; the engine is the caller's to close. Raises BundleRefused, EngineUnavailable."""
+    """Judges by the folders' bundles; the engine is the caller's to close. Raises ConfigurationWrong, BundleRefused, EngineUnavailable."""
     try:
         bundles = tuple([await checked_bundle(read_bundle(folder), basis.engine, run_tests=False) for folder in basis.folders])
         if not bundles:
-            raise BundleRefused("none", [Problem(message="no bundle to judge by", advice="name a folder with --policies DIR")])
+            advice = "name a folder with --policies DIR, or list it under `bundles:` in admit.yaml"
+            raise ConfigurationWrong("no bundle is named to judge by", advice=advice)
         generation = Generation(number=0, activated_at=utc_now(), bundles=tuple(bundle.id for bundle in bundles), by="dry run")
 
         async def in_force() -> tuple[Generation, tuple[Bundle, ...]]:

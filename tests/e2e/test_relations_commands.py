@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.process import GatewayProcess, admit
+from policies.bundles.example import a_document
+from tests.e2e.process import GatewayProcess, admit, write_bundle
 
 MODEL = """\
 model
@@ -21,6 +22,21 @@ type team
 
 condition until(current_time: timestamp, end: timestamp) {
   current_time < end
+}
+"""
+CORE_BUNDLE = "name: acme\npolicies:\n  - package: merge.core\n    match: {action: merge}\n"
+CORE = """\
+package merge.core
+
+import data.admit
+
+asked := {"user:work/7", "user:work/9"}
+
+questions contains admit.question(user, "member", "team:core") if some user in asked
+
+deny contains sprintf("%s is not of the core", [user]) if {
+	some user in asked
+	not admit.related(user, "member", "team:core")
 }
 """
 STORE = "name: acme\nmodel_file: model.fga\ntuple_file: tuples.yaml\n"
@@ -71,6 +87,17 @@ def test_store_file_is_imported_asked_and_exported_again(run, store, tmp_path):
     assert "3 tuples" in run("export", "-o", out)
     assert out.read_text() == run("export")
     assert "0 tuples written, 3 were there already" in run("import", out)
+
+
+def test_a_check_in_the_gateways_folder_asks_what_it_keeps(gateway, run, store, tmp_path):
+    """As the gateway would judge, and only reading: nobody has to export the relations first."""
+    run("import", store)
+    write_bundle(tmp_path / "bundle", {"bundle.yaml": CORE_BUNDLE, "core.rego": CORE})
+    (tmp_path / "in.json").write_text(json.dumps(a_document({})))
+    checked = admit("check", tmp_path / "in.json", "--policies", tmp_path / "bundle", "--output", "json", cwd=gateway.folder)
+    (decision,) = json.loads(checked.stdout)
+    assert [violation["message"] for violation in decision["violations"]] == ["user:work/9 is not of the core"]
+    assert {each["user"]: each["related"] for each in decision["relations"]} == {"user:work/7": True, "user:work/9": False}
 
 
 def test_tuple_is_written_and_taken_back(run, store):
