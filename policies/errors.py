@@ -20,7 +20,7 @@ These stop in `policies.decide`, which turns them into undecided verdicts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -45,11 +45,15 @@ class Problem:
 
 
 class BundleRefused(PolicyError):
-    """A bundle that may not be used; nothing of it is."""
+    """A bundle that may not be used; nothing of it is.
+
+    files: its files, where they are at hand: whoever shows a problem can show the line it is about.
+    """
 
     def __init__(self, bundle: str, problems: Sequence[Problem]) -> None:
         self.bundle = bundle
         self.problems = tuple(problems)
+        self.files: Mapping[str, bytes] = {}
         super().__init__(f"bundle '{bundle}' is refused:\n" + "\n".join(f"  {problem}" for problem in self.problems))
 
 

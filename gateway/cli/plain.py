@@ -28,7 +28,7 @@ def plain_errors() -> Iterator[None]:
     except Exception as problem:  # the process's edge; which of them are ours is asked then, since asking loads the rooms
         if not _ours(problem):
             raise
-        complain(str(problem))
+        complain(_told(problem))
         if advice := getattr(problem, "advice", None):
             print(f"  → {advice}", file=sys.stderr)
         raise SystemExit(CANNOT) from problem
@@ -40,6 +40,16 @@ def _ours(problem: Exception) -> bool:
     from providers.errors import ProviderError
 
     return isinstance(problem, (GatewayError, PolicyError, ProviderError))
+
+
+def _told(problem: Exception) -> str:
+    from policies.errors import BundleRefused
+
+    if not isinstance(problem, BundleRefused):
+        return str(problem)
+    from gateway.cli.source_lines import told
+
+    return "\n".join(told(problem))
 
 
 def complain(message: str) -> None:

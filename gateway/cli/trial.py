@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.cli.source_lines import source_line
 from policies.bundles import Bundle
 from policies.bundles.cases import read_cases
 from policies.bundles.checking import checked_bundle
@@ -81,7 +82,9 @@ async def tried_bundle(source: Path, engine: PolicyEngine, *, coverage: bool, op
         report = await engine.test(bundle, coverage=coverage)
         cases = await tried(read_cases(bundle), bundle, engine)
     except BundleRefused as refused:
-        shown = tuple(with_source(problem, files.files if files else {}) for problem in refused.problems)
+        shown = tuple(
+            ProblemShown(problem=problem, source=source_line(problem, files.files if files else {})) for problem in refused.problems
+        )
         return Trial(source=str(source), name=refused.bundle, problems=shown)
     except EngineError as problem:
         return Trial(source=str(source), name=source.name, problems=(_plain(Problem(message=str(problem), advice=problem.advice)),))
@@ -93,14 +96,6 @@ async def tried_bundle(source: Path, engine: PolicyEngine, *, coverage: bool, op
 
 def _plain(problem: Problem) -> ProblemShown:
     return ProblemShown(problem=problem, source=None)
-
-
-def with_source(problem: Problem, files: Mapping[str, bytes]) -> ProblemShown:
-    """The problem beside the line of the file it names."""
-    content = files.get(problem.path or "")
-    lines = content.decode(errors="replace").splitlines() if content is not None and problem.line else []
-    number = problem.line or 0
-    return ProblemShown(problem=problem, source=lines[number - 1].rstrip() if 0 < number <= len(lines) else None)
 
 
 def _tests(report: TestReport, bundle: Bundle) -> tuple[RegoTest, ...]:

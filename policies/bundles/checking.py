@@ -65,6 +65,16 @@ async def checked_bundle(
     fair_share, deadline: whose work parsing and compiling is, and the seconds each may take (as in `PolicyEngine.parse`).
     Raises BundleRefused with every problem of the first step that found any; EngineError where the engine could not be asked.
     """
+    try:
+        return await _checked(files, engine, run_tests=run_tests, opa=opa, fair_share=fair_share, deadline=deadline)
+    except BundleRefused as refused:
+        refused.files = files.files
+        raise
+
+
+async def _checked(
+    files: BundleFiles, engine: PolicyEngine, *, run_tests: bool, opa: Path | None, fair_share: str, deadline: float | None
+) -> Bundle:
     contents = await asyncio.to_thread(read_contents, files.files)
     manifest = _manifest(files, contents)
     try:

@@ -216,6 +216,7 @@ def test_a_bundle_that_fails_its_tests_is_not_packed(tmp_path):
     assert admit("bundle", "build", bad, "--no-tests", cwd=tmp_path).returncode == 0
 
 
+@pytest.mark.timeout(900)  # two dozen commands, each a process
 def test_publishing_and_steering_a_running_gateway(tmp_path):
     """Pushed, listed, pushed again, rolled back, brought forth, enforced; what is refused is 1, what cannot be asked is 2."""
     (tmp_path / "gateway").mkdir()

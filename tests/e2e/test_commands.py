@@ -125,11 +125,11 @@ def test_check_judges_as_of_a_time(folder):
 
 
 def test_check_says_where_a_bundle_is_broken(folder):
-    """File and line, and exit code 2: not the same as a denial."""
-    (folder / "bundle" / "x.rego").write_text("package merge.x\n\ndeny contains 1 if {\n")
+    """File, line and what stands there, and exit code 2: not the same as a denial."""
+    (folder / "bundle" / "x.rego").write_text("package merge.x\n\ndeny contains 1 if input.change.lables\n")
     checked = admit("check", "good.json", "--policies", "bundle", cwd=folder)
     assert checked.returncode == 2
-    assert re.search(r"x\.rego:\d+", checked.stderr)
+    assert re.search(r"x\.rego:3: .*\n      3 \| deny contains 1 if input\.change\.lables\n", checked.stderr)
     assert "Traceback" not in checked.stderr
 
 
