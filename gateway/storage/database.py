@@ -13,7 +13,7 @@ while committing is not repeated but raised: whoever repeats must do so under a 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
@@ -27,6 +27,7 @@ from gateway.storage.faults import Fault, fault_of, unavailable
 from gateway.storage.writer import Unit, Writer
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 _READERS = 8
 
@@ -63,6 +64,16 @@ class Database:
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[T] = loop.create_future()
         self._writer.submit(Unit(work=work, loop=loop, waiter=waiter, prepared=prepared))
+        return await waiter
+
+    async def write_each(self, work: Callable[[Connection, Sequence[Item]], Sequence[T]], item: Item) -> T:
+        """As `write`, by one call for all the items that are handed in for this same work meanwhile: a result for each, in order.
+
+        Where that call raises, each of its items is written by a call of its own, so that nobody pays for another's fault.
+        """
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[T] = loop.create_future()
+        self._writer.submit(Unit(work=lambda connection: work(connection, [item])[0], loop=loop, waiter=waiter, shared=(work, item)))
         return await waiter
 
     async def read(self, work: Callable[[Connection], T]) -> T:

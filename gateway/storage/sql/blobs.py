@@ -6,12 +6,13 @@ A large blob is kept in parts: a whole one of 25 MB does not pass MariaDB's 16 M
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, cast
 
 from sqlalchemy import Connection, select
 
 from gateway.errors import Erased, StorageError
+from gateway.storage.prepared import PreparedFor, prepared_insert
 from gateway.storage.sql.tables import blobs
 from gateway.storage.sql.upsert import insert_new
 from policies.canonical import Kind, digest
@@ -20,16 +21,29 @@ from policies.model import Digest
 _PART = 1024 * 1024
 ERASED: Final = "erased"
 """The kind of a tombstone, which stands where bytes were."""
+_HELD = PreparedFor(lambda names: select(blobs.c.digest).where(blobs.c.digest.in_(names), blobs.c.part == 0))
+_INSERT = prepared_insert(blobs)
 
 
 def keep_blobs(connection: Connection, kind: Kind, contents: Iterable[tuple[Digest, bytes]]) -> None:
     """Keep these bytes under their digests, which the caller has computed already."""
     for name, content in contents:
         # one statement a part: together they would be one large packet again
-        for part, start in enumerate(range(0, max(len(content), 1), _PART)):
-            row = {"digest": name, "part": part, "kind": kind, "content": content[start : start + _PART]}
+        for row in _parts(kind, name, content):
             if not insert_new(connection, blobs, row):
                 break  # one transaction writes all parts, so where one is known all are
+
+
+def keep_new_blobs(connection: Connection, kind: Kind, contents: Mapping[Digest, bytes]) -> None:
+    """The same for many, which are likely to be new: one look, and one writing of those that are."""
+    if contents:
+        held = {row[0] for row in _HELD.run(connection, sorted(contents))}
+        _INSERT.run_many(connection, [row for name in sorted(contents.keys() - held) for row in _parts(kind, name, contents[name])])
+
+
+def _parts(kind: Kind, name: Digest, content: bytes) -> Iterator[dict[str, object]]:
+    for part, start in enumerate(range(0, max(len(content), 1), _PART)):
+        yield {"digest": name, "part": part, "kind": kind, "content": content[start : start + _PART]}
 
 
 def erased(name: str, tombstone: bytes) -> Erased:

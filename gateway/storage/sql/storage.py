@@ -52,7 +52,7 @@ class SqlStorage:
         self._database = database
 
     async def record_delivery(self, delivery: Delivery, dispatches: Sequence[Dispatch]) -> bool:
-        return await self._database.write(lambda c: deliveries.record_delivery(c, delivery, dispatches, now_ms=_now_ms()))
+        return await self._database.write_each(_record_deliveries, deliveries.Arrived(delivery=delivery, dispatches=dispatches))
 
     async def delivery(self, connection: str, id: str) -> Delivery | None:
         return await self._database.read(lambda c: deliveries.read_delivery(c, connection, id))
@@ -234,6 +234,10 @@ class SqlStorage:
 
     async def close(self) -> None:
         await self._database.close()
+
+
+def _record_deliveries(connection: Connection, arrived: Sequence[deliveries.Arrived]) -> Sequence[bool]:
+    return deliveries.record_deliveries(connection, arrived, now_ms=_now_ms())
 
 
 def _now_ms() -> int:

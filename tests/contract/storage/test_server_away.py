@@ -11,7 +11,7 @@ from gateway.errors import DatabaseUnavailable
 from gateway.storage import Database
 from gateway.storage.migrations import migrate
 from gateway.storage.sql import SqlStorage
-from gateway.storage.sql.deliveries import record_delivery
+from gateway.storage.sql.deliveries import Arrived, record_deliveries
 from tests.contract.storage.builders import a_delivery
 from tests.servers.mariadb import MariaDB
 from tests.servers.ports import free_port
@@ -50,11 +50,11 @@ async def test_server_that_dies_inside_a_unit_makes_it_run_again(server):
         runs = []
 
         def unit(connection):
-            new = record_delivery(connection, a_delivery(id=f"run-{len(runs)}"), [], now_ms=0)
+            new = _recorded(connection, id=f"run-{len(runs)}")
             runs.append(new)
             if len(runs) == 1:
                 _replace(server)
-                record_delivery(connection, a_delivery(id="after"), [], now_ms=0)
+                _recorded(connection, id="after")
             return new
 
         assert await database.write(unit)
@@ -69,7 +69,7 @@ async def test_server_that_dies_at_the_commit_leaves_a_doubt_and_says_so(server)
         runs = []
 
         def unit(connection):
-            runs.append(record_delivery(connection, a_delivery(id="x"), [], now_ms=0))
+            runs.append(_recorded(connection, id="x"))
             if len(runs) == 1:
                 _replace(server)
 
@@ -78,6 +78,11 @@ async def test_server_that_dies_at_the_commit_leaves_a_doubt_and_says_so(server)
         assert len(runs) == 1
         await database.write(unit)
         assert await storage.delivery("work", "x") is not None
+
+
+def _recorded(connection, id):
+    (new,) = record_deliveries(connection, [Arrived(delivery=a_delivery(id=id), dispatches=())], now_ms=0)
+    return new
 
 
 @asynccontextmanager

@@ -14,13 +14,16 @@ from sqlalchemy.exc import IntegrityError
 from gateway.storage import Database
 
 names = Table("name", MetaData(), Column("name", String(8), primary_key=True))
-units = st.tuples(st.lists(st.sampled_from("abcdef"), min_size=1, max_size=3, unique=True), st.sampled_from(["ends", "raises", "late"]))
+units = st.tuples(
+    st.lists(st.sampled_from("abcdef"), min_size=1, max_size=3, unique=True), st.sampled_from(["ends", "raises", "late", "shares"])
+)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.lists(units, min_size=1, max_size=6), max_size=4))
 def test_groups_are_as_if_one_by_one(groups):
-    """Each unit inserts some names and then ends or raises, before or after: none, or all of its names, ever stay."""
+    """Each unit inserts some names and then ends or raises, before or after, by itself or in one call with its neighbours:
+    none, or all of its names, ever stay."""
     assert asyncio.run(_together(groups)) == _one_by_one(groups)
 
 
@@ -51,7 +54,7 @@ async def _together(groups):
             for group in groups:
                 go_on = threading.Event()
                 busy = asyncio.ensure_future(database.write(lambda _, go_on=go_on: go_on.wait(240)))
-                waiting = [asyncio.ensure_future(database.write(_unit(*unit))) for unit in group]
+                waiting = [asyncio.ensure_future(_written(database, *unit)) for unit in group]
                 await asyncio.sleep(0)
                 go_on.set()
                 assert await busy
@@ -60,6 +63,15 @@ async def _together(groups):
             return answers, there
         finally:
             await database.close()
+
+
+def _written(database, wanted, end):
+    return database.write_each(_shared, wanted) if end == "shares" else database.write(_unit(wanted, end))
+
+
+def _shared(connection, items):
+    connection.execute(names.insert(), [{"name": name} for wanted in items for name in wanted])
+    return [sorted(wanted) for wanted in items]
 
 
 def _unit(wanted, end):
