@@ -28,6 +28,7 @@ from gateway.durable.retention import RETENTION
 from gateway.durable.sql.batching import Batches
 from gateway.durable.sql.clock import Clock
 from gateway.durable.sql.dead_letters import discard, find_letter, list_letters, revive
+from gateway.durable.sql.hearing import Hearing
 from gateway.durable.sql.inbox import order
 from gateway.durable.sql.keeping import queue_state, retire
 from gateway.durable.sql.reading import find_history, find_run, list_runs
@@ -79,6 +80,7 @@ class SqlDurableCore:
             retention=retention,
             on_end=self._tell,
         )
+        self._hearing = Hearing(self._worker.wake)
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
@@ -88,7 +90,7 @@ class SqlDurableCore:
     def _told(self, loop: asyncio.AbstractEventLoop) -> None:
         """An operation has written to the outbox: what it set going need not wait for the next poll."""
         with suppress(RuntimeError):  # the loop has been closed: nobody is at work any more
-            loop.call_soon_threadsafe(self.wake)
+            loop.call_soon_threadsafe(self._hearing.told, loop.call_later)
 
     async def stop(self, *, grace: float = 10.0) -> None:
         self._deaf()
@@ -98,7 +100,7 @@ class SqlDurableCore:
         self._worker.require_alive()
 
     def wake(self) -> None:
-        self._worker.wake()
+        self._hearing.told(asyncio.get_running_loop().call_later)
 
     async def dispatch(self, dispatch: Dispatch) -> None:
         if dispatch.workflow_type is not None and dispatch.workflow_type not in self._workflows:
