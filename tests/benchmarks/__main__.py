@@ -10,7 +10,18 @@ import sys
 
 from tests.benchmarks.rows import Row, documents, table
 
-MEASUREMENTS = ("forges", "journey", "gateway", "gateway_growth", "engines", "check", "durable", "submissions", "relations")
+MEASUREMENTS = (
+    "forges",
+    "journey",
+    "gateway",
+    "gateway_growth",
+    "gateway_memory",
+    "engines",
+    "check",
+    "durable",
+    "submissions",
+    "relations",
+)
 """Modules of this package, each with `async def measure() -> list[Row]`."""
 
 

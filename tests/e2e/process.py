@@ -83,6 +83,12 @@ class GatewayProcess:
             return False
 
     @property
+    def pid(self) -> int:
+        """Its process, while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def dead(self) -> bool:
         """Whether it has ended, by whoever's hand."""
         return self._process is None or self._process.poll() is not None
