@@ -93,7 +93,8 @@ def _unnamed_file() -> BinaryIO:
 def _environment(memory_limit: int) -> dict[str, str]:
     """Nothing of ours reaches the worker, and local time is UTC for whoever asks for it.
 
-    GOMAXPROCS and GOGC: measured, one evaluation at a time wants no second collector thread and a larger heap.
+    GOMAXPROCS and GOGC: measured, one evaluation at a time wants no second collector thread and a larger heap. Twice GOGC takes
+    about a tenth off an evaluation and adds some 25 MB to a worker; GOMEMLIMIT bounds it where bundles are large.
     """
     kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT") if name in os.environ}
-    return {**kept, "TZ": "UTC", "GOGC": "400", "GOMAXPROCS": "1", "GOMEMLIMIT": str(memory_limit * 3 // 4)}
+    return {**kept, "TZ": "UTC", "GOGC": "800", "GOMAXPROCS": "1", "GOMEMLIMIT": str(memory_limit * 3 // 4)}

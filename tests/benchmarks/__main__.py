@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import importlib
 import json
 import sys
+
+import uvloop
 
 from tests.benchmarks.rows import Row, documents, table
 
@@ -33,7 +34,7 @@ def main() -> int:
     rows: list[Row] = []
     for name in options.which or MEASUREMENTS:
         print(f"measuring {name} …", file=sys.stderr, flush=True)
-        rows += asyncio.run(importlib.import_module(f"tests.benchmarks.{name}").measure())
+        rows += uvloop.run(importlib.import_module(f"tests.benchmarks.{name}").measure())
     print(json.dumps(documents(rows), indent=2) if options.json else table(rows))
     return 0
 
