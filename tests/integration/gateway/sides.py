@@ -1,0 +1,45 @@
+"""Two ways to judge the same changes: always, or only where somebody could notice. Each with a storage of its own."""
+
+from __future__ import annotations
+
+from gateway.domain.clock import utc_now
+from gateway.operations.activate_bundles import ActivateBundles
+from gateway.operations.bring_into_force import BringIntoForce
+from gateway.operations.evidence import ReadEvidence
+from gateway.operations.in_force import InForce
+from gateway.operations.judge import Judge
+from gateway.operations.judge_change import JudgeChange
+from gateway.operations.stored_facts import StoredFacts
+from gateway.operations.unnoticed import Unnoticed
+from gateway.storage.memory import MemoryStorage
+from policies.bundles.directory import DirectoryBundles
+from policies.relations.absent import NoRelations
+
+
+class Side:
+    """Judges a forge's changes for itself: with a storage of its own, always or only where somebody could notice."""
+
+    def __init__(self, forge, engine, *, skipping):
+        self.forge, self.storage, self.engine = forge, MemoryStorage(), engine
+        self.in_force = InForce(storage=self.storage, engine=engine)
+        judge = Judge(in_force=self.in_force, engine=engine, relations=NoRelations(), clock=utc_now)
+        unnoticed = Unnoticed(storage=self.storage, in_force=self.in_force, engine=engine) if skipping else None
+        stored = StoredFacts(storage=self.storage, evidence=ReadEvidence(storage=self.storage, in_force=self.in_force))
+        self.judge = JudgeChange(
+            judge=judge,
+            forges={"work": forge},
+            storage=self.storage,
+            clock=utc_now,
+            unnoticed=unnoticed,
+            stored_facts=stored if skipping else None,
+        )
+
+    async def use(self, folders):
+        bring = BringIntoForce(storage=self.storage, in_force=self.in_force, clock=utc_now)
+        await ActivateBundles(bring=bring, engine=self.engine)([DirectoryBundles(folders)])
+
+
+def parts(decision):
+    """What people see of a verdict."""
+    verdict = decision.verdict
+    return decision.outcome, *([item.message for item in items] for items in (verdict.violations, verdict.warnings, verdict.holds))
