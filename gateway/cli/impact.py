@@ -1,8 +1,8 @@
-"""What policies look at, turned round: each fact with the policies that read it."""
+"""What policies look at, from both sides: each fact with the policies that read it, each policy with the facts it reads."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from policies.footprint import ITEM, Footprint
@@ -26,8 +26,9 @@ def documents(reads: Mapping[PolicyId, Footprint]) -> dict[str, Any]:
 
 
 def lines(reads: Mapping[PolicyId, Footprint]) -> Iterator[str]:
-    """For people: a fact, and below it who reads what of it."""
-    for fact, policies in _by_fact(reads).items():
+    """For people: a fact, and below it who reads what of it; then a table of the policies, each with its facts."""
+    by_fact = _by_fact(reads)
+    for fact, policies in by_fact.items():
         yield fact
         for policy in policies:
             inside = _inside(reads[policy], fact)
@@ -40,6 +41,25 @@ def lines(reads: Mapping[PolicyId, Footprint]) -> Iterator[str]:
     if unchecked:
         yield "not checked for misspelt names"
         yield from unchecked
+    if reads:
+        yield ""
+        yield from _table(reads, by_fact)
+
+
+def _table(reads: Mapping[PolicyId, Footprint], by_fact: Mapping[str, Sequence[PolicyId]]) -> Iterator[str]:
+    """A line for each policy: its facts, those that belong to one thing named once (`change: author, labels`)."""
+    width = max(len(str(policy)) for policy in (*reads, "policy"))
+    yield f"{'policy':<{width}}  reads"
+    for policy, footprint in sorted(reads.items()):
+        facts = [fact for fact, readers in by_fact.items() if policy in readers]
+        yield f"{policy!s:<{width}}  {'anything' if footprint.dynamic else _together(facts) or 'nothing'}"
+
+
+def _together(facts: Iterable[str]) -> str:
+    things: dict[str, list[str]] = {}
+    for thing, _, name in (fact.partition(".") for fact in facts):
+        things.setdefault(thing, []).append(name)
+    return "; ".join(f"{thing}: {', '.join(names)}" if names != [""] else thing for thing, names in things.items())
 
 
 def _inside(footprint: Footprint, fact: str) -> list[str]:

@@ -262,13 +262,16 @@ def test_publishing_and_steering_a_running_gateway(tmp_path):
 
 
 def test_impact_turns_footprints_round(tmp_path):
-    """Each fact with the policies that look at it."""
+    """Each fact with the policies that look at it, and each policy with the facts it looks at."""
     found = json.loads(admit("bundle", "impact", STARTERS / "veto", STARTERS / "required-labels", "--json", cwd=tmp_path).stdout)
     assert found["facts"]["change.labels"] == ["required-labels/merge.required_labels"]
     assert found["facts"]["change.reviews"] == ["veto/merge.veto"]
     assert "change.comments" not in found["facts"]
     text = admit("bundle", "impact", a_bundle(tmp_path), cwd=tmp_path).stdout
-    assert text == "change.draft\n  acme/merge.label\nchange.labels\n  acme/merge.label\n"
+    assert text == (
+        "change.draft\n  acme/merge.label\nchange.labels\n  acme/merge.label\n"
+        "\npolicy            reads\nacme/merge.label  change: draft, labels\n"
+    )
     assert admit("bundle", "impact", cwd=tmp_path).returncode == 2
 
 
