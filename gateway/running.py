@@ -23,6 +23,7 @@ from gateway.operations.activities import activities
 from gateway.operations.admissions import JudgeOnRequest
 from gateway.operations.bring_into_force import BringIntoForce
 from gateway.operations.bundle_rights import BundleRights
+from gateway.operations.code_owners import ReadCodeOwners
 from gateway.operations.erase import ErasePerson, RetireRecord, retention_dispatch
 from gateway.operations.evidence import ReadEvidence
 from gateway.operations.in_force import InForce
@@ -124,6 +125,7 @@ async def running_gateway(
         judge = Judge(in_force=in_force, engine=engine, relations=relations, clock=clock, own_deadline=settings.engine.own_compile_deadline)
         moved = relating.ask_again.moved if own is not None else None
         same_person = settings.approvals.same_person
+        code_owners = ReadCodeOwners(in_force=in_force.recent, names=own.store if own is not None else None)
         judge_change = JudgeChange(
             judge=judge,
             forges=forges,
@@ -133,6 +135,7 @@ async def running_gateway(
             same_person=same_person,
             unnoticed=Unnoticed(storage=storage, in_force=in_force, engine=engine),
             stored_facts=StoredFacts(storage=storage, evidence=ReadEvidence(storage=storage, in_force=in_force)),
+            code_owners=code_owners,
         )
         report = ReportStatus(forges=forges, storage=storage, clock=clock, public_url=settings.public_url)
         sealed_record = build_sealed_record(database)
@@ -148,7 +151,7 @@ async def running_gateway(
             judge_change=judge_change,
             judge_group=JudgeGroup(judge_change=judge_change, forges=forges, storage=storage, clock=clock, public_url=settings.public_url),
             report_status=report,
-            own_policies_moved=OwnPoliciesMoved(forges=forges, storage=storage),
+            own_policies_moved=OwnPoliciesMoved(forges=forges, storage=storage, code_owners=code_owners),
             reconcile=reconcile,
             seal_record=SealRecord(sealed_record=sealed_record, clock=clock, key=settings.checkpoint_key),
             override_change=override_change,

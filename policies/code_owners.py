@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from policies.relations.port import Given
 
 RELATION = "owner"
-_SOURCE = "admit.code_owners"
+SOURCE = "admit.code_owners"
 """What the reading of the file is called among policies; no bundle may have a package of that name."""
 
 
@@ -46,6 +46,11 @@ def path_prefix(repository: str) -> str:
     return f"path:{repository.partition(':')[2]}/"
 
 
+def is_path(object: str) -> bool:
+    """Whether an object is a `path`."""
+    return object.startswith("path:")
+
+
 def repository_ref(change: ChangeFacts) -> str:
     """The `ref` of the change's repository."""
     repository = change.document["repository"]
@@ -57,8 +62,8 @@ def owner_warnings(request: AdmissionRequest) -> tuple[Warning, ...]:
     """What of the file names nobody, for people: it blocks nothing by itself, but nobody's approval counts for it either."""
     if request.code_owners is None or not isinstance(request.thing, ChangeFacts):
         return ()
-    policy = PolicyId(bundle=repository_ref(request.thing), package=_SOURCE)
-    file = str(request.code_owners["file"])
+    policy = PolicyId(bundle=repository_ref(request.thing), package=SOURCE)
+    file = str(request.code_owners["file"] or "CODEOWNERS")
     return tuple(
         Warning(
             policy=policy,

@@ -13,6 +13,7 @@ from gateway.config import Connection
 from gateway.domain.admission import change_ref, merge_request
 from gateway.domain.clock import utc_now
 from gateway.domain.record import Decision, FactsOrigin
+from gateway.operations.code_owners import ReadCodeOwners
 from gateway.operations.judge import Judge
 from gateway.operations.own_policies import read_own_policies
 from policies.errors import EngineBusy, NotCanonical
@@ -37,5 +38,7 @@ async def judged_change(url: str, connections: Sequence[Connection], judge: Judg
 async def _decided(forge: Forge, key: ChangeKey, judge: Judge, at: datetime) -> Decision:
     change = await forge.read_change(key)
     own = await read_own_policies(forge, change)
-    decision, _ = await judge(merge_request(change, at=at), facts=FactsOrigin.GATHERED, change=change_ref(change), own=own)
+    owners = await ReadCodeOwners(in_force=judge.in_force)(forge, change, own)
+    request = merge_request(change, at=at, code_owners=owners)
+    decision, _ = await judge(request, facts=FactsOrigin.GATHERED, change=change_ref(change), own=own)
     return decision

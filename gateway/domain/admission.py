@@ -9,7 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from gateway.domain.record import ChangeRef
-from policies import AdmissionRequest, Approvals, ChangeFacts, Json, rfc3339
+from policies import AdmissionRequest, Approvals, ChangeFacts, Json, JsonObject, rfc3339
 
 if TYPE_CHECKING:
     from providers.vcs import Change
@@ -18,12 +18,14 @@ _NOT_FACTS = frozenset({"merged_sha", "merged_by"})
 """What happened after the question was answered: for the bypass watch, not for policies."""
 
 
-def merge_request(change: Change, *, at: datetime, approvals: Approvals | None = None) -> AdmissionRequest:
+def merge_request(
+    change: Change, *, at: datetime, approvals: Approvals | None = None, code_owners: JsonObject | None = None
+) -> AdmissionRequest:
     """May this change be merged? The subject is its author."""
     document = change_document(change)
     author = document["author"]
     assert isinstance(author, dict)
-    return AdmissionRequest(subject=author, thing=ChangeFacts(document=document), time=at, approvals=approvals)
+    return AdmissionRequest(subject=author, thing=ChangeFacts(document=document), time=at, approvals=approvals, code_owners=code_owners)
 
 
 def change_document(change: Change) -> dict[str, Json]:

@@ -151,3 +151,8 @@ def _without(held: HeldTuple, source: str) -> HeldTuple | None:
     else:
         left = tuple(known for known in held.sources if known != source)
     return HeldTuple(tuple=held.tuple, sources=left) if left else None
+
+
+def connection_of(ref: str) -> str:
+    """Of `user:work/1`: `work`."""
+    return ref.partition(":")[2].rpartition("/")[0]

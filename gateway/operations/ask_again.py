@@ -14,10 +14,12 @@ from gateway.domain.clock import Clock
 from gateway.domain.dispatch import Dispatch
 from gateway.domain.record import Decision, TrackedChange
 from gateway.operations.receive import judge_dispatch
+from gateway.operations.recorded_owners import recorded_owners
 from gateway.storage import Storage
 from gateway.storage.checks import admitted_first
 from gateway.storage.keys import repository_key
-from policies import Reason
+from policies import Outcome, Reason
+from policies.code_owners import SOURCE
 from policies.errors import RelationsRefused, RelationsUnavailable
 from policies.relations import Relations
 from providers.errors import TemporaryError
@@ -59,7 +61,8 @@ class AskAgain:
             return False
         questions = [question for question, _ in decision.relations]
         try:
-            answers = await self.relations.answers(questions, at=self.clock())
+            given = await recorded_owners(self.storage, decision, [question.object for question in questions])
+            answers = await self.relations.answers(questions, at=self.clock(), given=given)
         except RelationsRefused:
             return True
         except RelationsUnavailable as problem:
@@ -72,7 +75,14 @@ class AskAgain:
 
     async def _concerned(self, decision: Decision) -> bool:
         """Moved, or what it could not be told then may be told now."""
-        return any(fault.reason in _UNANSWERED for fault in decision.verdict.faults) or await self.moved(decision)
+        return _may_be_told_now(decision) or await self.moved(decision)
+
+
+def _may_be_told_now(decision: Decision) -> bool:
+    """What could not be asked, or stands against it although CODEOWNERS names owners whom nobody knew."""
+    unanswered = any(fault.reason in _UNANSWERED for fault in decision.verdict.faults)
+    nobody = any(warning.policy.package == SOURCE for warning in decision.verdict.warnings)
+    return unanswered or (nobody and decision.outcome is not Outcome.ADMITTED)
 
 
 def _judged_again(change: TrackedChange, cause: str) -> Dispatch:

@@ -20,6 +20,7 @@ from gateway.domain.record import Decision, TrackedChange
 from gateway.domain.submission import Submission, SubmissionId, SubmissionState, forward_dispatch
 from gateway.errors import NotAllowed, OutOfPlace, UnknownThing
 from gateway.operations.receive import judge_dispatch
+from gateway.operations.recorded_owners import recorded_owners
 from gateway.operations.seal_record import seal_dispatch
 from gateway.operations.start_submission import known
 from gateway.storage import Storage
@@ -84,7 +85,8 @@ class GiveWord:
             raise NotAllowed("your own approval does not count", advice="ask somebody else")
         asked = [_question(by, hold) for hold in decision.verdict.holds]
         same = [] if self.same_person is None else [_same(self.same_person, by.ref, subject), _same(self.same_person, subject, by.ref)]
-        answers = await self.relations.answers(list(dict.fromkeys([*asked, *same])), at=self.clock())
+        given = await recorded_owners(self.storage, decision, [question.object for question in asked])
+        answers = await self.relations.answers(list(dict.fromkeys([*asked, *same])), at=self.clock(), given=given)
         if any(answers[question] for question in same):
             raise NotAllowed(f"{by.ref} is another account of {subject}: your own approval does not count", advice="ask somebody else")
         if not any(answers[question] for question in asked):

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 from gateway.domain.record import Decision
 from gateway.operations.own_relations import OwnRelations
+from gateway.operations.recorded_owners import recorded_owners
+from gateway.storage import Storage
 from policies import Question, rfc3339
 from policies.errors import RelationsError, RelationsRefused
 
@@ -42,6 +44,7 @@ class TellRelations:
     """own: None where somebody else keeps relations, and nothing is told."""
 
     own: OwnRelations | None
+    storage: Storage
 
     async def __call__(self, decision: Decision) -> Told:
         """What can be told now; nothing of what cannot."""
@@ -49,18 +52,22 @@ class TellRelations:
             return Told()
         asked_for = {(v.who.relation, v.who.object) for v in decision.verdict.violations if v.who is not None}
         asked_for |= {(hold.relation, hold.object) for hold in decision.verdict.holds}
+        asked = [question for question, related in decision.relations if related][:_SHOWN_PATHS]
+        given = await recorded_owners(self.storage, decision, [object for _, object in asked_for] + [question.object for question in asked])
         told_time = {"current_time": rfc3339(decision.at)}
         users: dict[tuple[str, str], tuple[Sequence[str], bool]] = {}
         paths: dict[Question, tuple[str, ...]] = {}
         try:
             for relation, object in sorted(asked_for):
                 try:
-                    found = await self.own.users(object, relation, "user", context=told_time, most=SHOWN_USERS)
+                    contextual = given.get(object, ())
+                    found = await self.own.users(object, relation, "user", context=told_time, contextual=contextual, most=SHOWN_USERS)
                 except RelationsRefused:
                     continue  # the model knows no such relation: there is nobody to name
                 users[relation, object] = (found.names, found.complete)
-            for question in [question for question, related in decision.relations if related][:_SHOWN_PATHS]:
-                _, path = await self.own.path(question.user, question.relation, question.object, context=told_time)
+            for question in asked:
+                contextual = given.get(question.object, ())
+                _, path = await self.own.path(question.user, question.relation, question.object, context=told_time, contextual=contextual)
                 if path:
                     paths[question] = path
         except RelationsError:

@@ -6,7 +6,17 @@ from collections.abc import Collection, Mapping, Sequence
 
 from gateway.domain.audit import AuditEvent
 from gateway.domain.dispatch import Dispatch
-from gateway.domain.relations import Consequences, Effect, HeldTuple, TupleChange, TupleEdit, TupleKey, effect_of, refuse_repeated
+from gateway.domain.relations import (
+    Consequences,
+    Effect,
+    HeldTuple,
+    TupleChange,
+    TupleEdit,
+    TupleKey,
+    connection_of,
+    effect_of,
+    refuse_repeated,
+)
 from gateway.errors import RelationsMoved
 from gateway.storage.memory import MemoryStorage
 from gateway.storage.relation_documents import change_document, model_document
@@ -84,6 +94,15 @@ class MemoryRelationStore:
     async def names(self, refs: Collection[str]) -> Mapping[str, str]:
         self._storage.require_open()
         return {ref: self._names[ref] for ref in refs if ref in self._names}
+
+    async def named(self, connection: str, names: Collection[str]) -> Mapping[str, Sequence[str]]:
+        self._storage.require_open()
+        wanted = {name.lower() for name in names}
+        found: dict[str, list[str]] = {}
+        for ref, name in sorted(self._names.items()):
+            if name.lower() in wanted and connection_of(ref) == connection:
+                found.setdefault(name.lower(), []).append(ref)
+        return found
 
     async def everything(self) -> tuple[RelationsHead, Sequence[HeldTuple]]:
         return await self.head(), [held for _, held in sorted(self._held.values(), key=lambda one: one[0])]

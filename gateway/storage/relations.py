@@ -84,10 +84,16 @@ class RelationStore(Protocol):
         """The places of forges that hold anything, whose source begins so."""
 
     async def keep_names(self, names: Mapping[str, str]) -> None:
-        """Remember what forges call accounts, teams and the like: ref → name. For people's eyes; nothing is decided by a name."""
+        """Remember what forges call accounts, teams and the like: ref → name."""
 
     async def names(self, refs: Collection[str]) -> Mapping[str, str]:
         """The names of those that have one."""
+
+    async def named(self, connection: str, names: Collection[str]) -> Mapping[str, Sequence[str]]:
+        """Name in lower case → the refs of that connection that are called so now, sorted; those that nobody is called are not there.
+
+        Several: forges give a name to somebody else once its holder is gone, and who is gone is not always read again.
+        """
 
     async def everything(self) -> tuple[RelationsHead, Sequence[HeldTuple]]:
         """All tuples, of one moment that is not before the head: what changed after that is told by `changes`."""

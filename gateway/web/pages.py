@@ -87,7 +87,7 @@ async def decision_page(id: str, request: Request, asked: Asked) -> HTMLResponse
         "decision.html",
         asked,
         decision=decision,
-        told=await TellRelations(own=asked.own_relations)(decision) if reads else Told(),
+        told=await TellRelations(own=asked.own_relations, storage=asked.storage)(decision) if reads else Told(),
         sentence=sentence(decision),
         subject_of=subject_of,
         sources=await rule_sources(asked, decision),

@@ -33,6 +33,7 @@ def a_document(overrides: Mapping[str, Any] | None = None) -> dict[str, Json]:
     complete = _over(complete, given)
     if isinstance(complete.get("change"), Mapping):
         complete["change"] = _change(complete["change"])
+        complete |= _code_owners(complete)
         complete.setdefault("subject", complete["change"].get("author"))
     if isinstance(complete.get("workflow"), Mapping):
         complete["workflow"] = _workflow(complete["workflow"])
@@ -88,6 +89,31 @@ def _workflow(workflow: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(complete["admission"], Mapping):
         complete["admission"] = {**_ADMISSION, **complete["admission"]}
     return {**workflow, "source": complete}
+
+
+_CODE_OWNERS: Mapping[str, Any] = {"commit": "b" * 40, "file": "CODEOWNERS", "digest": None, "paths": [], "problems": []}
+_PATH: Mapping[str, Any] = {"line": 1, "section": "", "approvals": 1, "optional": False, "owners": [], "files": []}
+
+
+def _code_owners(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Completed where there is a part of it: a rule's object follows from its section and pattern."""
+    given = document.get("code_owners")
+    if not isinstance(given, Mapping):
+        return {}
+    complete = {**_CODE_OWNERS, **given}
+    if isinstance(complete["paths"], list):
+        complete["paths"] = [_owned_path(path, document["change"]) for path in complete["paths"]]
+    return {"code_owners": complete}
+
+
+def _owned_path(given: Any, change: Mapping[str, Any]) -> Any:
+    if not isinstance(given, Mapping):
+        return given
+    path = {**_PATH, **given}
+    section = f"[{path['section']}]" if path["section"] else ""
+    repository = change["repository"]
+    id = repository.get("id") if isinstance(repository, Mapping) else None
+    return {"object": f"path:{change.get('connection')}/{id}/{section}{path.get('pattern')}", **path}
 
 
 def _over(base: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,6 +30,7 @@ FOLDERS = sorted(manifest.parent for manifest in STARTERS.glob("*/bundle.yaml"))
 PROMISED = {
     "approvals",
     "change-size",
+    "code-owners",
     "dependencies",
     "freeze-windows",
     "no-drafts",

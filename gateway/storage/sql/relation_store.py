@@ -11,7 +11,17 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 
 from gateway.domain.audit import AuditEvent
 from gateway.domain.dispatch import Dispatch
-from gateway.domain.relations import Consequences, Effect, HeldTuple, TupleChange, TupleEdit, TupleKey, effect_of, refuse_repeated
+from gateway.domain.relations import (
+    Consequences,
+    Effect,
+    HeldTuple,
+    TupleChange,
+    TupleEdit,
+    TupleKey,
+    connection_of,
+    effect_of,
+    refuse_repeated,
+)
 from gateway.errors import RelationsMoved
 from gateway.storage.database import Database
 from gateway.storage.dispatches import write_dispatches
@@ -91,13 +101,15 @@ class SqlRelationStore:
         return await self._database.read(lambda c: [source for source in c.scalars(query) if source.startswith(prefix)])
 
     async def keep_names(self, names: Mapping[str, str]) -> None:
-        known = await self.names(names)
-        new = {ref: name for ref, name in names.items() if known.get(ref) != name}
+        new = await self._database.read(lambda c: _not_kept(c, names))
         if new:
             await self._database.write(lambda c: _keep_names(c, new))
 
     async def names(self, refs: Collection[str]) -> Mapping[str, str]:
         return await self._database.read(lambda c: _names(c, refs))
+
+    async def named(self, connection: str, names: Collection[str]) -> Mapping[str, Sequence[str]]:
+        return await self._database.read(lambda c: _named(c, connection, names))
 
     async def everything(self) -> tuple[RelationsHead, Sequence[HeldTuple]]:
         return await self._database.read(lambda c: (_head(c), _all(c)))
@@ -138,9 +150,41 @@ def _held_by(connection: Connection, source: str) -> list[HeldTuple]:
     return [held_from_document(json.loads(document)) for document in connection.scalars(query)]
 
 
+def _not_kept(connection: Connection, names: Mapping[str, str]) -> dict[str, str]:
+    known = _names(connection, names)
+    callers = _callers(connection, {_call(ref, name) for ref, name in names.items()})
+    return {ref: name for ref, name in names.items() if known.get(ref) != name or ref not in callers.get(_call(ref, name), ())}
+
+
 def _keep_names(connection: Connection, names: Mapping[str, str]) -> None:
+    """Both ways: what each is called, and for each name who was ever called so."""
+    callers = {call: set(refs) for call, refs in _callers(connection, {_call(ref, name) for ref, name in names.items()}).items()}
     for ref, name in names.items():
         put(connection, relation_names, {"key": key(ref), "document": canonical({"ref": ref, "name": name})})
+        callers.setdefault(_call(ref, name), set()).add(ref)
+    for call, refs in sorted(callers.items()):
+        put(connection, relation_names, {"key": call, "document": canonical({"refs": sorted(refs)})})
+
+
+def _call(ref: str, name: str) -> str:
+    """The key of what is kept of a name: forges tell names apart by connection, not by case."""
+    return key("called", connection_of(ref), name.lower())
+
+
+def _callers(connection: Connection, calls: Collection[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for some in _slices(sorted(calls)):
+        query = select(relation_names.c.key, relation_names.c.document).where(relation_names.c.key.in_(some))
+        found.update({row.key: json.loads(row.document)["refs"] for row in connection.execute(query)})
+    return found
+
+
+def _named(connection: Connection, of: str, names: Collection[str]) -> dict[str, Sequence[str]]:
+    calls = {key("called", of, name.lower()): name.lower() for name in names}
+    callers = _callers(connection, calls)
+    now = _names(connection, {ref for refs in callers.values() for ref in refs})
+    found = {calls[call]: sorted(ref for ref in refs if now.get(ref, "").lower() == calls[call]) for call, refs in callers.items()}
+    return {name: refs for name, refs in found.items() if refs}
 
 
 def _names(connection: Connection, refs: Collection[str]) -> dict[str, str]:

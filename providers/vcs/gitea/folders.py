@@ -37,10 +37,10 @@ async def read_first(client: GiteaClient, repository: str, ref: str, paths: Sequ
     base = path_of("repos", repository)
     try:
         commit = await _resolved(client, base, ref)
+        root = await entries(client, base, commit)
         for path in paths:
             folder, _, name = path.rpartition("/")
-            tree = await _tree(client, base, commit, folder)
-            listed = await entries(client, base, tree) if tree is not None else ()
+            listed = root if not folder else await _listed(client, base, root, folder)
             found = _blobs([entry for entry in listed if entry.text("path") == name], folder)
             if name in found:
                 return Folder(commit=commit, files={path: await _blob(client, base, found[name][0])})
@@ -62,16 +62,26 @@ async def _resolved(client: GiteaClient, base: str, ref: str) -> str:
         return (await client.get(f"{base}/tags" + path_of(ref))).document("commit").text("sha")
 
 
+async def _listed(client: GiteaClient, base: str, root: Sequence[Document], path: str) -> Sequence[Document]:
+    """What lies in a folder of a tree whose entries are known; nothing if there is no such folder."""
+    listed = root
+    for part in path.split("/"):
+        tree = _below(listed, part)
+        listed = await entries(client, base, tree) if tree is not None else ()
+    return listed
+
+
 async def _tree(client: GiteaClient, base: str, commit: str, path: str) -> str | None:
     """The sha of the folder's tree; None if there is no such folder."""
-    tree = commit
+    tree: str | None = commit
     for part in (part for part in path.split("/") if part):
-        listed = await entries(client, base, tree)
-        found = next((entry for entry in listed if entry.text("path") == part and entry.text("type") == "tree"), None)
-        if found is None:
-            return None
-        tree = found.text("sha")
+        tree = _below(await entries(client, base, tree), part) if tree is not None else None
     return tree
+
+
+def _below(listed: Sequence[Document], name: str) -> str | None:
+    """The sha of the tree of that name."""
+    return next((entry.text("sha") for entry in listed if entry.text("path") == name and entry.text("type") == "tree"), None)
 
 
 def _blobs(listed: Sequence[Document], path: str) -> dict[str, tuple[str, int]]:

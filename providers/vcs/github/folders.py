@@ -61,7 +61,7 @@ class Folders:
         """The first of the paths that is a file. Raises as the port says."""
         try:
             commit = await self._resolved(repository, ref)
-            name = (repository.lower(), commit, "\n".join(paths))
+            name = (repository.lower(), commit, "\0".join(("first", *paths)))
             if name not in self._read:
                 self._read[name] = await self._first(repository, commit, paths)
             return self._read[name]

@@ -188,6 +188,21 @@ class RelationsExam:
         assert await store.names(["user:work/1", "team:work/2", "user:work/9"]) == {"user:work/1": "anna", "team:work/2": "acme/core"}
         assert await store.names([]) == {}
 
+    async def test_who_is_called_so_now_is_found_by_connection_in_any_case(self, store):
+        """Of a name that moved on, who has it now; of one that is still written of two, both; kinds are not told apart."""
+        await store.keep_names({"user:work/1": "ana", "user:home/1": "ana", "team:work/2": "Acme/Core", "user:work/3": "ben"})
+        await store.keep_names({"user:work/1": "anna", "user:work/4": "Ana", "user:work/5": "ben"})
+        found = await store.named("work", ["ANA", "anna", "acme/core", "ben", "nobody"])
+        assert found == {
+            "ana": ["user:work/4"],
+            "anna": ["user:work/1"],
+            "acme/core": ["team:work/2"],
+            "ben": ["user:work/3", "user:work/5"],
+        }
+        await store.keep_names({"user:work/1": "ana"})
+        assert await store.named("work", ["ana"]) == {"ana": ["user:work/1", "user:work/4"]}
+        assert await store.named("work", []) == {}
+
     async def test_many_tuples_are_one_transaction(self, store):
         """More than a statement takes."""
         many = [tuple_of(f"user:{n}") for n in range(1201)]

@@ -74,7 +74,9 @@ class Evaluator:
 def read_by(bundle):
     """What the bundle's policy reads of the input, as paths of one or two steps: starters name their facts in full."""
     text = "\n".join(bundle.modules.values())
-    return {tuple(path.split(".")) for path in re.findall(r"\binput\.((?:change|workflow|parameters)\.\w+|subject|time)\b", text)}
+    return {
+        tuple(path.split(".")) for path in re.findall(r"\binput\.((?:change|workflow|parameters)\.\w+|code_owners|subject|time)\b", text)
+    }
 
 
 def document_of(policy, case):

@@ -1,0 +1,84 @@
+"""Read who looks after a change's files: the CODEOWNERS at its target's tip, its names resolved to who they are.
+
+Read only where a policy in force names `code_owners`: that costs a look at the forge. A file that is not there is an answer,
+one that cannot be read is a fault, as with all facts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.domain.code_owners import FoundFile, code_owners_document, covering, names_in
+from gateway.errors import StorageError, UnknownThing
+from gateway.operations.judge import BundlesInForce
+from policies import Digest, Json, digest
+from policies.errors import BundleRefused
+from policies.repository import OwnFiles
+from providers.errors import PermanentError
+from providers.vcs import Change, Forge
+from providers.vcs.code_owners import CodeOwnersTooLarge, places, read_code_owners
+
+_NAMED = "code_owners"
+
+
+class KnownNames(Protocol):
+    """Knows who is called what on a forge, as it was read last."""
+
+    async def named(self, connection: str, names: Collection[str]) -> Mapping[str, Sequence[str]]:
+        """Name in lower case → the refs that are called so. Raises DatabaseUnavailable."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadCodeOwners:
+    """names: None where somebody else keeps relations, and only the people of the change itself are known."""
+
+    in_force: BundlesInForce
+    names: KnownNames | None = None
+
+    async def __call__(self, forge: Forge, change: Change, own: OwnFiles) -> dict[str, Json] | None:
+        """The `code_owners` object of the input; None where no policy asks for it. own: the repository's own policies.
+
+        Raises as the forge does, PermanentError for a file that is too large, DatabaseUnavailable.
+        """
+        if not await self.wanted(own.target):
+            return None
+        found = await _found(forge, change.repository.name, change.target_tip)
+        covered = await asyncio.to_thread(covering, found.owners, change)
+        known = await self.names.named(change.connection, names_in(covered)) if self.names is not None else None
+        return code_owners_document(found, covered, change, known)
+
+    async def wanted(self, own: Mapping[str, bytes]) -> bool:
+        """Whether a policy names it, in force or among a repository's `own` files.
+
+        False where the bundles in force cannot be had: judging says what is wrong with them.
+        """
+        if any(_NAMED.encode() in text for path, text in own.items() if path.endswith(".rego")):
+            return True
+        try:
+            _, bundles = await self.in_force()
+        except (UnknownThing, BundleRefused, StorageError):
+            return False
+        return any(_NAMED in text for bundle in bundles for text in bundle.modules.values())
+
+
+async def code_owners_digest(forge: Forge, repository: str, ref: str) -> Digest | None:
+    """Of the file there is at `ref`; None where there is none. Raises as the forge does."""
+    folder = await forge.read_first(repository, ref, places(forge.code_owners))
+    return next((_digest(content) for content in folder.files.values()), None)
+
+
+async def _found(forge: Forge, repository: str, ref: str) -> FoundFile:
+    folder = await forge.read_first(repository, ref, places(forge.code_owners))
+    path, content = next(iter(folder.files.items()), (None, b""))
+    try:
+        owners = await asyncio.to_thread(read_code_owners, content, forge.code_owners)
+    except CodeOwnersTooLarge as problem:
+        raise PermanentError(f"{path} of '{repository}' cannot be read: {problem}", advice="make it shorter") from problem
+    return FoundFile(commit=folder.commit, path=path, digest=_digest(content) if path is not None else None, owners=owners)
+
+
+def _digest(content: bytes) -> Digest:
+    return digest("file", content)
