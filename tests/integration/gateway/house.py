@@ -83,6 +83,9 @@ def database_of(folder: Path) -> str:
     return f"sqlite:///{folder}/admit.db"
 
 
+_PATIENT = {"evaluation_deadline": 60.0, "compile_deadline": PATIENCE, "own_compile_deadline": PATIENCE, "patience": PATIENCE}
+
+
 @asynccontextmanager
 async def a_house(
     folder: Path,
@@ -94,7 +97,11 @@ async def a_house(
     clock: Clock = utc_now,
     **settings: Any,
 ) -> AsyncIterator[House]:
-    """One that judges by `bundle` (by default: a change needs a label)."""
+    """One that judges by `bundle` (by default: a change needs a label).
+
+    What happens in it is what a test makes happen: unless it says so, nothing is looked for between webhooks, and no
+    evaluation is given up because the machine is busy.
+    """
     if forge is None:
         forge = MemoryForge(connection="work", webhook_secrets=(SECRET,))
         forge.create_repository(REPOSITORY)
@@ -104,7 +111,8 @@ async def a_house(
             "database": database_of(folder),
             "bundles": (bundle or a_bundle_folder(folder),),
             "connections": (Connection(name="work", forge="memory"),),
-            "engine": Engine(**(engine or {})),
+            "engine": Engine(**{**_PATIENT, **(engine or {})}),
+            "reconcile_seconds": 3600.0,
             "api_tokens": (SecretStr(TOKEN),),
             **settings,
         }

@@ -148,6 +148,13 @@ class Yard:
     def relations_back(self):
         self.relations.away = False
 
+    async def ended(self, id):
+        """The submission, waited for as a caller does who asks to be answered at its end."""
+        async with asyncio.timeout(PATIENCE):
+            while (now := await self.show(id, wait="60s"))["state"] in ("held", "admitted", "running"):
+                pass
+        return now
+
     async def becomes(self, id, *states):
         """The submission, once it is in one of these states."""
         async with asyncio.timeout(PATIENCE):

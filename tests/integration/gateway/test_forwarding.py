@@ -204,24 +204,40 @@ def test_what_is_not_admitted_any_more_when_the_target_is_back_does_not_start(tm
     run(story())
 
 
+def a_request(path, headers):
+    lines = [(name.lower().encode(), value.encode()) for name, value in {"Host": "127.0.0.1:8080", **headers}.items()]
+    where = {"path": path, "raw_path": path.encode(), "root_path": "", "query_string": b"", "scheme": "http"}
+    return {"type": "http", "method": "GET", "http_version": "1.1", "headers": lines, "client": ("127.0.0.1", 1), **where}
+
+
+async def nothing_more():
+    """The client neither sends anything nor goes away."""
+    await asyncio.Event().wait()
+
+
 def test_each_state_is_told_to_who_follows(tmp_path):
     """Server-sent events, the last when it has ended; then the stream ends."""
 
     async def story():
         async with a_yard(tmp_path) as yard:
             id = await yard.held()
-            seen = []
+            app, path, headers = yard.house.gateway.app, f"/v1/submissions/{id}/events", await yard.person(ANA)
+            seen, begun = [], asyncio.Event()
 
-            async def follow():
-                async with yard.client.stream("GET", f"/v1/submissions/{id}/events") as answer:
-                    assert answer.headers["content-type"].startswith("text/event-stream")
-                    seen.extend([line async for line in answer.aiter_lines() if line.startswith("data:")])
+            async def told(message):  # as it is sent: the client of these tests hands out whole answers only
+                seen.append(message)
+                if message.get("body"):
+                    begun.set()
 
-            following = asyncio.create_task(follow())
+            following = asyncio.create_task(app(a_request(path, headers), nothing_more, told))
+            await asyncio.wait_for(begun.wait(), PATIENCE)
             await yard.say("approve", id, by=BEN)
             await asyncio.wait_for(following, PATIENCE)
-            assert '"state": "held"' in seen[0]
-            assert '"state": "succeeded"' in seen[-1]
+            start, *parts = seen
+            assert dict(start["headers"])[b"content-type"].startswith(b"text/event-stream")
+            told_of = [line for part in parts for line in part["body"].decode().splitlines() if line.startswith("data:")]
+            assert '"state": "held"' in told_of[0]
+            assert '"state": "succeeded"' in told_of[-1]
 
     run(story())
 

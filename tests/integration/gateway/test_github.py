@@ -157,7 +157,7 @@ async def test_a_check_of_somebody_elses_app_under_our_name_is_replaced(tmp_path
     app, key = github.app("gate", permissions=APP_RIGHTS, events=list(EVENTS))
     async with a_scene(tmp_path, github, App(app_id=str(app.id), private_key=key)) as scene:
         await scene.tell_of(scene.key, "opened")
-        await scene.until(lambda: scene.runs(scene.sha))
+        await scene.until(lambda: (runs := scene.runs(scene.sha)) and runs[-1]["conclusion"] == "failure")
         forged = {"name": "admit/main", "head_sha": scene.sha, "conclusion": "success"}
         add_run(github.state, scene.repository, Identity(login="other[bot]", app_id=99), forged)
         run = {"name": "admit/main", "head_sha": scene.sha, "status": "completed", "conclusion": "success"}

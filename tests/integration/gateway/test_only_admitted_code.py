@@ -83,8 +83,7 @@ def test_a_commit_is_deployed_only_after_it_was_merged_through_the_gate(tmp_path
             assert answer.status_code == 202, answer.text
             facts = await house.gateway.services.storage.blob(answer.json()["decision"]["input_digest"])
             assert b'"merged":"gate"' in facts
-            ended = await house.client.get(f"/v1/submissions/{answer.json()['id']}", params={"wait": "60s"})
-            assert ended.json()["state"] == "succeeded"
+            assert (await Yard(house, target).ended(answer.json()["id"]))["state"] == "succeeded"
             assert len(target.runs) == 1
 
     run(story())
@@ -135,8 +134,7 @@ def test_a_comment_deploys_what_it_stands_on_by_who_the_policy_allows(tmp_path):
             await house.deliver()
             latest = (await submitted(house, 3))[0]
             assert latest["subject"]["login"] == "ana"
-            ended = await house.client.get(f"/v1/submissions/{latest['id']}", params={"wait": "60s"})
-            assert ended.json()["state"] == "succeeded"
+            assert (await Yard(house, target).ended(latest["id"]))["state"] == "succeeded"
             assert [run.input for run in target.runs] == [{"env": "prod", "n": 3}]
             assert len((await house.client.get("/v1/submissions")).json()["submissions"]) == 3
 

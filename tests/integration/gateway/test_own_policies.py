@@ -190,7 +190,7 @@ def test_nothing_a_repository_does_touches_the_organisations_verdict(tmp_path, a
 
     async def verdicts(folder, files):
         folder.mkdir()
-        settings = {"bundle": bundle, "relations": RelationsFile(file=store), "engine": {"evaluation_deadline": 1.0}}
+        settings = {"bundle": bundle, "relations": RelationsFile(file=store), "engine": {"evaluation_deadline": 3.0}}
         async with a_house(folder, forge=a_forge(files), **settings) as house:
             return await judged(house, head="bare", labels=()), await judged(house, head="labelled")
 

@@ -9,6 +9,7 @@ import pytest
 
 from policies import Outcome
 from providers.vcs.memory import MemoryForge
+from tests.e2e.process import PATIENCE
 from tests.integration.gateway.house import REPOSITORY, SECRET, a_house
 
 
@@ -86,25 +87,42 @@ def test_repositories_that_are_not_watched_are_left_alone(tmp_path):
             answers = await house.deliver()
             assert {answer.status_code for answer in answers} == {202}
             await house.decided(watched, lambda d: True)
-            await asyncio.sleep(0.5)
+            await passes(house)
             assert {decision.change.repository for decision in await house.decisions()} == {"other/one"}
 
     asyncio.run(story())
+
+
+async def passes(house, wanted=3):
+    """Until reconciling has looked at everything so often from now on."""
+    listed, plain = [], house.forge.repositories
+
+    async def counted(patterns):
+        listed.append(patterns)
+        return await plain(patterns)
+
+    house.forge.repositories = counted
+    async with asyncio.timeout(PATIENCE):
+        while len(listed) <= wanted:  # the last of them has only begun
+            await asyncio.sleep(0.02)
+    house.forge.repositories = plain
 
 
 def test_nothing_that_is_known_is_judged_again(tmp_path):
     """A pass over repositories where nothing happened judges nothing."""
 
     async def story():
-        async with a_house(tmp_path, reconcile_seconds=0.5) as house:
+        async with a_house(tmp_path, reconcile_seconds=0.2) as house:
             key = house.forge.open_change(REPOSITORY, head="work", files={"a": "1"}, labels=["bug"])
             await house.deliver()
-            await house.decided(key, lambda d: True)
-            await asyncio.sleep(2)
-            (first,) = await house.decisions(key)
-            await asyncio.sleep(2)
-            (later,) = await house.decisions(key)
-            assert later.confirmed_at == first.confirmed_at
+            decision = await house.decided(key, lambda d: True)
+            await house.turned(decision.change.head_sha, "success")
+            await passes(house)  # one that had begun before may have found something to judge
+            await house.gateway.core.result(decision.change.workflow_id, timeout=PATIENCE)
+            before = await house.decisions(key)
+            await passes(house)
+            await house.gateway.core.result(decision.change.workflow_id, timeout=PATIENCE)
+            assert await house.decisions(key) == before, "nothing was judged again, not even to be confirmed"
 
     asyncio.run(story())
 

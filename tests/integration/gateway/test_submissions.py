@@ -34,7 +34,7 @@ def test_what_is_admitted_runs_once_to_its_end(tmp_path):
             said = answer.json()
             assert (said["state"], said["decision"]["outcome"]) == ("admitted", "admitted")
             assert answer.headers["location"] == f"/v1/submissions/{said['id']}"
-            ended = await yard.show(said["id"], wait="60s")
+            ended = await yard.ended(said["id"])
             assert (ended["state"], ended["run"]["words"]) == ("succeeded", "succeeded")
             (started,) = yard.target.runs
             assert (started.key, started.workflow, started.input) == (said["decision"]["id"], "deploy", {"place": "earth"})

@@ -89,7 +89,8 @@ def test_only_whose_outcome_is_another_is_read_again(tmp_path):
             await house.turned(forge.world.change(keys["large"]).head_sha, "failure")
             workflow = change_workflow_id("work", REPOSITORY, keys["large"].number)
             async with asyncio.timeout(PATIENCE):
-                while (await house.gateway.core.describe(workflow)).status in (WorkflowStatus.READY, WorkflowStatus.RUNNING):
+                at_work = (WorkflowStatus.READY, WorkflowStatus.RUNNING)
+                while forge.read == read or (await house.gateway.core.describe(workflow)).status in at_work:
                     await asyncio.sleep(0.02)
             assert forge.read == read + 1
 
