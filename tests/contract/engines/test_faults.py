@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,8 @@ LOOPS = f"package loops\n\ndeny contains 1 if {{ {LOOP} }}\nanswer := 1\n"
 FINE = 'package fine\n\ndeny contains "no"\n'
 HOGS = 'package hogs\n\nanswer := count([x | some i in numbers.range(1, 100000000); x := sprintf("%2000d", [i])])\n'
 RAISES = 'package raises\n\ndeny contains to_number("x") if input.raise\nwarn contains "w"\n'
-SHORT = {"evaluation_deadline": 0.7, "compile_deadline": 60.0}
+PATIENT = {"evaluation_deadline": 60.0, "compile_deadline": 60.0}
+"""Of an engine; what is meant to be stopped has a deadline of its own, so that nothing else is on a busy machine."""
 
 
 def test_a_builtin_error_fails_the_policy(engine, run):
@@ -65,20 +65,18 @@ def test_one_policys_fault_does_not_hide_anothers_denial(engine, run):
 
 def test_a_loop_is_stopped_at_its_deadline(make_engine, run):
     """Long before it would end by itself, and the next evaluation works."""
-    engine = make_engine(**SHORT)
+    engine = make_engine(**PATIENT)
     bundle = a_bundle({"loops.rego": LOOPS, "fine.rego": FINE})
-    started = time.monotonic()
     with pytest.raises(EngineTimedOut, match=r"0\.7 s"):
-        run(engine.evaluate(an_evaluation(bundle, "loops")))
-    assert time.monotonic() - started < 30
+        run(engine.evaluate(an_evaluation(bundle, "loops", deadline=0.7)))
     assert run(engine.evaluate(an_evaluation(bundle, "fine"))) == {"fine": {"deny": ["no"]}}
 
 
 def test_a_looping_policy_does_not_hide_anothers_denial(make_engine, run):
     """The pass is stopped, then each policy has a deadline of its own."""
-    engine = make_engine(**SHORT)
+    engine = make_engine(**PATIENT)
     bundle = a_bundle({"loops.rego": LOOPS, "fine.rego": FINE})
-    answers = run(engine.evaluate(an_evaluation(bundle, "loops", "fine")))
+    answers = run(engine.evaluate(an_evaluation(bundle, "loops", "fine", deadline=2.0)))
     assert answers["loops"].kind is FailureKind.TIMED_OUT
     assert answers["fine"] == {"deny": ["no"]}
 
@@ -101,11 +99,11 @@ def test_a_memory_hog_is_stopped(make_engine, run):
 
 def test_three_kills_put_a_bundle_in_quarantine_and_no_other(make_engine, run):
     """After that it is not run, at once and with its name; other bundles are."""
-    engine = make_engine(**{**SHORT, "evaluation_deadline": 0.3}, quarantine_after=3)
+    engine = make_engine(**PATIENT, quarantine_after=3)
     bundle, other = a_bundle({"loops.rego": LOOPS, "fine.rego": FINE}), a_bundle(FINE, name="other")
     for _ in range(3):
         with pytest.raises(EngineTimedOut):
-            run(engine.evaluate(an_evaluation(bundle, "loops")))
+            run(engine.evaluate(an_evaluation(bundle, "loops", deadline=0.3)))
     with pytest.raises(BundleQuarantined, match="'acme'") as refused:
         run(engine.evaluate(an_evaluation(bundle, "fine")))
     assert refused.value.advice is not None

@@ -16,11 +16,11 @@ BUNDLE = a_bundle({"loops.rego": LOOPS, "fine.rego": FINE})
 
 def test_a_full_queue_pushes_back(make_engine, run):
     """With when to come back; what is waiting is not given up."""
-    engine = make_engine(queue_limit=4, evaluation_deadline=1.0, compile_deadline=60.0, quarantine_after=99)
+    engine = make_engine(queue_limit=4, evaluation_deadline=60.0, compile_deadline=60.0, quarantine_after=99, patience=120.0)
 
     async def scene():
         await engine.compile(BUNDLE)
-        blockers = [asyncio.ensure_future(engine.evaluate(an_evaluation(BUNDLE, "loops"))) for _ in range(2)]
+        blockers = [asyncio.ensure_future(engine.evaluate(an_evaluation(BUNDLE, "loops", deadline=1.0))) for _ in range(2)]
         await asyncio.sleep(0.2)
         waiting = [asyncio.ensure_future(engine.evaluate(an_evaluation(BUNDLE, "fine"))) for _ in range(10)]
         results = await asyncio.gather(*waiting, return_exceptions=True)
@@ -141,9 +141,10 @@ def test_a_slow_evaluation_does_not_hold_back_the_answer_before_it(make_engine, 
         for _ in range(3):
             await engine.evaluate(an_evaluation(BUNDLE, "fine"))
         quick = [asyncio.ensure_future(engine.evaluate(an_evaluation(BUNDLE, "fine"))) for _ in range(3)]
-        slow = asyncio.ensure_future(engine.evaluate(an_evaluation(BUNDLE, "loops", deadline=1.5)))
+        slow = asyncio.ensure_future(engine.evaluate(an_evaluation(BUNDLE, "loops", deadline=20.0)))
         done, _ = await asyncio.wait(quick, timeout=240)
         still_at_it = not slow.done()
+        slow.cancel()
         await asyncio.gather(slow, return_exceptions=True)
         return done == set(quick), still_at_it
 
