@@ -11,6 +11,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
 from gateway.errors import ConfigurationWrong
+from gateway.storage.prepared import tell
 
 _CONNECT_LIMIT = 5
 _SQLITE_WAIT = 5.0
@@ -99,4 +100,4 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 def _sqlite_begin(connection: Connection) -> None:
     """Who means to write takes the lock at once: a reader that turns writer late may lose everything it has read."""
     writes: Any = connection.get_execution_options().get(_WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    tell(connection, "BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -96,6 +96,14 @@ def _row_of(statement: Executable) -> Callable[[Sequence[Any]], Any] | None:
     return make
 
 
+def tell(connection: Connection, text: str) -> None:
+    """One statement without values that answers nothing, such as those around a transaction. It begins none itself."""
+    try:
+        connection.connection.cursor().execute(text)
+    except Exception as problem:
+        raise as_raised(connection, text, problem) from problem
+
+
 def prepared_insert(table: Table, *, without: Collection[str] = ()) -> Prepared:
     """The insertion of a row with all its columns but those the database fills in."""
     return Prepared(table.insert().values({column.name: bindparam(column.name) for column in table.columns if column.name not in without}))

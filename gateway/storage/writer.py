@@ -23,6 +23,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from gateway.errors import DatabaseUnavailable
 from gateway.storage.faults import Fault, fault_of, unavailable
 from gateway.storage.pipelined import InDoubt, can_pipeline, in_one_go
+from gateway.storage.prepared import tell
 
 _GROUP_LIMIT = 256
 _WAITING_LIMIT = 20_000
@@ -237,11 +238,11 @@ def _in_one(connection: Connection, units: Sequence[Unit]) -> list[_Outcome] | N
 
 def _saved(connection: Connection, unit: Unit) -> _Outcome:
     """Run one unit of a group inside a savepoint. By the driver: SQLAlchemy's own costs as much as the unit's statements."""
-    connection.exec_driver_sql("SAVEPOINT unit")
+    tell(connection, "SAVEPOINT unit")
     outcome = _alone(connection, unit)
     if not isinstance(outcome, _Done):
-        connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unit")
-    connection.exec_driver_sql("RELEASE SAVEPOINT unit")
+        tell(connection, "ROLLBACK TO SAVEPOINT unit")
+    tell(connection, "RELEASE SAVEPOINT unit")
     return outcome
 
 
