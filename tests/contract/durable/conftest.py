@@ -43,11 +43,12 @@ def migrated_url(request, tmp_path_factory):
 async def database(migrated_url):
     """Open, and with nothing of an earlier test in it."""
     opened = Database(migrated_url)
-    await opened.write(_empty)
+    await opened.write(empty)
     yield opened
     await opened.close()
 
 
-def _empty(connection):
+def empty(connection):
+    """A unit of work: as after the migration."""
     for table in (dispatches, runs, events, inbox, owners):
         connection.execute(table.delete())

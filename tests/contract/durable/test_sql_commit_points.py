@@ -18,6 +18,8 @@ from gateway.storage import Database
 from gateway.storage.migrations import migrate
 from providers.errors import TemporaryError
 from tests.contract.durable.builders import a_signal_or_start, ended, quick
+from tests.contract.durable.conftest import empty, fresh_sqlite
+from tests.servers.postgresql import fresh_postgresql
 
 EXPECTED = {"steps": [1, 2], "branches": [10, 11], "signals": ["a", "b", "c"], "retried": "at last", "rounds": 1}
 
@@ -126,22 +128,30 @@ async def _check(core):
         await core.replay("w", run.run_id)
 
 
-def migrated(path):
-    url = f"sqlite:///{path}"
-    database = Database(url)
-    migrate(database)
-    asyncio.run(database.close())
-    return url
+@pytest.fixture(params=["sqlite", "postgresql"])
+def another(request, tmp_path):
+    """Gives the URL of a database of each kind with nothing in it, as often as it is asked for one."""
+    with fresh_sqlite(tmp_path) if request.param == "sqlite" else fresh_postgresql() as url:
+        database = Database(url)
+        migrate(database)
+
+        def emptied():
+            with database.transaction() as connection:
+                empty(connection)
+            return url
+
+        yield emptied
+        asyncio.run(database.close())
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["before the commit", "after the commit"])
-def test_run_killed_at_any_commit_point_comes_to_the_same_end(tmp_path, before):
+def test_run_killed_at_any_commit_point_comes_to_the_same_end(another, before):
     """Every commit point, one after another; effects happen once, and once more at most for each death."""
     undisturbed = World()
-    total = asyncio.run(life(migrated(tmp_path / "whole.db"), undisturbed, 0, before=before))
+    total = asyncio.run(life(another(), undisturbed, 0, before=before))
     assert total > 15
     for point in itertools.count(1):
-        url, world = migrated(tmp_path / f"{point}.db"), World()
+        url, world = another(), World()
         if asyncio.run(life(url, world, point, before=before)) < point:
             break  # it lived: that was all there are
         asyncio.run(life(url, world, 0, before=before))
