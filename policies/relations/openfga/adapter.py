@@ -1,10 +1,11 @@
 """Relationship checks by an OpenFGA server: every judgement's questions in batches, under one model and one state.
 
-- One model: `model_id`, else the store's newest, read before the questions and again after them. Another one
-  in between makes the answers unavailable.
-- One state: the store's list of changes is at the same place before and after; else all is asked again, at
-  most 3 times. A server with `--changelog-horizon-offset` hides its newest changes, and then only each check
-  by itself is of one state.
+- One model: `model_id`, which goes with every question and which nobody can change (a model on the server is immutable);
+  else the store's newest, read before the questions and again after them. Another one in between makes the answers
+  unavailable.
+- One state: the store's list of changes is at the same place before and after (judgements share the reading, see `state`);
+  else all is asked again, at most 3 times. A server with `--changelog-horizon-offset` hides its newest changes, and then only
+  each check by itself is of one state.
 - Never a guess: a fault in any check, an answer that is missing or not as documented fails them all.
 
 Two answers of OpenFGA's own cannot be made right from here (known in 1.22; `check` and the tests of the local
@@ -18,8 +19,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from policies.errors import RelationsError, RelationsRefused, RelationsUnavailable
 from policies.model import Json, Question, rfc3339
@@ -28,20 +28,12 @@ from policies.relations.answers import Answers
 from policies.relations.asking import context_at, given_to, require_few, unanswerable
 from policies.relations.openfga.documents import Answer, Refused
 from policies.relations.openfga.server import Credentials, Server
+from policies.relations.openfga.state import SharedState, State, first_state, later_state
 from policies.relations.port import NOTHING_GIVEN, Given
 
 AT_ONCE = 50  # the server's maxChecksPerBatchCheck
 TRIES = 3
 _FOLLOWING = 20.0  # seconds for reading what changed, which no judgement waits for
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _State:
-    """What answers were given from: the model, and the place in the store's list of changes."""
-
-    model_id: str
-    token: str
-    since: datetime
 
 
 class OpenFgaRelations:
@@ -56,7 +48,7 @@ class OpenFgaRelations:
     ) -> None:
         self._api_url, self._store_id, self._model_id = api_url, store_id, model_id
         self._credentials, self._deadline = credentials, deadline
-        self._server: Server | None = None
+        self._asked: tuple[Server, SharedState] | None = None
 
     async def answers(self, questions: Sequence[Question], *, at: datetime, given: Given = NOTHING_GIVEN) -> Mapping[Question, bool]:
         """Every question → related or not, under one model and from one state; conditions see `at` as `current_time`."""
@@ -75,64 +67,52 @@ class OpenFgaRelations:
             ) from problem
 
     async def _from_one_state(self, questions: Sequence[Question], context: Mapping[str, Json], given: Given) -> Mapping[Question, bool]:
-        server = self._connected()
+        server, state = self._connected()
         checks = [_check(question, context, given) for question in questions]
-        for _ in range(TRIES):
-            before = await self._state(server)
+        # What was known of a pinned store before this judgement will do: at worst it has changed since, and all is asked again.
+        known = state.known if self._model_id is not None else None
+        before = known or await state.read()
+        for _ in range(TRIES if known is None else TRIES + 1):
             answers = await _all_answers(server, checks, before.model_id)
-            if await self._same(server, before):
+            after = await state.read()
+            if after == before:
                 plain = {question: _plain(question, answer) for question, answer in zip(questions, answers, strict=True)}
                 return Answers(plain, model=before.model_id)
+            if after.model_id != before.model_id:
+                raise RelationsUnavailable(f"the model changed from {before.model_id} to {after.model_id} while questions were answered")
+            before = after
         raise RelationsUnavailable(f"the tuples changed during each of {TRIES} tries to answer {len(questions)} questions")
 
-    def _connected(self) -> Server:
+    def _connected(self) -> tuple[Server, SharedState]:
         """The client, made by the first judgement, since it belongs to the event loop it is made in."""
-        if self._server is None:
-            self._server = Server(api_url=self._api_url, store_id=self._store_id, credentials=self._credentials, deadline=self._deadline)
-        return self._server
-
-    async def _state(self, server: Server) -> _State:
-        model_id = self._model_id or await server.newest_model()
-        since = await server.time() - timedelta(seconds=1)
-        token = ""
-        while (page := await server.changes(token=token, since=since)).count:
-            if not page.token or page.token == token:
-                raise RelationsUnavailable("the OpenFGA server's list of changes does not go on")
-            token = page.token
-        return _State(model_id=model_id, token=token, since=since)
-
-    async def _same(self, server: Server, before: _State) -> bool:
-        """Has no tuple changed since? Raises RelationsUnavailable where the model has."""
-        if self._model_id is None and (newest := await server.newest_model()) != before.model_id:
-            raise RelationsUnavailable(f"the model changed from {before.model_id} to {newest} while questions were answered")
-        return (await server.changes(token=before.token, since=before.since)).count == 0
+        if self._asked is None:
+            server = Server(api_url=self._api_url, store_id=self._store_id, credentials=self._credentials, deadline=self._deadline)
+            self._asked = server, SharedState(server, pinned=self._model_id, deadline=self._deadline)
+        return self._asked
 
     async def changed_since(self, mark: Json) -> tuple[Json, bool]:
         """A mark of the store as it is now, and whether model or tuples changed since `mark`; None = begin now.
 
         A mark is what this method gave before, kept as JSON. Raises RelationsError.
         """
-        server = self._connected()
+        server, _ = self._connected()
         try:
             async with asyncio.timeout(max(self._deadline, _FOLLOWING)):
                 if not isinstance(mark, Mapping):
-                    return _mark(await self._state(server)), False
+                    return _mark(await first_state(server, self._model_id)), False
                 return await self._moved(server, mark)
         except TimeoutError as problem:
             raise RelationsUnavailable(f"the OpenFGA server {self._api_url} did not tell what changed within {_FOLLOWING:g} s") from problem
 
     async def _moved(self, server: Server, mark: Mapping[str, Json]) -> tuple[Json, bool]:
-        model_id = self._model_id or await server.newest_model()
-        since, token, moved = datetime.fromisoformat(str(mark["since"])), str(mark["token"]), model_id != mark["model_id"]
-        while (page := await server.changes(token=token, since=since)).count:
-            if not page.token or page.token == token:
-                raise RelationsUnavailable("the OpenFGA server's list of changes does not go on")
-            token, moved = page.token, True
-        return _mark(_State(model_id=model_id, token=token, since=since)), moved
+        since, token = datetime.fromisoformat(str(mark["since"])), str(mark["token"])
+        before = State(model_id=str(mark["model_id"]), token=token, since=since)
+        after = await later_state(server, self._model_id, before)
+        return _mark(after), after != before
 
     async def probe(self) -> str:
         """Store and model, if the server is there and lets them be read. Raises RelationsError."""
-        server = self._connected()
+        server, _ = self._connected()
         try:
             async with asyncio.timeout(self._deadline):
                 await server.time()
@@ -144,12 +124,13 @@ class OpenFgaRelations:
         return f"answered by OpenFGA at {self._api_url}, store {self._store_id}, {model}"
 
     async def close(self) -> None:
-        if self._server is not None:
-            server, self._server = self._server, None
+        if self._asked is not None:
+            (server, state), self._asked = self._asked, None
+            await state.close()
             await server.close()
 
 
-def _mark(state: _State) -> dict[str, Json]:
+def _mark(state: State) -> dict[str, Json]:
     return {"model_id": state.model_id, "token": state.token, "since": rfc3339(state.since)}
 
 

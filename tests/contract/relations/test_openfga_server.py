@@ -241,6 +241,36 @@ def test_tuples_that_change_between_question_and_answer_are_asked_for_again():
     asyncio.run(story())
 
 
+def test_store_at_rest_costs_a_judgement_its_batch_and_one_reading():
+    """What was read after one judgement was read before the next; a model that is pinned need not be looked for."""
+
+    async def story():
+        store = a_store(MODEL, TUPLES)
+        async with faulty_proxy(session_openfga().url) as proxy, asking(proxy.url, store, model_id=store.model_id) as relations:
+            await relations.answers([ANA], at=NOON)
+            before = len(proxy.requests)
+            assert (await relations.answers([ANA], at=NOON)) == {ANA: True}
+            calls = [request.target.partition("?")[0].rpartition("/")[2] for request in proxy.requests[before:]]
+            assert calls == ["batch-check", "changes"]
+
+    asyncio.run(story())
+
+
+def test_tuples_that_changed_since_the_last_judgement_are_no_fault_of_this_one():
+    """The state that is remembered has passed: all is asked again, and answered from what is there now."""
+
+    async def story():
+        store, late = a_store(MODEL, TUPLES), asked("user:late")
+        async with faulty_proxy(session_openfga().url) as proxy, asking(proxy.url, store, model_id=store.model_id) as relations:
+            assert (await relations.answers([late], at=NOON)) == {late: False}
+            store.write([{"user": "user:late", "relation": "owner", "object": "repository:work/12"}])
+            assert (await relations.answers([late], at=NOON)) == {late: True}
+            proxy.spoil = written_during(store, times=2)
+            assert (await relations.answers([late], at=NOON)) == {late: True}
+
+    asyncio.run(story())
+
+
 def test_tuples_that_never_rest_are_unavailable():
     """Somebody writes during every try."""
 
