@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
 
 from policies.bundles import Bundle, Policy
@@ -28,12 +28,13 @@ from policies.errors import (
 from policies.model import AdmissionRequest, Fault, Judgement, PolicyId, Question, Reason
 from policies.relations.answers import Answers
 from policies.relations.port import Relations
+from policies.values import value
 from policies.verdict import Asked, Plan, Results, asked, judge, plan, question_queries, relations_document, rule_queries, unanswered
 
 Queries: TypeAlias = Callable[[Sequence[Policy]], tuple[PolicyQuery, ...]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Bench:
     """What judging needs: an engine and relations.
 

@@ -21,7 +21,8 @@ These stop in `policies.decide`, which turns them into undecided verdicts.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from policies.values import value
 
 
 class PolicyError(Exception):
@@ -30,7 +31,7 @@ class PolicyError(Exception):
     advice: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Problem:
     """One thing wrong with a bundle: what was expected, what was found, what to do. `line` counts from 1."""
 

@@ -7,7 +7,6 @@ message raises WrongShape, with the text of a mend.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -27,6 +26,7 @@ from policies.model import (
     Who,
     Would,
 )
+from policies.values import value
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ class WrongShape(ValueError):
     """A rule's value is not what its name promises."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Findings:
     """What one policy found, with its enforcement applied."""
 

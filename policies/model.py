@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NewType, TypeAlias
 
+from policies.values import value
+
 Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
 JsonObject: TypeAlias = "Mapping[str, Json]"
 
@@ -44,7 +46,7 @@ class Enforcement(StrEnum):
     DRYRUN = "dryrun"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ChangeFacts:
     """The facts of a proposed merge: the `change` object of the input document (`policies/schema`)."""
 
@@ -72,7 +74,7 @@ class ChangeFacts:
         return str(base["ref"])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class WorkflowFacts:
     """The facts of a workflow someone asks to run: the `workflow` object of the input document."""
 
@@ -94,7 +96,7 @@ class Word(StrEnum):
     REFUSED = "refused"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Approval:
     """What one account said, when, and until when that is good. name: what people call it, to be shown and no more."""
 
@@ -117,7 +119,7 @@ class Approval:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Approvals:
     """What people said so far, in that order. same_person: the relation between accounts of one human, None = not known."""
 
@@ -129,7 +131,7 @@ class Approvals:
         return {"given": [approval.document() for approval in self.given], "same_person": self.same_person}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class AdmissionRequest:
     """The question: may `subject` do `action` with this change or workflow, at `time`?
 
@@ -183,7 +185,7 @@ class PolicyId:
         return f"{self.bundle}/{self.package}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Location:
     """A place in the change; `line` counts from 1."""
 
@@ -191,7 +193,7 @@ class Location:
     line: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Who:
     """Who could help: everybody with `relation` to `object`. Names are resolved only when shown to someone who may see them."""
 
@@ -199,7 +201,7 @@ class Who:
     object: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Violation:
     """One reason against, in the policy's words."""
 
@@ -210,7 +212,7 @@ class Violation:
     who: Who | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Hold:
     """People the request waits for: `count` of those with `relation` to `object`, until `expires_at`."""
 
@@ -222,7 +224,7 @@ class Hold:
     expires_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Release:
     """A hold that waits no longer: `by` whom, one account for each human who counted."""
 
@@ -233,7 +235,7 @@ class Release:
     by: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Warning:
     """Something people should read that stops nothing."""
 
@@ -251,7 +253,7 @@ class Would(StrEnum):
     HOLD = "hold"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ShadowResult:
     """What a `dryrun` policy found; recorded, never in force."""
 
@@ -300,7 +302,7 @@ _TEMPORARY = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Fault:
     """Something that kept the answer from being found. Never an approval."""
 
@@ -309,7 +311,7 @@ class Fault:
     policy: PolicyId | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PolicyResult:
     """What one selected policy came to. A `warn` or `dryrun` policy is `undecided` when it failed, and blocks nothing.
 
@@ -322,7 +324,7 @@ class PolicyResult:
     message: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Verdict:
     """The pure answer. Its outcome follows from its findings, and there is no way to set it.
 
@@ -390,7 +392,7 @@ def combined(verdicts: Iterable[Verdict]) -> Verdict:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class EngineInfo:
     """Which engine judged, for the record."""
 
@@ -398,7 +400,7 @@ class EngineInfo:
     version: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class BundleId:
     """Which bundle judged, for the record."""
 
@@ -416,7 +418,7 @@ class Question:
     object: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Judgement:
     """A verdict with all it was based on: what is recorded, and what replay starts from.
 

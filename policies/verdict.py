@@ -12,7 +12,7 @@ something that went wrong reads as "nothing against it".
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 
 from policies.bundles import Bundle, Policy
@@ -20,6 +20,7 @@ from policies.bundles.matching import matches
 from policies.engines import FailureKind, PolicyFailure, PolicyQuery, PolicyValues
 from policies.findings import Findings, WrongShape, read_findings, read_questions
 from policies.model import AdmissionRequest, Enforcement, Fault, Json, Outcome, PolicyId, PolicyResult, Question, Reason, Verdict
+from policies.values import value
 
 QUESTIONS_LIMIT = 500
 """Relationships one judgement may ask about."""
@@ -28,7 +29,7 @@ Results: TypeAlias = Mapping[PolicyId, "PolicyValues | PolicyFailure | Fault"]
 """What each policy's evaluation came to; a Fault stands for an evaluation that did not happen."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Plan:
     """The selected policies, in the order of their ids."""
 
@@ -41,7 +42,7 @@ class Plan:
         return tuple(p for p in self.selected if p.id.bundle == bundle and (p.enforcement is Enforcement.DENY) is enforced)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Asked:
     """The relationships to ask about, who asked for them, and the policies whose questions could not be learnt."""
 

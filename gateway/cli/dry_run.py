@@ -7,7 +7,6 @@ import json
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +26,7 @@ from policies.bundles.directory import read_bundle
 from policies.document import request_from_document
 from policies.engines import PolicyEngine
 from policies.errors import EngineBusy, NotCanonical, RequestRefused
+from policies.values import value
 
 if TYPE_CHECKING:
     from gateway.config import Connection, Settings
@@ -36,7 +36,7 @@ _AT_ONCE = 64
 """Documents judged at once: enough to keep the engine busy, and fewer than may wait for it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Basis:
     """What a dry run judges by. connections: where real changes may be read from."""
 
@@ -66,7 +66,7 @@ def _answering(settings: Settings | None, file: Path | None) -> Relations:
     return wiring.build_relations(settings.relations if settings else None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class DryRun:
     """Judges inputs one by one. at: the time of every judgement; None = a document's own, or now."""
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from gateway.cli.safe_text import one_line, xml_text
 from gateway.domain.explanation import sentence, subject_of
 from gateway.domain.record import Decision, decision_document
 from policies import Location, Outcome
+from policies.values import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Checked:
     """One input: the decision on it, or why it could not be judged."""
 
@@ -25,7 +25,7 @@ class Checked:
         return self.result.outcome if isinstance(self.result, Decision) else Outcome.UNDECIDED
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Reason:
     """One thing found, flattened for the formats that want lists of lines."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 
 from policies.model import Json
+from policies.values import value
 
 ID_LIMIT = 190
 """Characters of an id: what every database can index."""
@@ -19,7 +19,7 @@ def id_of(*parts: object) -> str:
     return f"{text[: ID_LIMIT - 33]}~{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Dispatch:
     """Start this workflow, or signal it, or signal it and start it if it does not run.
 

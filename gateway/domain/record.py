@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NewType
@@ -38,6 +38,7 @@ from policies.model import (
     Would,
     rfc3339,
 )
+from policies.values import value
 
 DecisionId = NewType("DecisionId", str)
 """Unguessable: whoever has the link may see outcome and remedies."""
@@ -50,7 +51,7 @@ class FactsOrigin(StrEnum):
     PROVIDED = "provided"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ChangeRef:
     """Which change a decision is about, and the commit and target branch it is good for."""
 
@@ -84,7 +85,7 @@ def change_workflow_id(connection: str, repository: str, number: int) -> str:
     return id_of("change", connection, repository.lower(), number)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Override:
     """Break-glass: shown beside the outcome, never instead of it."""
 
@@ -93,7 +94,7 @@ class Override:
     until: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Decision:
     """A verdict in its envelope.
 
@@ -360,7 +361,7 @@ def _time(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Generation:
     """Which bundles are in force together. Numbers count from 1 and never repeat.
 
@@ -380,7 +381,7 @@ class Generation:
         return next((bundle for bundle in self.bundles if bundle.name == name), None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class TrackedChange:
     """What the gateway last knew of a change, and the decision in force for it. updated_at: the forge's own.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
 
 from gateway.domain.clock import Clock
@@ -16,6 +16,7 @@ from policies.decide import Bench, decide
 from policies.engines import PolicyEngine
 from policies.errors import BundleRefused, NotCanonical
 from policies.holds import settled
+from policies.values import value
 
 if TYPE_CHECKING:
     from policies.relations import Relations
@@ -29,7 +30,7 @@ class BundlesInForce(Protocol):
         """Raises UnknownThing where there are none, BundleRefused, StorageError."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Judge:
     """Judges requests by what is in force. own_deadline: seconds to parse, and to compile, what a repository says for itself."""
 

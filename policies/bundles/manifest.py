@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from policies.bundles.matching import CHANGE_FACETS, WORKFLOW_FACETS
@@ -15,6 +14,7 @@ from policies.canonical import canonical
 from policies.errors import NotCanonical, Problem
 from policies.model import Action, Enforcement, JsonObject
 from policies.nearest import nearest
+from policies.values import value
 
 MANIFEST_FILE = "bundle.yaml"
 _BUNDLES_SHOWN = 4
@@ -48,7 +48,7 @@ _MANIFEST = keys(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ListedPolicy:
     """A policy as bundle.yaml lists it; `line` is where."""
 
@@ -59,7 +59,7 @@ class ListedPolicy:
     line: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Manifest:
     """What bundle.yaml says."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from policies.model import Action, BundleId, Digest, Enforcement, JsonObject, PolicyId
+from policies.values import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Match:
     """What a policy applies to. Globs: `*` does not cross `/`, `**` does. Repositories ignore case as all forges do."""
 
@@ -22,7 +23,7 @@ class Match:
     """Facet (`repositories`, `branches`, …) → globs taken out again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Policy:
     """One Rego package with what it applies to, its parameters and its enforcement.
 
@@ -40,7 +41,7 @@ class Policy:
     description: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Bundle:
     """Immutable policies, data and manifest, identified by digest, labelled by revision.
 

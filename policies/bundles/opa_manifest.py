@@ -6,12 +6,12 @@ Specified at https://www.openpolicyagent.org/docs/management-bundles#bundle-file
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from policies.bundles.text import Unreadable, read_json
 from policies.model import Json
 from policies.nearest import nearest
+from policies.values import value
 
 OPA_MANIFEST_FILE = ".manifest"
 _KEYS = ("revision", "roots", "metadata", "rego_version", "file_rego_versions", "wasm")
@@ -19,7 +19,7 @@ _KEYS = ("revision", "roots", "metadata", "rego_version", "file_rego_versions", 
 Path: TypeAlias = "tuple[str, ...]"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class OpaManifest:
     """What `.manifest` says; without one, a bundle may hold anything."""
 

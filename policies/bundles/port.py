@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+from policies.values import value
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@value
 class BundleFiles:
     """A bundle as it lies somewhere: relative path (`/`-separated) → bytes. Nothing about it is trusted yet."""
 

@@ -10,13 +10,14 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeAlias
 
 import yaml
 
 from policies.errors import Problem
 from policies.model import Json
+from policies.values import value
 
 Place: TypeAlias = "tuple[str | int, ...]"
 MAX_DEPTH = 100
@@ -38,7 +39,7 @@ class Unreadable(Exception):
         super().__init__(str(self.problem))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Document:
     """A value, and the line each of its keys and items begins on."""
 

@@ -12,12 +12,12 @@ import os
 import socket
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from policies.engines.frames import BOARD
 from policies.errors import EngineUnavailable
+from policies.values import value
 
 ADDRESS_SPACE = 4 << 30
 """RLIMIT_AS of a worker. Go maps 1.7 GB while idle, so this is only the last line; the parent watches what is resident."""
@@ -49,7 +49,7 @@ def bindings_version() -> str:
     return found.name.removeprefix("opa_golib_python_bindings-").removesuffix(".dist-info")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Launched:
     """A worker that is starting. It ends when the channel is closed, or its parent has gone.
 

@@ -11,7 +11,6 @@ errors are strict, no builtin reaches the network, the clock, the environment or
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -19,9 +18,10 @@ from typing import Protocol
 from policies.bundles.model import Bundle
 from policies.errors import Problem
 from policies.model import EngineInfo, Json, JsonObject
+from policies.values import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PolicyQuery:
     """One package of the bundle, and which of its rules to evaluate, with its own `input.parameters`."""
 
@@ -30,7 +30,7 @@ class PolicyQuery:
     parameters: JsonObject
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Evaluation:
     """One call of an engine.
 
@@ -56,7 +56,7 @@ class FailureKind(StrEnum):
     CRASHED = "crashed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PolicyFailure:
     """This policy has no values: `message` is the engine's own words, with file and line where it gives them."""
 
@@ -68,7 +68,7 @@ PolicyValues = Mapping[str, Json]
 """Rule name → its value; an undefined rule is absent. Sets arrive as lists, ordered as OPA orders them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class TestCase:
     """One Rego test: `package.name`; a test that errors or is not true has failed, with what was printed or compared.
 
@@ -83,7 +83,7 @@ class TestCase:
     found: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class TestReport:
     """All `test_` rules of a bundle. `coverage`: per file the lines covered and not covered, if asked for."""
 

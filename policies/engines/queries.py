@@ -27,7 +27,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
@@ -35,6 +34,7 @@ from policies.engines.port import PolicyQuery, PolicyValues
 from policies.engines.reserved import BLOCKED_BUILTINS, blocker
 from policies.errors import EngineCrashed
 from policies.model import Json, JsonObject
+from policies.values import value
 
 Asked = tuple[tuple[str, tuple[str, ...]], ...]
 """Packages with the rules asked of each."""
@@ -52,7 +52,7 @@ _written_before: dict[int, tuple[JsonObject, bytes]] = {}
 _WRITTEN_AT_MOST = 2048
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Pass:
     """Queries made into one: `answer := …`, as a query and as a rule, and what is given to it."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from policies.footprint.values import ITEM, Path
+from policies.values import value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -21,7 +22,7 @@ class Unfollowed:
         return f"{self.path}:{self.line}: {self.reference}: {self.why}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Footprint:
     """What one policy reads.
 

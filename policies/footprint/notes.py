@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from policies.bundles.syntax import Module, Program, Ref, Rule
 from policies.footprint.values import Missing, Never, NoData, Path
+from policies.values import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Site:
     """One reference in one rule."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from policies.bundles.syntax import Program, RulePath
 from policies.errors import Problem
@@ -16,11 +15,12 @@ from policies.footprint.values import Missing, Never, NoData, Shapes, shape_of
 from policies.model import JsonObject
 from policies.nearest import nearest
 from policies.schema import described, top_shape, types_of
+from policies.values import value
 
 _NAMES_SHOWN = 12
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Subject:
     """A policy to follow: its package, the rules that are evaluated, its parameters."""
 

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from policies.model import Json
 from policies.schema import Shape, inside, types_of
+from policies.values import value
 
 ITEM = "[]"
 Path: TypeAlias = "tuple[str, ...]"
@@ -59,7 +60,7 @@ DERIVED: Value = frozenset({Plain.DERIVED})
 INPUT: Value = frozenset({At(())})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Missing:
     """A step that leads nowhere: at `path` stands `shape`, and nothing of that name (None: nothing at all) is inside it."""
 
@@ -68,7 +69,7 @@ class Missing:
     shape: Shape
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Never:
     """A constant that the value at `path` never is."""
 
@@ -77,7 +78,7 @@ class Never:
     shape: Shape
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class NoData:
     """A step below `data` where the bundle has nothing; `names` is what it has there."""
 

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
 from policies.bundles.syntax.tree import Module
+from policies.values import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Metadata:
     """One METADATA block. `row` is its first line, `end` its last; `content` is None when it is not YAML with keys."""
 

@@ -10,10 +10,10 @@ import json
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 from policies.bundles.syntax.tree import Module, Ref, Rule
+from policies.values import value
 
 _STRING = r'"(?:[^"\\\n]|\\.)*"'
 _RAW = r"`[^`]*`"
@@ -34,7 +34,7 @@ _HOLES = re.compile(rf"(?<!\\){_HOLE}")
 _OPEN, _CLOSE = frozenset("([{"), frozenset(")]}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Word:
     """One word of the source. depth: how many brackets are open before it. first: nothing stands before it on its line."""
 

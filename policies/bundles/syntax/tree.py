@@ -7,15 +7,15 @@ Separate, so that only this file knows how OPA writes its tree down. Terms stay 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from policies.engines.queries import dotted
+from policies.values import value
 
 Node: TypeAlias = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Ref:
     """A reference as it is written: `input.change.files[_].path` → root `input`, steps `change, files, None, path`.
 
@@ -39,7 +39,7 @@ class Ref:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Import:
     """`import data.lib.teams as t`: `t` stands for root `data`, steps `lib, teams`."""
 
@@ -47,7 +47,7 @@ class Import:
     target: Ref
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Rule:
     """One rule of a module, whole (`else` branches inside). `name` is the first name of its head."""
 
@@ -73,7 +73,7 @@ class Rule:
         return self.head.get("key") is not None and self.head.get("value") is None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Module:
     """One file of Rego. `package` without the leading `data`."""
 
