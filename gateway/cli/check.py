@@ -67,12 +67,20 @@ def main(arguments: Sequence[str]) -> int:
 
 
 async def _checked(options: argparse.Namespace, settings: Settings | None, engine: PolicyEngine) -> list[Checked]:
+    """What judging needs is loaded while the engine parses and compiles the bundles."""
+    import asyncio
+    from importlib import import_module
+
+    from gateway.cli.named_bundles import named_bundles
+
     if options.change:
         configure_logs(quiet=True)
+    checking = asyncio.create_task(named_bundles(options.policies or (settings.bundles if settings else ()), engine))
+    await asyncio.to_thread(import_module, "gateway.cli.dry_run")
 
     from gateway.cli.dry_run import Basis, dry_run
 
-    basis = Basis.of(settings, engine=engine, folders=options.policies, relations=options.relations)
+    basis = Basis.of(settings, engine=engine, bundles=await checking, relations=options.relations)
     async with dry_run(basis, at=options.at) as run:
         return [*await run.documents(options.inputs), *[await run.change(url) for url in options.change]]
 

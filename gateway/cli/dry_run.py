@@ -1,4 +1,4 @@
-"""Judging without a gateway: bundles from folders, documents from files, changes from their forge, nothing kept."""
+"""Judging without a gateway: documents from files, changes from their forge, nothing kept."""
 
 from __future__ import annotations
 
@@ -18,11 +18,8 @@ from gateway.cli.outputs import Checked
 from gateway.domain.admission import provided_ref
 from gateway.domain.clock import utc_now
 from gateway.domain.record import FactsOrigin, Generation
-from gateway.errors import ConfigurationWrong
 from gateway.operations.judge import Judge
 from policies.bundles import Bundle
-from policies.bundles.checking import checked_bundle
-from policies.bundles.directory import read_bundle
 from policies.document import request_from_document
 from policies.engines import PolicyEngine
 from policies.errors import EngineBusy, NotCanonical, RequestRefused
@@ -42,16 +39,16 @@ class Basis:
 
     engine: PolicyEngine
     relations: Relations
-    folders: Sequence[Path]
+    bundles: tuple[Bundle, ...]
     connections: Sequence[Connection] = ()
 
     @classmethod
-    def of(cls, settings: Settings | None, *, engine: PolicyEngine, folders: Sequence[Path], relations: Path | None) -> Basis:
+    def of(cls, settings: Settings | None, *, engine: PolicyEngine, bundles: tuple[Bundle, ...], relations: Path | None) -> Basis:
         """What is named goes before what the configuration says, where there is one. Raises what relations raise."""
         return cls(
             engine=engine,
             relations=_answering(settings, relations),
-            folders=folders or (settings.bundles if settings else ()),
+            bundles=bundles,
             connections=settings.connections if settings else (),
         )
 
@@ -106,12 +103,9 @@ class DryRun:
 
 @asynccontextmanager
 async def dry_run(basis: Basis, *, at: datetime | None) -> AsyncIterator[DryRun]:
-    """Judges by the folders' bundles; the engine is the caller's to close. Raises ConfigurationWrong, BundleRefused, EngineUnavailable."""
+    """Judges by the bundles; the engine is the caller's to close."""
     try:
-        bundles = tuple([await checked_bundle(read_bundle(folder), basis.engine, run_tests=False) for folder in basis.folders])
-        if not bundles:
-            advice = "name a folder with --policies DIR, or list it under `bundles:` in admit.yaml"
-            raise ConfigurationWrong("no bundle is named to judge by", advice=advice)
+        bundles = basis.bundles
         generation = Generation(number=0, activated_at=utc_now(), bundles=tuple(bundle.id for bundle in bundles), by="dry run")
 
         async def in_force() -> tuple[Generation, tuple[Bundle, ...]]:
