@@ -38,7 +38,7 @@ async def judged_change(url: str, connections: Sequence[Connection], judge: Judg
 async def _decided(forge: Forge, key: ChangeKey, judge: Judge, at: datetime) -> Decision:
     change = await forge.read_change(key)
     own = await read_own_policies(forge, change)
-    owners = await ReadCodeOwners(in_force=judge.in_force)(forge, change, own)
+    owners = await ReadCodeOwners(in_force=judge.in_force).if_wanted(forge, change, own)
     request = merge_request(change, at=at, code_owners=owners)
     decision, _ = await judge(request, facts=FactsOrigin.GATHERED, change=change_ref(change), own=own)
     return decision

@@ -32,36 +32,51 @@ class KnownNames(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Whether a policy names them: said by the bundles of `generation`, None where these could not be had."""
+
+    yes: bool
+    generation: int | None = None
+
+    def outdated(self, judged: int) -> bool:
+        """True where others judged than were looked at, who may want what was not read."""
+        return not self.yes and self.generation is not None and judged not in (0, self.generation)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReadCodeOwners:
     """names: None where somebody else keeps relations, and only the people of the change itself are known."""
 
     in_force: BundlesInForce
     names: KnownNames | None = None
 
-    async def __call__(self, forge: Forge, change: Change, own: OwnFiles) -> dict[str, Json] | None:
-        """The `code_owners` object of the input; None where no policy asks for it. own: the repository's own policies.
+    async def if_wanted(self, forge: Forge, change: Change, own: OwnFiles) -> dict[str, Json] | None:
+        """The same where a policy asks for it. own: the repository's own policies. Raises as a call."""
+        return await self(forge, change) if (await self.wanted(own.target)).yes else None
+
+    async def __call__(self, forge: Forge, change: Change) -> dict[str, Json]:
+        """The `code_owners` object of the input.
 
         Raises as the forge does, PermanentError for a file that is too large, DatabaseUnavailable.
         """
-        if not await self.wanted(own.target):
-            return None
         found = await _found(forge, change.repository.name, change.target_tip)
         covered = await asyncio.to_thread(covering, found.owners, change)
         known = await self.names.named(change.connection, names_in(covered)) if self.names is not None else None
         return code_owners_document(found, covered, change, known)
 
-    async def wanted(self, own: Mapping[str, bytes]) -> bool:
+    async def wanted(self, own: Mapping[str, bytes]) -> Wanted:
         """Whether a policy names it, in force or among a repository's `own` files.
 
-        False where the bundles in force cannot be had: judging says what is wrong with them.
+        Not where the bundles in force cannot be had: judging says what is wrong with them.
         """
         if any(_NAMED.encode() in text for path, text in own.items() if path.endswith(".rego")):
-            return True
+            return Wanted(yes=True)
         try:
-            _, bundles = await self.in_force()
+            generation, bundles = await self.in_force()
         except (UnknownThing, BundleRefused, StorageError):
-            return False
-        return any(_NAMED in text for bundle in bundles for text in bundle.modules.values())
+            return Wanted(yes=False)
+        named = any(_NAMED in text for bundle in bundles for text in bundle.modules.values())
+        return Wanted(yes=named, generation=generation.number)
 
 
 async def code_owners_digest(forge: Forge, repository: str, ref: str) -> Digest | None:

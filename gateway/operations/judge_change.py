@@ -20,14 +20,14 @@ from gateway.domain.dispatch import Dispatch
 from gateway.domain.landing import Landing, change_about, landing_of
 from gateway.domain.override import MERGED_UNDER_OVERRIDE, in_force
 from gateway.domain.record import ChangeRef, Decision, FactsOrigin, TrackedChange, carried_over
-from gateway.errors import ChangeMoved, GenerationMoved, UnknownThing
+from gateway.errors import ChangeMoved, DatabaseUnavailable, GenerationMoved, UnknownThing
 from gateway.operations.code_owners import ReadCodeOwners
 from gateway.operations.judge import Judge
 from gateway.operations.measures import BYPASSES, DECISIONS, JUDGING, OVERRIDDEN_MERGES
 from gateway.operations.own_policies import own_policies_dispatch, read_own_policies, touches_own_policies
 from gateway.operations.report_status import report_dispatch
 from gateway.operations.seal_record import seal_dispatch
-from gateway.operations.stored_facts import Stored, StoredFacts
+from gateway.operations.stored_facts import StoredFacts
 from gateway.operations.unnoticed import Unnoticed
 from gateway.storage import Seen, Storage, StoredBundle
 from policies import Approvals, Outcome, Reason
@@ -49,10 +49,10 @@ class JudgeChange:
     stored_facts: what a decision was based on, for when bundles alone are others; None = always ask the forge.
     answers_moved: looks once more, after recording, whether relationships are as they were; None where somebody else does.
     same_person: the relation between accounts of one human, if the relations' model has one.
-    code_owners: reads who looks after the files; None = nobody asks.
     """
 
     judge: Judge
+    code_owners: ReadCodeOwners
     forges: Mapping[str, Forge]
     storage: Storage
     clock: Clock
@@ -60,7 +60,6 @@ class JudgeChange:
     same_person: str | None = None
     unnoticed: Unnoticed | None = None
     stored_facts: StoredFacts | None = None
-    code_owners: ReadCodeOwners | None = None
 
     async def __call__(
         self, connection: str, key: ChangeKey, *, hint: ChangeEvent | None = None, touches: frozenset[str] | None = None
@@ -93,7 +92,6 @@ class JudgeChange:
         try:
             change = await forge.read_change(key, not_before=hint)
             own = await read_own_policies(forge, change) if change.state is ChangeState.OPEN else None
-            owners = await self.code_owners(forge, change, own) if self.code_owners is not None and own is not None else None
         except ProviderError as problem:
             return await self._undecided(forge, key, problem, seen)
         tracked = _tracked(change)
@@ -101,9 +99,18 @@ class JudgeChange:
             landing = landing_of(change, seen.change, at=self.clock())
             await self._ended(tracked, _after_merge(change), await self._bypass(change), landing)
             return None
+        wanted = await self.code_owners.wanted(own.target)
+        try:
+            owners = await self.code_owners(forge, change) if wanted.yes else None
+        except DatabaseUnavailable:
+            raise
+        except ProviderError as problem:
+            return await self._undecided(forge, key, problem, seen)
         request = merge_request(change, at=self.clock(), approvals=await self._approvals(tracked.ref), code_owners=owners)
         try:
             decision, facts = await self.judge(request, facts=FactsOrigin.GATHERED, change=tracked.ref, own=own)
+            if wanted.outdated(decision.generation):
+                raise GenerationMoved("other bundles came into force since it was asked whether they want code owners")
             for id, files in own.evidence:
                 await self.storage.keep_bundle(StoredBundle(id=id, files=files))
         except EngineBusy as problem:
@@ -119,23 +126,21 @@ class JudgeChange:
         """
         seen = Seen(await self.storage.change(connection, key.repository, key.number))
         stored = await self.stored_facts(seen.change) if self.stored_facts is not None else None
-        if stored is None or seen.change is None or await self._lacks_owners(stored):
+        if stored is None or seen.change is None:
+            return None
+        wanted = await self.code_owners.wanted(stored.own.target if stored.own is not None else {})
+        if wanted.yes and stored.request.code_owners is None:
             return None
         request = replace(stored.request, time=self.clock(), approvals=await self._approvals(seen.change.ref))
         try:
             decision, facts = await self.judge(request, facts=FactsOrigin.GATHERED, change=seen.change.ref, own=stored.own)
         except EngineBusy as problem:
             raise TemporaryError(str(problem), retry_after=problem.retry_after) from problem
-        if decision.outcome is Outcome.ADMITTED and stored.decision.outcome is not Outcome.ADMITTED:
+        given = decision.outcome is Outcome.ADMITTED and stored.decision.outcome is not Outcome.ADMITTED
+        if given or wanted.outdated(decision.generation):
             return None
         recorded = await self._with_its_answers(await self._recorded(decision, facts, seen.change, seen), key)
         return recorded if decision.outcome is stored.decision.outcome else None
-
-    async def _lacks_owners(self, stored: Stored) -> bool:
-        """Whether the bundles in force ask for owners that nobody asked for when the facts were read."""
-        if self.code_owners is None or stored.request.code_owners is not None:
-            return False
-        return await self.code_owners.wanted(stored.own.target if stored.own is not None else {})
 
     async def _approvals(self, ref: ChangeRef) -> Approvals | None:
         given = await self.storage.approvals(change_about(ref))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gateway.domain.clock import utc_now
 from gateway.operations.activate_bundles import ActivateBundles
 from gateway.operations.bring_into_force import BringIntoForce
+from gateway.operations.code_owners import ReadCodeOwners
 from gateway.operations.evidence import ReadEvidence
 from gateway.operations.in_force import InForce
 from gateway.operations.judge import Judge
@@ -27,6 +28,7 @@ class Side:
         stored = StoredFacts(storage=self.storage, evidence=ReadEvidence(storage=self.storage, in_force=self.in_force))
         self.judge = JudgeChange(
             judge=judge,
+            code_owners=ReadCodeOwners(in_force=self.in_force),
             forges={"work": forge},
             storage=self.storage,
             clock=utc_now,

@@ -12,6 +12,8 @@ import policies
 from gateway.operations.evidence import ReadEvidence
 from gateway.operations.replay import Replay, Same
 from policies import Outcome
+from policies.bundles.archive import packed
+from policies.bundles.directory import read_folder
 from providers.vcs import Role
 from providers.vcs.memory import MemoryForge
 from tests.e2e.process import PATIENCE
@@ -71,6 +73,8 @@ async def test_each_path_needs_its_owners_and_the_page_tells_who_they_are(tmp_pa
             "src/a.py: 0 of 1 needed approvals by the code owners of *.py",
         ]
         assert denied.verdict.warnings == ()
+        tried = await house.client.post("/v1/admissions?dry_run=true", json={"change": {"url": denied.change.url}})
+        assert [violation["message"] for violation in tried.json()["violations"]] == [found.message for found in denied.verdict.violations]
         page = (await house.client.get(f"/decisions/{denied.id}")).text
         assert "Now that is: ben<" in page
         assert "Now that is: cleo<" in page
@@ -161,6 +165,22 @@ async def test_nothing_is_read_where_no_policy_asks(tmp_path):
         await house.deliver()
         admitted = await house.decided(key, lambda d: d.outcome is Outcome.ADMITTED)
         assert "code_owners" not in await facts_of(house, admitted)
+
+
+async def test_bundle_that_asks_first_has_the_owners_read(tmp_path):
+    """The stored facts of open changes lack them then, which is no reason against a change."""
+    async with a_house(tmp_path, forge=acme("* @cleo\n"), sync_seconds=3600) as house:
+        await synchronised(house)
+        key = house.forge.open_change(REPOSITORY, head="work", files={"a": "1"}, by="ana", labels=("ready",))
+        await house.deliver()
+        await house.decided(key, lambda d: d.outcome is Outcome.ADMITTED)
+        published = await house.client.put(
+            "/v1/bundles/code-owners", content=packed(read_folder(CODE_OWNERS).files), headers={"Content-Type": "application/gzip"}
+        )
+        assert published.status_code == 201, published.text
+        await house.decided(key, lambda d: d.outcome is Outcome.DENIED)
+        reasons = {decision.verdict.reason for decision in await house.decisions(key) if decision.outcome is Outcome.DENIED}
+        assert reasons == {"a: 0 of 1 needed approvals by the code owners of *"}
 
 
 OWN = """package merge.own
