@@ -49,7 +49,9 @@ _PACKAGE = re.compile(rf"{_IDENTIFIER}(\.{_IDENTIFIER}|{_QUOTED})*")
 _COMPONENT = re.compile(rf'({_IDENTIFIER})|\["((?:[^"\\]|\\.)*)"\]')
 
 _written_before: dict[int, tuple[JsonObject, bytes]] = {}
-_WRITTEN_AT_MOST = 2048
+_WRITTEN_AT_MOST = 512
+_WORTH_KEEPING = 8192
+"""Bytes: what is larger takes long to be read too, and must not fill the memory with what a repository says for itself."""
 
 
 @value
@@ -142,11 +144,14 @@ def _written(parameters: JsonObject) -> bytes:
     Known by identity, so what is remembered is held: no other object can have its number meanwhile.
     """
     known = _written_before.get(id(parameters))
-    if known is None:
+    if known is not None:
+        return known[1]
+    written = json.dumps(dict(parameters), ensure_ascii=False).encode()
+    if len(written) <= _WORTH_KEEPING:
         if len(_written_before) >= _WRITTEN_AT_MOST:
             _written_before.clear()
-        known = _written_before[id(parameters)] = (parameters, json.dumps(dict(parameters), ensure_ascii=False).encode())
-    return known[1]
+        _written_before[id(parameters)] = (parameters, written)
+    return written
 
 
 def _with_parameters(document: bytes, parameters: bytes) -> bytes:

@@ -57,6 +57,16 @@ def test_different_parameters_are_put_in_policy_by_policy():
     assert json.loads(made.given) == {"document": {"parameters": None}, "now": 1767312000000000000, "parameters": [{"n": 1}, {"n": 2}]}
 
 
+@pytest.mark.parametrize("size", [1, 10_000], ids=["remembered", "too large to be"])
+def test_parameters_are_those_of_their_policy_however_many_were_written_before(size):
+    """What comes and goes takes the place of others in memory, never their parameters."""
+    for number in range(1500):
+        parameters = {"number": number, "of": "x" * size}
+        for _ in range(2):
+            made = one_pass([a_query(parameters=parameters)], b"{}", NOW, frozenset())
+            assert made.given.startswith(b'{"document":{"parameters":{"number": %d, "of": "x' % number)
+
+
 def test_the_clock_is_pinned_where_it_can_be_read():
     """From what is given, not from the text."""
     assert "with time.now_ns as now" in one_pass([a_query()], b"{}", NOW, CLOCK).text
