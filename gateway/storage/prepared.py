@@ -46,13 +46,23 @@ class Prepared:
         self._statement = statement
         self._ready: dict[str, _Ready] = {}
 
-    def run(self, connection: Connection, **values: Any) -> list[Any]:
+    def run(self, connection: Connection, /, **values: Any) -> list[Any]:
         """Once, with these values: the rows it selects, each a tuple with names; nothing of a statement that writes."""
         ready = self._for(connection)
         cursor = _cursor(connection)
         try:
             cursor.execute(ready.text, ready.parameters(values))
             return [] if ready.row is None else [ready.row(found) for found in cursor.fetchall()]
+        except Exception as problem:
+            raise as_raised(connection, ready.text, problem) from problem
+
+    def changed(self, connection: Connection, /, **values: Any) -> int:
+        """Once, with these values: how many rows that changed. Not in a unit that is sent in one go: there nobody waits for a count."""
+        ready = self._for(connection)
+        cursor = _cursor(connection)
+        try:
+            cursor.execute(ready.text, ready.parameters(values))
+            return int(cursor.rowcount)
         except Exception as problem:
             raise as_raised(connection, ready.text, problem) from problem
 

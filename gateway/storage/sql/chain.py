@@ -6,15 +6,17 @@ from sqlalchemy import Connection, delete, select, update
 
 from gateway.domain.chain import Entry, EntryKind, Head, Seal, content_hash, sealed
 from gateway.errors import StorageError
+from gateway.storage.prepared import prepared_insert
 from gateway.storage.sql.tables import chain_head, seals, unsealed
 
 _HEAD = select(chain_head.c.position, chain_head.c.hash)
+_ENLIST = prepared_insert(unsealed, without={"ord"})
 _AT_ONCE = 500
 
 
 def enlist(connection: Connection, kind: EntryKind, id: str, written: bytes) -> None:
     """Have this entry sealed; in the transaction that records it, with what it is from then on."""
-    connection.execute(unsealed.insert(), {"kind": kind.value, "ref": id, "content": content_hash(kind, written)})
+    _ENLIST.run(connection, kind=kind.value, ref=id, content=content_hash(kind, written))
 
 
 def read_head(connection: Connection) -> Head:

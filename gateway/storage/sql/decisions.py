@@ -15,6 +15,7 @@ from gateway.domain.record import Decision, DecisionId, decision_document, decis
 from gateway.errors import StorageError
 from gateway.storage.columns import to_ms
 from gateway.storage.keys import change_key, is_name, repository_key
+from gateway.storage.prepared import Prepared
 from gateway.storage.sql.chain import enlist
 from gateway.storage.sql.tables import decisions
 from gateway.storage.sql.upsert import insert_new
@@ -25,11 +26,12 @@ _SHOWN = (decisions.c.document, decisions.c.confirmed_at)
 _BY_ID = select(*_SHOWN).where(decisions.c.id == bindparam("id"))
 # provided facts and gathered ones are two records of one change: neither interrupts the other's
 LAST = (
-    select(decisions.c.ord, decisions.c.substance, *_SHOWN)
+    select(decisions.c.ord, decisions.c.substance, decisions.c.document)
     .where(decisions.c.change_key == bindparam("change_key"), decisions.c.facts == bindparam("facts"))
     .order_by(decisions.c.ord.desc())
     .limit(1)
 )
+_LAST = Prepared(LAST)
 
 
 def record_decision(connection: Connection, decision: Decision, row: Mapping[str, Any]) -> Decision:
@@ -91,8 +93,9 @@ def decision_of(document: bytes, confirmed_at: str | None) -> Decision:
 
 
 def _confirm_last(connection: Connection, decision: Decision, row: Mapping[str, Any]) -> Decision | None:
-    last = connection.execute(LAST, {"change_key": row["change_key"], "facts": row["facts"]}).one_or_none()
-    if last is None or last.substance != row["substance"]:
+    found = _LAST.run(connection, change_key=row["change_key"], facts=row["facts"])
+    ord, known, document = found[0] if found else (None, None, b"")
+    if known is None or known != row["substance"]:
         return None
-    connection.execute(update(decisions).where(decisions.c.ord == last.ord).values(confirmed_at=rfc3339(decision.at)))
-    return replace(decision_from_document(json.loads(last.document)), confirmed_at=decision.at)
+    connection.execute(update(decisions).where(decisions.c.ord == ord).values(confirmed_at=rfc3339(decision.at)))
+    return replace(decision_from_document(json.loads(document)), confirmed_at=decision.at)

@@ -12,13 +12,14 @@ from gateway.domain.record import Generation
 from gateway.errors import GenerationMoved, StorageError
 from gateway.storage.documents import generation_document, generation_from_document
 from gateway.storage.port import StoredBundle
+from gateway.storage.prepared import Prepared
 from gateway.storage.sql.blobs import keep_blobs, read_blobs
 from gateway.storage.sql.tables import bundles, generations, in_force
 from gateway.storage.sql.upsert import insert_new
 from policies.canonical import canonical, digest
 from policies.model import Digest
 
-_IN_FORCE_KEPT = select(in_force.c.number).with_for_update(read=True)
+_IN_FORCE_KEPT = Prepared(select(in_force.c.number).with_for_update(read=True))
 
 
 def activate(connection: Connection, new: Sequence[StoredBundle], *, at: datetime, by: str) -> Generation:
@@ -44,7 +45,8 @@ def current_generation(connection: Connection) -> Generation | None:
 
 def require_generation(connection: Connection, number: int) -> None:
     """Raises GenerationMoved unless it is in force, and keeps it there until this transaction ends."""
-    found = connection.scalar(_IN_FORCE_KEPT) or 0
+    rows = _IN_FORCE_KEPT.run(connection)
+    found = rows[0][0] if rows else 0
     if found != number:
         raise GenerationMoved(f"judged by generation {number}, but {found} is in force: judge again")
 

@@ -1,6 +1,6 @@
 """Insert what may be there already: each database says it in its own words.
 
-The statements are built once: building one costs more than SQLite needs to run it.
+The statements are prepared for each set of columns: building one costs more than SQLite needs to run it.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Table
+from sqlalchemy import BindParameter, Connection, Table, bindparam
 from sqlalchemy.dialects import mysql, postgresql, sqlite
+
+from gateway.storage.prepared import Prepared
 
 Row = Mapping[str, Any]
 
@@ -20,38 +22,40 @@ def insert_new(connection: Connection, table: Table, row: Row) -> bool:
 
     MySQL's IGNORE forgives what does not fit as well: only for rows whose columns hold whatever they are given.
     """
-    # SQLAlchemy asks the driver for an INSERT's count only when told to
-    statement = _insert_new(table, connection.dialect.name)
-    return connection.execute(statement, row, execution_options={"preserve_rowcount": True}).rowcount == 1
+    return _insert_new(table, connection.dialect.name, tuple(row)).changed(connection, **row) == 1
 
 
 def put(connection: Connection, table: Table, row: Row) -> None:
     """Insert the row, or replace all of what stands under its primary key."""
-    connection.execute(_put(table, connection.dialect.name), row)
+    _put(table, connection.dialect.name, tuple(row)).changed(connection, **row)
 
 
 @functools.cache
-def _insert_new(table: Table, dialect: str) -> Insert:
+def _insert_new(table: Table, dialect: str, columns: tuple[str, ...]) -> Prepared:
     match dialect:
         case "sqlite":
-            return sqlite.insert(table).on_conflict_do_nothing()
+            return Prepared(sqlite.insert(table).values(_open(columns)).on_conflict_do_nothing())
         case "postgresql":
-            return postgresql.insert(table).on_conflict_do_nothing()
+            return Prepared(postgresql.insert(table).values(_open(columns)).on_conflict_do_nothing())
         case _:
-            return mysql.insert(table).prefix_with("IGNORE")
+            return Prepared(mysql.insert(table).values(_open(columns)).prefix_with("IGNORE"))
 
 
 @functools.cache
-def _put(table: Table, dialect: str) -> Insert:
+def _put(table: Table, dialect: str, columns: tuple[str, ...]) -> Prepared:
     keys = [column.name for column in table.primary_key.columns]
     others = [column.name for column in table.columns if column.name not in keys]
     match dialect:
         case "sqlite":
-            lite = sqlite.insert(table)
-            return lite.on_conflict_do_update(index_elements=keys, set_={name: lite.excluded[name] for name in others})
+            lite = sqlite.insert(table).values(_open(columns))
+            return Prepared(lite.on_conflict_do_update(index_elements=keys, set_={name: lite.excluded[name] for name in others}))
         case "postgresql":
-            post = postgresql.insert(table)
-            return post.on_conflict_do_update(index_elements=keys, set_={name: post.excluded[name] for name in others})
+            post = postgresql.insert(table).values(_open(columns))
+            return Prepared(post.on_conflict_do_update(index_elements=keys, set_={name: post.excluded[name] for name in others}))
         case _:
-            my = mysql.insert(table)
-            return my.on_duplicate_key_update({name: my.inserted[name] for name in others})
+            my = mysql.insert(table).values(_open(columns))
+            return Prepared(my.on_duplicate_key_update({name: my.inserted[name] for name in others}))
+
+
+def _open(columns: tuple[str, ...]) -> dict[str, BindParameter[Any]]:
+    return {name: bindparam(name) for name in columns}

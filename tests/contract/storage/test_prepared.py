@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from sqlalchemy import bindparam, select, text
+from sqlalchemy.exc import IntegrityError
 
 from gateway.storage.dispatches import dispatches
 from gateway.storage.prepared import Prepared, PreparedFor, prepared_insert
@@ -46,3 +47,21 @@ async def test_no_rows_is_no_statement(database):
     """A driver would complain."""
     with database.transaction() as connection:
         INSERT.run_many(connection, [])
+
+
+async def test_what_is_found_and_how_much_changed_is_told(database):
+    """Rows come in the statement's columns, and a count says whether there was anything to insert."""
+    with database.transaction() as connection:
+        assert INSERT.changed(connection, **a_row("a")) == 1
+        assert [tuple(row) for row in UNTAKEN.run(connection, of="w")] == [("a",)]
+        assert list(UNTAKEN.run(connection, of="nobody")) == []
+        connection.rollback()
+
+
+async def test_a_refusal_of_the_database_is_sqlalchemys(database):
+    """Whoever watches for a key that is there already need not know which driver was asked."""
+    with database.transaction() as connection:
+        INSERT.changed(connection, **a_row("a"))
+        with pytest.raises(IntegrityError):
+            INSERT.changed(connection, **a_row("a"))
+        connection.rollback()
