@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from gateway.durable.sql import SqlDurableCore
-from tests.contract.durable.builders import Calls, a_start, kinds, result_of
+from gateway.storage import Database
+from gateway.storage.migrations import migrate
+from tests.contract.durable.builders import Calls, a_start, ended, kinds, result_of
+from tests.servers.postgresql import fresh_postgresql
 
 pytestmark = pytest.mark.anyio
 
@@ -49,6 +54,37 @@ async def test_three_activities_are_four_commits(database):
         assert await kinds(core, "w") == ["WorkflowStarted", *activity, *activity, *activity, "WorkflowCompleted"]
     finally:
         await core.stop()
+
+
+async def test_each_commit_is_two_round_trips_to_postgresql(tmp_path):
+    """One to look, one to write and commit: counted by what goes out and comes back on the writer's connection."""
+    with fresh_postgresql() as url, (tmp_path / "wire").open("w+b") as wire:
+        database, calls = Database(url), Calls()
+        migrate(database)
+        core = SqlDurableCore(database=database, workflows={"w": three}, activities={"note": calls.note}, poll=600.0, lease=3600.0)
+        await core.start()
+        try:
+            await core.dispatch(a_start("first", "w", 1))
+            await ended(core, "first")
+            await database.write(lambda connection: _traced(connection, wire))
+            told = len(_turns(wire))
+            await core.dispatch(a_start("second", "w", 1))
+            await ended(core, "second")
+            assert _turns(wire)[told:].count("F") == 2 * 4
+        finally:
+            await core.stop()
+            await database.close()
+
+
+def _traced(connection, wire):
+    connection.connection.driver_connection.pgconn.trace(wire.fileno())
+
+
+def _turns(wire):
+    """Who spoke, in turn: F, the gateway; B, the server."""
+    wire.seek(0)
+    spoke = [line.split(b"\t")[1].decode() for line in wire if line.count(b"\t") > 1]
+    return [who for who, _ in itertools.groupby(spoke)]
 
 
 async def test_first_step_is_thought_out_again_by_whoever_takes_the_run(database):
