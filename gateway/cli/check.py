@@ -38,7 +38,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _options(parser: Arguments) -> None:
-    parser.add_argument("inputs", nargs="*", metavar="INPUT…", help="input documents (JSON or YAML); - reads one from standard input")
+    parser.add_argument("inputs", nargs="*", metavar="INPUT", help="input documents (JSON or YAML); - reads one from standard input")
     parser.add_argument("--change", action="append", default=[], metavar="URL", help="a real change, read through its connection")
     parser.add_argument(
         "--policies", action="append", default=[], type=Path, metavar="DIR", help="bundles to judge by; by default those of admit.yaml"

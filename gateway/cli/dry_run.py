@@ -90,7 +90,9 @@ class DryRun:
                 document.pop("time", None)
             request = request_from_document(document, at=self.at or utc_now())
             decision, _ = await self.judge(request, facts=FactsOrigin.PROVIDED, change=provided_ref(request))
-        except (OSError, ValueError, RequestRefused, NotCanonical, EngineBusy) as problem:
+        except OSError as problem:
+            return Checked(source=source, result=f"expected a document at {source}, found: {problem.strerror or problem}")
+        except (ValueError, RequestRefused, NotCanonical, EngineBusy) as problem:
             return Checked(source=source, result=str(problem))
         return Checked(source=source, result=decision)
 
@@ -119,7 +121,7 @@ async def dry_run(basis: Basis, *, at: datetime | None) -> AsyncIterator[DryRun]
 
 def _read(source: str) -> object:
     """The document: JSON, or YAML where the name says so. Raises OSError, ValueError."""
-    text = sys.stdin.read() if source == "-" else Path(source).read_bytes().decode()
+    text = sys.stdin.read() if source == "-" else Path(source).read_bytes().decode("utf-8-sig")  # some editors begin with a mark
     try:
         if source.endswith((".yaml", ".yml")):
             return yaml.safe_load(text)

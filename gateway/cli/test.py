@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _options(parser: Arguments) -> None:
-    parser.add_argument("folders", nargs="+", type=Path, metavar="DIR…", help="bundles: folders, or tar.gz files")
+    parser.add_argument("folders", nargs="+", type=Path, metavar="DIR", help="bundles: folders, or tar.gz files")
     parser.add_argument("--coverage", action="store_true", help="say which lines of the policies no test reaches")
     parser.add_argument("--threshold", type=_percent, metavar="PERCENT", help="fail below this share of lines reached")
     parser.add_argument("--output", choices=OUTPUTS, default="text", help="how to write the answer (default: %(default)s)")

@@ -85,6 +85,15 @@ def test_check_says_of_a_number_no_other_machine_reads_alike(folder):
     assert "ADMITTED" in checked.stdout
 
 
+def test_check_reads_what_editors_write_and_says_what_is_not_there(folder):
+    """A byte order mark is no mistake; a name that leads nowhere is told as one."""
+    (folder / "marked.json").write_bytes(b"\xef\xbb\xbf" + (folder / "good.json").read_bytes())
+    checked = admit("check", "marked.json", "none.json", "--policies", "bundle", cwd=folder)
+    assert checked.returncode == 2
+    assert re.search(r"^ADMITTED .*\(marked\.json\)$", checked.stdout, re.MULTILINE)
+    assert "expected a document at none.json, found: No such file or directory" in checked.stdout
+
+
 def test_check_reads_standard_input(folder):
     """`-` is one document."""
     checked = admit("check", "-", "--policies", "bundle", "--output", "json", cwd=folder, input=(folder / "bad.json").read_text())
