@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from policies.model import Json
 
@@ -29,3 +31,20 @@ def token_speaker(name: str, actor: str | None) -> Speaker:
     if actor is not None:
         return Speaker(ref=actor, name=name)
     return Speaker(ref=f"user:{TOKEN_NAMESPACE}/{name}", name=name, kind="bot")
+
+
+def called(facts: bytes) -> Mapping[str, str]:
+    """Ref → what the forge called it, of everybody and everything in these facts."""
+    return dict(_called(json.loads(facts)))
+
+
+def _called(value: Any) -> Iterator[tuple[str, str]]:
+    match value:
+        case {"ref": str(ref), "login": str(name)} | {"ref": str(ref), "name": str(name)}:
+            yield ref, name
+    if isinstance(value, dict):
+        for part in value.values():
+            yield from _called(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _called(part)

@@ -87,7 +87,7 @@ async def decision_page(id: str, request: Request, asked: Asked) -> HTMLResponse
         "decision.html",
         asked,
         decision=decision,
-        told=await TellRelations(own=asked.own_relations, storage=asked.storage)(decision) if reads else Told(),
+        told=await _told(asked, decision) if reads else Told(),
         sentence=sentence(decision),
         subject_of=subject_of,
         sources=await rule_sources(asked, decision),
@@ -129,6 +129,11 @@ def _standing(open_changes: Sequence[TrackedChange]) -> list[TrackedChange]:
     """The open changes that may not be merged now; those first that somebody of this house should look at."""
     waiting = [change for change in open_changes if change.outcome in _FIRST and not change.draft]
     return sorted(waiting, key=lambda change: _FIRST.index(change.outcome or Outcome.DENIED))[:_STANDING]
+
+
+async def _told(asked: Services, decision: Decision) -> Told:
+    own = asked.own_relations
+    return await TellRelations(relations=asked.relations, storage=asked.storage, names=own.store if own is not None else None)(decision)
 
 
 async def _reason(asked: Services, change: TrackedChange) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from policies.relations.model import AuthorizationModel
-    from policies.relations.port import Relations
+    from policies.relations.port import Explaining, Relations
     from policies.relations.refusals import (
         ConditionFailed,
         ModelProblem,
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "AuthorizationModel": "model",
     "ConditionFailed": "refusals",
+    "Explaining": "port",
     "ModelProblem": "refusals",
     "ModelRefused": "refusals",
     "QuestionRefused": "refusals",
@@ -37,6 +38,7 @@ _HOMES = {
 __all__ = [
     "AuthorizationModel",
     "ConditionFailed",
+    "Explaining",
     "ModelProblem",
     "ModelRefused",
     "QuestionRefused",

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from policies.errors import RelationsRefused
 from policies.model import Json, Question, rfc3339
+from policies.relations import names
 from policies.relations.port import Given
 from policies.relations.refusals import QuestionRefused
 
@@ -34,6 +36,16 @@ def given_to(question: Question, given: Given) -> Sequence[RelationshipTuple]:
 def context_at(at: datetime) -> dict[str, Json]:
     """What conditions know of a judgement: `current_time`, the parameter OpenFGA's own examples use."""
     return {"current_time": rfc3339(at)}
+
+
+def require_names(question: Question) -> None:
+    """Raises QuestionRefused for names no server takes: some are answered with a shrug, others fail a whole batch unnamed."""
+    try:
+        names.user_name(question.user)
+        names.relation_name(question.relation)
+        names.object_type(question.object)
+    except RelationsRefused as problem:
+        raise unanswerable(question, str(problem), advice=problem.advice) from problem
 
 
 def unanswerable(question: Question, why: str, *, advice: str | None = None) -> QuestionRefused:

@@ -46,14 +46,16 @@ class _Met(NamedTuple):
 class Check:
     """Everything asked about one user with one context over one state of the tuples; answers are kept within.
 
-    context: values for conditions; a tuple's own values go before them.
+    context: values for conditions; a tuple's own values go before them. climbs: may it start from the user's own tuples,
+    where that is cheaper? The answer is the same.
     """
 
-    def __init__(self, model: SoundModel, tuples: TupleReader, user: str, context: Mapping[str, Json]) -> None:
+    def __init__(self, model: SoundModel, tuples: TupleReader, user: str, context: Mapping[str, Json], *, climbs: bool = True) -> None:
         self._model = model
         self._tuples = tuples
         self._user = user
         self._context = context
+        self._climbs = climbs
         self._name = model.asked_user(user)
         self._wildcard_type = None if self._name.is_userset else self._name.type
         self._known: dict[Place, Outcome] = {}
@@ -110,7 +112,7 @@ class Check:
         """
         self._count(1)
         adds = self._model.only_adds(node)
-        if adds and self._model.comes_back(node):
+        if adds and self._climbs and self._model.comes_back(node):
             known = self._from_below(key, node, depth)
             if known is not None:
                 return known

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -29,7 +30,7 @@ TRIES = 3
 
 
 class LocalRelations:
-    """Answers from a model and tuples. Raises ModelRefused for a model that is not sound."""
+    """`Relations` and `Explaining` from a model and tuples. Raises ModelRefused for a model that is not sound."""
 
     def __init__(self, model: AuthorizationModel | SoundModel, tuples: TupleReader | Iterable[RelationshipTuple]) -> None:
         self.evaluator = Evaluator(model, tuples)
@@ -73,14 +74,21 @@ class LocalRelations:
         except RelationsRefused as problem:
             raise unanswerable(question, str(problem), advice=problem.advice) from problem
 
-    def reasons(self, question: Question, *, at: datetime) -> tuple[str, ...]:
-        """Why the answer is yes, in sentences from the object to the user; empty where it is no. Raises RelationsRefused."""
-        proof = self._proof(question, context_at(at), {})
-        return () if proof is None else tuple(sentences(proof))
+    async def reasons(
+        self, questions: Sequence[Question], *, at: datetime, given: Given = NOTHING_GIVEN
+    ) -> Mapping[Question, tuple[str, ...]]:
+        context = context_at(at)
+        found: dict[Question, tuple[str, ...]] = {}
+        for question in questions:
+            with suppress(RelationsRefused):  # nothing to explain
+                if proof := self._proof(question, context, {}, given):
+                    found[question] = tuple(sentences(proof))
+            await asyncio.sleep(0)
+        return found
 
-    def who(self, relation: str, object: str, *, at: datetime, type_name: str = "user", most: int = 20) -> Listing:
-        """Who has the relation to the object at that time, for someone who may see their names. Raises RelationsRefused."""
-        return self.evaluator.users(object, relation, type_name, context=context_at(at), most=most)
+    async def who(self, relation: str, object: str, *, at: datetime, most: int, given: Given = NOTHING_GIVEN) -> Listing:
+        along = given.get(object, ())
+        return self.evaluator.users(object, relation, "user", context=context_at(at), contextual=along, most=most)
 
     async def close(self) -> None:
         return None

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from policies.model import Question
 
 if TYPE_CHECKING:
+    from policies.relations.listing import Listing
     from policies.relations.tuples import RelationshipTuple
 
 Given: TypeAlias = "Mapping[str, Sequence[RelationshipTuple]]"
@@ -31,3 +32,19 @@ class Relations(Protocol):
 
     async def close(self) -> None:
         """Let go of connections."""
+
+
+@runtime_checkable
+class Explaining(Protocol):
+    """Tells who is related and why, for people to read: as relations are when it is asked, and nothing is decided by it.
+
+    Raises RelationsUnavailable and RelationsRefused, as `Relations` does.
+    """
+
+    async def who(self, relation: str, object: str, *, at: datetime, most: int, given: Given = NOTHING_GIVEN) -> Listing:
+        """The users who have the relation to the object, everybody as `user:*`."""
+
+    async def reasons(
+        self, questions: Sequence[Question], *, at: datetime, given: Given = NOTHING_GIVEN
+    ) -> Mapping[Question, tuple[str, ...]]:
+        """Why the answer is yes, in sentences from the object to the user; without those whose answer is no, or cannot be explained."""

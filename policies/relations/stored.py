@@ -33,7 +33,7 @@ class WorldReader(Protocol):
 
 
 class StoredRelations:
-    """`Relations` from the current world, whichever that is when a judgement asks."""
+    """`Relations` and `Explaining` from the current world, whichever that is when a judgement asks."""
 
     def __init__(self, world: WorldReader) -> None:
         self._world = world
@@ -50,13 +50,13 @@ class StoredRelations:
         model_id, local = await self.current()
         return Answers(await local.answers(questions, at=at, given=given), model=model_id)
 
-    async def reasons(self, question: Question, *, at: datetime) -> tuple[str, ...]:
-        """Why the answer is yes, in sentences; empty where it is no. Raises RelationsError."""
-        return (await self.current())[1].reasons(question, at=at)
+    async def reasons(
+        self, questions: Sequence[Question], *, at: datetime, given: Given = NOTHING_GIVEN
+    ) -> Mapping[Question, tuple[str, ...]]:
+        return await (await self.current())[1].reasons(questions, at=at, given=given)
 
-    async def who(self, relation: str, object: str, *, at: datetime, most: int = 20) -> Listing:
-        """Who has the relation to the object, for someone who may see their names. Raises RelationsError."""
-        return (await self.current())[1].who(relation, object, at=at, most=most)
+    async def who(self, relation: str, object: str, *, at: datetime, most: int, given: Given = NOTHING_GIVEN) -> Listing:
+        return await (await self.current())[1].who(relation, object, at=at, most=most, given=given)
 
     async def close(self) -> None:
         return None

@@ -21,12 +21,13 @@ import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from policies.errors import RelationsError, RelationsRefused, RelationsUnavailable
+from policies.errors import RelationsError, RelationsUnavailable
 from policies.model import Json, Question, rfc3339
-from policies.relations import names
 from policies.relations.answers import Answers
-from policies.relations.asking import context_at, given_to, require_few, unanswerable
+from policies.relations.asking import context_at, given_to, require_few, require_names, unanswerable
+from policies.relations.listing import Listing
 from policies.relations.openfga.documents import Answer, Refused
+from policies.relations.openfga.explaining import Explainer
 from policies.relations.openfga.server import Credentials, Server
 from policies.relations.openfga.state import SharedState, State, first_state, later_state
 from policies.relations.port import NOTHING_GIVEN, Given
@@ -37,7 +38,7 @@ _FOLLOWING = 20.0  # seconds for reading what changed, which no judgement waits 
 
 
 class OpenFgaRelations:
-    """`Relations` answered by a server.
+    """`Relations` and `Explaining` answered by a server.
 
     model_id: the model to ask; None for the newest of the store, whichever that is when a judgement asks.
     deadline: seconds for all questions of a judgement together.
@@ -49,13 +50,14 @@ class OpenFgaRelations:
         self._api_url, self._store_id, self._model_id = api_url, store_id, model_id
         self._credentials, self._deadline = credentials, deadline
         self._asked: tuple[Server, SharedState] | None = None
+        self._explainer = Explainer(where=f"the OpenFGA server {api_url}", model_id=model_id, deadline=deadline)
 
     async def answers(self, questions: Sequence[Question], *, at: datetime, given: Given = NOTHING_GIVEN) -> Mapping[Question, bool]:
         """Every question → related or not, under one model and from one state; conditions see `at` as `current_time`."""
         require_few(questions)
         wanted = tuple(dict.fromkeys(questions))
         for question in wanted:
-            _require_names(question)
+            require_names(question)
         if not wanted:
             return {}
         try:
@@ -109,6 +111,16 @@ class OpenFgaRelations:
         before = State(model_id=str(mark["model_id"]), token=token, since=since)
         after = await later_state(server, self._model_id, before)
         return _mark(after), after != before
+
+    async def who(self, relation: str, object: str, *, at: datetime, most: int, given: Given = NOTHING_GIVEN) -> Listing:
+        server, _ = self._connected()
+        return await self._explainer.who(server, relation, object, at=at, most=most, given=given)
+
+    async def reasons(
+        self, questions: Sequence[Question], *, at: datetime, given: Given = NOTHING_GIVEN
+    ) -> Mapping[Question, tuple[str, ...]]:
+        server, _ = self._connected()
+        return await self._explainer.reasons(server, questions, at=at, given=given)
 
     async def probe(self) -> str:
         """Store and model, if the server is there and lets them be read. Raises RelationsError."""
@@ -165,13 +177,3 @@ def _plain(question: Question, answer: Answer) -> bool:
     if isinstance(answer, Refused):
         raise unanswerable(question, answer.message)
     return answer
-
-
-def _require_names(question: Question) -> None:
-    """The server answers some malformed names with a shrug, and others by refusing the batch without saying whose."""
-    try:
-        names.user_name(question.user)
-        names.relation_name(question.relation)
-        names.object_type(question.object)
-    except RelationsRefused as problem:
-        raise unanswerable(question, str(problem), advice=problem.advice) from problem

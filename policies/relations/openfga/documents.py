@@ -8,7 +8,10 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeAlias
 
-from policies.errors import RelationsUnavailable
+from policies.errors import RelationsRefused, RelationsUnavailable
+from policies.model import Json
+from policies.relations.store_file import tuple_from_json
+from policies.relations.tuples import RelationshipTuple
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,57 @@ def changes(body: object) -> Changes:
         case {"changes": list(changes), "continuation_token": str(token)}:
             return Changes(count=len(changes), token=token)
     raise _not_as_documented("changes")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuplePage:
+    """Stored tuples. token: where the next page begins; empty = that was all."""
+
+    tuples: tuple[RelationshipTuple, ...]
+    token: str
+
+
+def tuple_page(body: object) -> TuplePage:
+    match body:
+        case {"tuples": list(found), "continuation_token": str(token)}:
+            return TuplePage(tuples=tuple(_stored(one) for one in found), token=token)
+    raise _not_as_documented("tuples")
+
+
+def _stored(one: object) -> RelationshipTuple:
+    match one:
+        case {"key": {"user": str(), "relation": str(), "object": str()} as key}:
+            try:
+                return tuple_from_json({name: value for name, value in key.items() if value is not None})
+            except RelationsRefused as problem:
+                raise _not_as_documented("a tuple") from problem
+    raise _not_as_documented("a tuple")
+
+
+def model(body: object) -> dict[str, Json]:
+    match body:
+        case {"authorization_model": dict(found)}:
+            return found
+    raise _not_as_documented("an authorization model")
+
+
+def users(body: object) -> tuple[str, ...]:
+    """Users and usersets by name, everybody as `type:*`, in order."""
+    match body:
+        case {"users": list(found)}:
+            return tuple(sorted(_user(one) for one in found))
+    raise _not_as_documented("users")
+
+
+def _user(one: object) -> str:
+    match one:
+        case {"object": {"type": str(kind), "id": str(id)}}:
+            return f"{kind}:{id}"
+        case {"userset": {"type": str(kind), "id": str(id), "relation": str(relation)}}:
+            return f"{kind}:{id}#{relation}"
+        case {"wildcard": {"type": str(kind)}}:
+            return f"{kind}:*"
+    raise _not_as_documented("a user")
 
 
 def date(headers: Mapping[str, str]) -> datetime:

@@ -24,9 +24,12 @@ from openfga_sdk.exceptions import ApiException, OpenApiException
 from policies.errors import RelationsError, RelationsRefused, RelationsUnavailable
 from policies.model import Json, rfc3339
 from policies.relations.openfga import documents
+from policies.relations.openfga.reading import Row
+from policies.relations.tuples import RelationshipTuple
 
 PAUSE = 0.05  # seconds before the one retry
 WRONG_PLACE = ("authorization_model_not_found", "latest_authorization_model_not_found", "store_id_not_found")
+WRONG_QUESTION = ("validation_error", "type_not_found", "relation_not_found")
 
 # What else the SDK lets through: its own checks, TLS, bytes it cannot decode, documents it stumbles over.
 _LET_THROUGH = (OpenApiException, aiohttp.ClientError, OSError, ValueError, TypeError, AttributeError, LookupError, RuntimeError)
@@ -105,6 +108,38 @@ class Server:
         body, _ = await self._call("ReadChanges", "GET", "changes", query={"page_size": "100", **start})
         return documents.changes(body)
 
+    async def model(self, model_id: str) -> dict[str, Json]:
+        """The model as the server keeps it. Raises RelationsRefused where the store has none of that id."""
+        # https://openfga.dev/api/service#/Authorization%20Models/ReadAuthorizationModel
+        body, _ = await self._call("ReadAuthorizationModel", "GET", f"authorization-models/{model_id}")
+        return documents.model(body)
+
+    async def users(self, asked: Mapping[str, Json], model_id: str) -> tuple[str, ...]:
+        """Who has a relation to an object; the server tells of 1,000 at most, and does not say whether there are more."""
+        # https://openfga.dev/api/service#/Relationship%20Queries/ListUsers
+        wanted: dict[str, Any] = {**asked, "authorization_model_id": model_id, "consistency": "HIGHER_CONSISTENCY"}
+        body, _ = await self._call("ListUsers", "POST", "list-users", body=wanted)
+        return documents.users(body)
+
+    async def tuples(self, row: Row, *, most: int) -> Sequence[RelationshipTuple] | None:
+        """The stored tuples of a row; None for more than `most`."""
+        # https://openfga.dev/api/service#/Relationship%20Tuples/Read
+        key = {"object": row.object, "relation": row.relation, **({} if row.user is None else {"user": row.user})}
+        found: list[RelationshipTuple] = []
+        token = ""
+        while True:
+            asked: dict[str, Any] = {"tuple_key": key, "page_size": 100, "consistency": "HIGHER_CONSISTENCY"}
+            body, _ = await self._call("Read", "POST", "read", body={**asked, **({"continuation_token": token} if token else {})})
+            page = documents.tuple_page(body)
+            found += page.tuples
+            if len(found) > most:
+                return None
+            if not page.token:
+                return found
+            if page.token == token:
+                raise RelationsUnavailable(f"{self._where} does not go on with its tuples")
+            token = page.token
+
     async def close(self) -> None:
         await self._client.close()  # type: ignore[no-untyped-call]
 
@@ -145,7 +180,7 @@ class Server:
         code, message = _said(problem.body)
         if code in WRONG_PLACE:
             return wrong_place(f"{self._where} refuses: {message}")
-        if code == "validation_error":
+        if code in WRONG_QUESTION:
             return RelationsRefused(f"{self._where} refuses the request: {message}")
         fault = RelationsUnavailable(f"{self._where} answers {problem.status}" + (f" ({code})" if code else ""))
         if problem.status in (401, 403):

@@ -31,9 +31,18 @@ class AskedOnce:
         self._settings = {"deadline": PATIENCE, **settings}
 
     async def answers(self, questions: Sequence[Question], *, at: datetime, **more) -> Mapping[Question, bool]:
+        return await self._asked("answers", questions, at=at, **more)
+
+    async def reasons(self, questions, **more):
+        return await self._asked("reasons", questions, **more)
+
+    async def who(self, relation, object, **more):
+        return await self._asked("who", relation, object, **more)
+
+    async def _asked(self, method, *args, **more):
         relations = OpenFgaRelations(**self._settings)
         try:
-            return await relations.answers(questions, at=at, **more)
+            return await getattr(relations, method)(*args, **more)
         finally:
             await relations.close()
 

@@ -175,3 +175,44 @@ def test_given_tuples_that_cannot_count_refuse_instead_of_saying_no(relations, t
     with pytest.raises(RelationsRefused, match=why) as refusal:
         asyncio.run(relations.answers([asked("user:work/1", "owner", "repository:work/20")], at=NOON, given=given))
     assert "cannot be answered" in str(refusal.value)
+
+
+def test_answers_are_explained_from_the_object_to_the_user(relations):
+    """Through teams, past a `but not`, with a condition that holds and with a given tuple; a no has nothing to explain."""
+    given = {"repository:work/20": [a_tuple("repository:work/20#owner@team:core#member")]}
+    through = "team:core#member is owner of repository:work/{}, and member of team:core counts"
+    yes = {
+        asked("user:work/1", "approver", "repository:work/12"): (
+            "being owner of repository:work/12 is enough",
+            through.format(12),
+            "user:work/1 is member of team:core",
+            "and nothing that would take it away applies",
+        ),
+        asked("user:work/2", "owner", "repository:work/12"): ("user:work/2 is owner of repository:work/12 (the condition until holds)",),
+        asked("user:work/1", "owner", "repository:work/20"): (through.format(20), "user:work/1 is member of team:core"),
+    }
+    no = [
+        asked("user:work/1", "approver", "repository:work/13"),
+        asked("user:work/3", "approver", "repository:work/14"),
+        asked("user:work/1", "admin", "repository:work/12"),
+        asked("user:a b", "owner", "repository:work/12"),
+    ]
+    assert asyncio.run(relations.reasons([*yes, *no], at=NOON, given=given)) == yes
+
+
+def test_who_is_related_is_named_up_to_a_number(relations):
+    """Users, not the sets they are in, with whom a given tuple adds; more than are wanted are said to be there."""
+
+    def who(object, at=NOON, most=10, given=None):
+        found = asyncio.run(relations.who("owner", object, at=at, most=most, given=given or {}))
+        return found.names, found.complete
+
+    assert who("repository:work/12") == (("user:work/1", "user:work/2"), True)
+    assert who("repository:work/12", at=NOON.replace(hour=14)) == (("user:work/1",), True)
+    assert who("repository:work/12", most=1) == (("user:work/1",), False)
+    assert who("repository:work/20", given={"repository:work/20": [a_tuple("repository:work/20#owner@user:work/7")]}) == (
+        ("user:work/7",),
+        True,
+    )
+    with pytest.raises(RelationsRefused, match="planet"):
+        who("planet:1")

@@ -25,9 +25,16 @@ MODEL = {
     "type_definitions": [
         {"type": "user"},
         {
+            "type": "team",
+            "relations": {"member": {"this": {}}},
+            "metadata": {"relations": {"member": {"directly_related_user_types": [{"type": "user"}]}}},
+        },
+        {
             "type": "repository",
             "relations": {"owner": {"this": {}}},
-            "metadata": {"relations": {"owner": {"directly_related_user_types": [{"type": "user"}]}}},
+            "metadata": {
+                "relations": {"owner": {"directly_related_user_types": [{"type": "user"}, {"type": "team", "relation": "member"}]}}
+            },
         },
     ],
 }
@@ -53,14 +60,26 @@ def test_owner_approval_waits_for_a_server_that_is_held_back_and_is_replayed_wit
         async with a_house(tmp_path, bundle=OWNER_APPROVAL, relations=RelationsServer(openfga=server)) as house:
             ben = house.forge.account("ben").ref
             repository = f"repository:work/{house.forge.world.repository(REPOSITORY).id}"
-            store.write([{"user": ben, "relation": "owner", "object": repository}])
+            store.write(
+                [
+                    {"user": ben, "relation": "member", "object": "team:core"},
+                    {"user": "team:core#member", "relation": "owner", "object": repository},
+                ]
+            )
             strangers = house.forge.open_change(REPOSITORY, head="other", files={"b": "1"}, by="ana")
             house.forge.approve(strangers, by="cleo")
             await house.deliver()
             denied = await house.decided(strangers, lambda d: bool(d.relations))
             assert denied.outcome is Outcome.DENIED
             assert [related for _, related in denied.relations] == [False]
+            page = (await house.client.get(f"/decisions/{denied.id}")).text
+            assert f"Now that is: {ben}" in page
             relay.hold()
+            page = (await house.client.get(f"/decisions/{denied.id}")).text
+            assert f"Who that is cannot be told now: the OpenFGA server {relay.url} " in page
+            unsigned = (await house.client.get(f"/decisions/{denied.id}", headers={"Authorization": ""})).text
+            assert "What stands against it" in unsigned
+            assert "cannot be told now" not in unsigned
             key = house.forge.open_change(REPOSITORY, head="work", files={"a": "1"}, by="ana")
             house.forge.approve(key, by="ben")
             await house.deliver()
@@ -73,6 +92,11 @@ def test_owner_approval_waits_for_a_server_that_is_held_back_and_is_replayed_wit
             assert admitted.outcome is Outcome.ADMITTED
             assert [(asked.user, related) for asked, related in admitted.relations] == [(ben, True)]
             await house.turned(admitted.change.head_sha, "success")
+            page = (await house.client.get(f"/decisions/{admitted.id}")).text
+            assert (
+                f"<li>team:core#member is owner of {REPOSITORY}, and member of team:core counts</li><li>ben is member of team:core</li>"
+                in page
+            )
             return admitted.id
 
     with running_openfga() as openfga, relay_to(openfga.url) as relay:

@@ -68,15 +68,17 @@ def test_a_store_file_answers_questions():
 def test_an_answer_is_explained_and_who_could_help_is_named():
     """What a decision's page shows: the path for who did, and the names of who could, at the judgement's time."""
     relations = LocalRelations.from_store_file(STORE)
-    assert relations.reasons(asked("user:work/1", "owner", "repository:work/12"), at=NOON) == (
-        "team:core#member is owner of repository:work/12, and member of team:core counts",
-        "user:work/1 is member of team:core",
-    )
-    assert relations.reasons(asked("user:work/9", "owner", "repository:work/12"), at=NOON) == ()
-    assert relations.who("owner", "repository:work/12", at=NOON).names == ("user:work/1", "user:work/2")
-    assert relations.who("owner", "repository:work/12", at=NOON.replace(hour=13)).names == ("user:work/1",)
-    capped = relations.who("owner", "repository:work/12", at=NOON, most=1)
-    assert (capped.names, capped.complete) == (("user:work/1",), False)
+    yes, no = asked("user:work/1", "owner", "repository:work/12"), asked("user:work/9", "owner", "repository:work/12")
+    assert asyncio.run(relations.reasons([yes, no], at=NOON)) == {
+        yes: ("team:core#member is owner of repository:work/12, and member of team:core counts", "user:work/1 is member of team:core")
+    }
+
+    def who(at=NOON, most=10):
+        return asyncio.run(relations.who("owner", "repository:work/12", at=at, most=most))
+
+    assert who().names == ("user:work/1", "user:work/2")
+    assert who(NOON.replace(hour=13)).names == ("user:work/1",)
+    assert (who(most=1).names, who(most=1).complete) == (("user:work/1",), False)
 
 
 def test_a_large_batch_lets_others_run():
