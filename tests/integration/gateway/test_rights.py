@@ -187,6 +187,9 @@ def test_a_submitter_of_a_target_submits_there(tmp_path):
                 "the token 'ana' may not submit this; it needs the scope submitter, or the relation submitter to target:sandbox",
             )
             id = (await hall.client.get(f"/v1/submissions/{answer.json()['id']}", headers=headers)).json()["id"]
+            async with asyncio.timeout(PATIENCE):
+                while (await hall.client.get(f"/v1/workflows/submission:{id}")).status_code != 200:  # it has not begun
+                    await asyncio.sleep(0.02)
             retried = await hall.client.post(f"/v1/workflows/submission:{id}/retry", headers=headers)
             assert detail(retried)[1].endswith("or the relation reviver to target:production")
 
