@@ -17,7 +17,7 @@ from typing import Any, Literal
 from policies.errors import NotCanonical
 from policies.model import Digest, Json
 
-Kind = Literal["facts", "relations", "bundle", "verdict", "decision", "delivery", "file"]
+Kind = Literal["facts", "relations", "bundle", "verdict", "decision", "delivery", "file", "generation"]
 
 _LARGEST = 2**53 - 1
 """The largest whole number every JSON reader keeps (RFC 8785, section 3.2.2.3)."""

@@ -20,6 +20,7 @@ from gateway.errors import GenerationMoved, StorageError
 from gateway.operations.in_force import InForce
 from gateway.operations.receive import judge_dispatch
 from gateway.storage import Concerned, Storage, StoredBundle
+from gateway.storage.documents import GENERATION_DIGEST, generation_digest
 from gateway.storage.keys import repository_key
 from policies import BundleId, Enforcement, Json, PolicyId
 from policies.bundles import Bundle, Match
@@ -115,7 +116,7 @@ class BringIntoForce:
             who=cause.who,
             what=cause.what,
             about=cause.about,
-            details={**cause.details, "generation": generation.number},
+            details={**cause.details, "generation": generation.number, GENERATION_DIGEST: generation_digest(generation)},
         )
         for bundle in keep:
             self.in_force.remember(bundle)

@@ -10,6 +10,7 @@ from gateway.domain.audit import AuditEvent
 from gateway.domain.delivery import Delivery
 from gateway.domain.record import ChangeRef, DecisionId, Generation, TrackedChange, override_document, override_from_document
 from gateway.storage.port import BundleRevision, PostedReport, StoredToken
+from policies.canonical import canonical, digest
 from policies.model import BundleId, Digest, Enforcement, Json, Outcome, PolicyId, rfc3339
 
 
@@ -25,6 +26,15 @@ def generation_document(generation: Generation) -> dict[str, Json]:
             for policy, enforcement in generation.enforcement
         ],
     }
+
+
+GENERATION_DIGEST = "generation_digest"
+"""Where the audit event that brings a generation into force seals it."""
+
+
+def generation_digest(generation: Generation) -> Digest:
+    """Of everything that is kept of it."""
+    return digest("generation", canonical(generation_document(generation)))
 
 
 def generation_from_document(document: dict[str, Any]) -> Generation:

@@ -9,6 +9,7 @@ from gateway.domain.chain import EMPTY, Flaw, Head, Seal
 from gateway.domain.checkpoint import Checkpoint, SigningKey
 from gateway.storage.database import Database
 from gateway.storage.sql import chain, checkpoints, erasing, verification
+from gateway.storage.sql.verified_bundles import Looked
 
 _PAGE = 200
 
@@ -41,15 +42,15 @@ class SqlSealedRecord:
         return await self._database.write(lambda c: checkpoints.own_key(c, fresh))
 
     async def flaws(self, *, public_key: str | None = None) -> AsyncIterator[Flaw]:
-        head, acts = EMPTY, await self._database.read(erasing.read_acts)
+        head, acts, looked = EMPTY, await self._database.read(erasing.read_acts), Looked()
         while True:
-            found, end = await self._database.read(lambda c, head=head: verification.page_of_flaws(c, head, acts, limit=_PAGE))  # type: ignore[misc]
+            found, end = await self._database.read(lambda c, head=head: verification.page_of_flaws(c, head, acts, looked, limit=_PAGE))  # type: ignore[misc]
             for flaw in found:
                 yield flaw
             if end == head:
                 break
             head = end
-        for flaw in await self._database.read(lambda c: verification.flaws_at_the_end(c, head, acts)):
+        for flaw in await self._database.read(lambda c: verification.flaws_at_the_end(c, head, acts, looked)):
             yield flaw
         for flaw in await self._database.read(lambda c: checkpoints.flaws_of_checkpoints(c, public_key, limit=_PAGE)):
             yield flaw

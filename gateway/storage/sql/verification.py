@@ -1,4 +1,7 @@
-"""Holds the record against its seals: every seal, every entry, the columns entries are found by, the facts they name."""
+"""Holds the record against its seals: every seal, every entry, the columns entries are found by, and the facts they name.
+
+The bundles and generations they name are looked at in `gateway.storage.sql.verified_bundles`.
+"""
 
 from __future__ import annotations
 
@@ -17,23 +20,24 @@ from gateway.storage.sql.bundle_history import searched
 from gateway.storage.sql.chain import read_head, read_seals, read_waiting
 from gateway.storage.sql.decisions import searched_columns
 from gateway.storage.sql.tables import audit_events, decisions, seals, unsealed
+from gateway.storage.sql.verified_bundles import Looked, flaws_of_bundles, flaws_of_generation
 
 _UNSEALED_SHOWN = 100
 
 
-def page_of_flaws(connection: Connection, head: Head, acts: Acts, *, limit: int) -> tuple[list[Flaw], Head]:
+def page_of_flaws(connection: Connection, head: Head, acts: Acts, looked: Looked, *, limit: int) -> tuple[list[Flaw], Head]:
     """What is wrong with the `limit` seals after `head` and with what they are of; where they end."""
     page = read_seals(connection, after=head.position, limit=limit)
-    flaws = [*broken_links(head, page), *_entry_flaws(connection, [(seal.position, seal.entry) for seal in page], acts)]
+    flaws = [*broken_links(head, page), *_entry_flaws(connection, [(seal.position, seal.entry) for seal in page], acts, looked)]
     return flaws, page[-1].head if page else head
 
 
-def flaws_at_the_end(connection: Connection, last: Head, acts: Acts) -> list[Flaw]:
+def flaws_at_the_end(connection: Connection, last: Head, acts: Acts, looked: Looked) -> list[Flaw]:
     """What is wrong with the head, with what waits, and what was never enlisted, once the seals up to `last` are read."""
     # the head first: seals made after it was read are beyond it, and no flaw
     head = read_head(connection)
     waiting: list[tuple[int | None, Entry]] = [(None, entry) for entry in read_waiting(connection)]
-    return [*_head_flaws(connection, head, last), *_entry_flaws(connection, waiting, acts), *_never_enlisted(connection)]
+    return [*_head_flaws(connection, head, last), *_entry_flaws(connection, waiting, acts, looked), *_never_enlisted(connection)]
 
 
 def sealed_entries(connection: Connection, *, after: int, limit: int) -> list[tuple[Seal, bytes | None]]:
@@ -63,7 +67,7 @@ def _head_flaws(connection: Connection, head: Head, last: Head) -> Iterator[Flaw
     yield Flaw(kind=FlawKind.HEAD_WRONG, position=head.position, message=message)
 
 
-def _entry_flaws(connection: Connection, places: Sequence[tuple[int | None, Entry]], acts: Acts) -> Iterator[Flaw]:
+def _entry_flaws(connection: Connection, places: Sequence[tuple[int | None, Entry]], acts: Acts, looked: Looked) -> Iterator[Flaw]:
     written = _rows(connection, [entry for _, entry in places])
     for position, entry in places:
         row = written.get(entry.kind, {}).get(entry.id)
@@ -76,6 +80,10 @@ def _entry_flaws(connection: Connection, places: Sequence[tuple[int | None, Entr
             yield Flaw(kind=FlawKind.ENTRY_CHANGED, position=position, entry=entry.id, message=f"{name} is found under what it is not")
         elif entry.kind == EntryKind.DECISION:
             yield from _decision_flaws(connection, position, entry, row, acts)
+            named = [(bundle["name"], bundle["digest"]) for bundle in json.loads(row["document"])["bundles"]]
+            yield from flaws_of_bundles(connection, position, entry, named, looked)
+        else:
+            yield from flaws_of_generation(connection, position, entry, json.loads(row["document"])["details"], looked)
 
 
 def _decision_flaws(connection: Connection, position: int | None, entry: Entry, row: dict[str, Any], acts: Acts) -> Iterator[Flaw]:

@@ -10,6 +10,7 @@ from gateway.domain.delivery import Delivery
 from gateway.domain.dispatch import Dispatch
 from gateway.domain.record import ChangeRef, Decision, DecisionId, FactsOrigin, TrackedChange
 from gateway.storage import PostedReport, StoredBundle, StoredToken
+from policies.bundles.checking import bundle_digest
 from policies.canonical import canonical, digest
 from policies.model import (
     Action,
@@ -145,9 +146,8 @@ def a_dispatch(**fields) -> Dispatch:
 
 
 def a_bundle(name: str = "acme", revision: str = "r1", files: dict[str, bytes] | None = None) -> StoredBundle:
-    files = files or {"bundle.yaml": b"name: acme", "a/policy.rego": b"package a\n"}
-    its_digest = digest("bundle", canonical([name, revision, sorted((path, content.hex()) for path, content in files.items())]))
-    return StoredBundle(id=BundleId(name=name, revision=revision, digest=its_digest), files=files)
+    files = files or {"bundle.yaml": f"name: {name}\nrevision: {revision}\n".encode(), "a/policy.rego": b"package a\n"}
+    return StoredBundle(id=BundleId(name=name, revision=revision, digest=bundle_digest(files)), files=files)
 
 
 def an_event(what: str = "bundle.published", about: str = "acme", **fields) -> AuditEvent:

@@ -11,15 +11,17 @@ from sqlalchemy import delete, insert, select, update
 from gateway.domain.chain import EMPTY, EntryKind, FlawKind, content_hash, sealed
 from gateway.domain.checkpoint import new_key
 from gateway.domain.erasure import erased_event, retired_event
+from gateway.domain.record import Generation
 from gateway.operations.verify_record import verified
 from gateway.storage import Database
+from gateway.storage.documents import GENERATION_DIGEST, generation_digest
 from gateway.storage.sql import SqlStorage
 from gateway.storage.sql.decisions import row_of
 from gateway.storage.sql.sealed_record import SqlSealedRecord
-from gateway.storage.sql.tables import audit_events, blobs, chain_head, checkpoints, decisions, seals, unsealed
-from policies.canonical import canonical
+from gateway.storage.sql.tables import audit_events, blobs, bundles, chain_head, checkpoints, decisions, generations, seals, unsealed
+from policies.canonical import canonical, digest
 from policies.model import Outcome
-from tests.contract.storage.builders import NOON, a_decision, a_ref, a_verdict, minutes, recorded, some_facts
+from tests.contract.storage.builders import NOON, a_bundle, a_decision, a_ref, a_verdict, an_event, minutes, recorded, some_facts
 from tests.contract.storage.sealing_exam import SealingExam, all_flaws, published
 
 COUNT = 6
@@ -126,6 +128,38 @@ async def test_changed_facts_are_named(database, record, filled):
         database, record, update(blobs).where(blobs.c.digest == victim.input_digest).values(content=some_facts(title="nicer"))
     )
     assert found == [(FlawKind.FACTS_CHANGED, 2, victim.id)]
+
+
+CHANGED = {
+    "a file of a bundle": (
+        update(blobs).where(blobs.c.digest == digest("file", b"package a\n")).values(content=b"package b\n"),
+        FlawKind.BUNDLE_CHANGED,
+        "changed or gone: a/policy.rego",
+    ),
+    "a bundle's list of files": (
+        update(bundles).values(document=canonical({"a/policy.rego": digest("file", b"package a\n")})),
+        FlawKind.BUNDLE_CHANGED,
+        "its list of files has been changed",
+    ),
+    "a bundle": (delete(bundles), FlawKind.BUNDLE_MISSING, "is gone"),
+    "a generation": (update(generations).values(document=b"{}"), FlawKind.GENERATION_CHANGED, "generation 1, brought into force by"),
+}
+
+
+@pytest.mark.parametrize(("statement", "kind", "said"), CHANGED.values(), ids=CHANGED)
+async def test_changed_rules_are_named(database, storage, record, statement, kind, said):
+    """What judged, and what was in force: once, at the first sealed entry that names it."""
+    bundle = a_bundle()
+    generation = Generation(number=1, activated_at=NOON, bundles=(bundle.id,), by="ana")
+    details = {"generation": 1, GENERATION_DIGEST: generation_digest(generation)}
+    await storage.put_in_force(generation, keep=[bundle], event=an_event(details=details))
+    await recorded(storage, in_force=1, bundles=(bundle.id,), generation=1)
+    await record.seal()
+    assert await all_flaws(record) == []
+    await database.write(lambda connection: connection.execute(statement).close())
+    (flaw,) = await all_flaws(record)
+    assert (flaw.kind, flaw.position) == (kind, 1)
+    assert said in flaw.message
 
 
 async def test_missing_facts_are_named_and_the_chain_stays_whole(database, record, filled):
