@@ -121,7 +121,7 @@ async def dry_run(basis: Basis, *, at: datetime | None) -> AsyncIterator[DryRun]
 
 def _read(source: str) -> object:
     """The document: JSON, or YAML where the name says so. Raises OSError, ValueError."""
-    text = sys.stdin.read() if source == "-" else Path(source).read_bytes().decode("utf-8-sig")  # some editors begin with a mark
+    text = sys.stdin.read() if source == "-" else Path(source).read_bytes().decode().removeprefix("\ufeff")
     try:
         if source.endswith((".yaml", ".yml")):
             return yaml.safe_load(text)
