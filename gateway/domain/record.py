@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -234,11 +235,23 @@ def substance(decision: Decision, facts: bytes) -> str:
     said = decision_document(decision)
     for incidental in ("id", "at", "microseconds", "confirmed_at", "input_digest"):
         del said[incidental]
+    # written and read by this process's like only, and a difference merely costs a row: no canonical form is needed
+    written = json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
+    return hashlib.sha256(b"%d:%b%b" % (len(written), written, _without_time(facts))).hexdigest()
+
+
+def _without_time(facts: bytes) -> bytes:
+    """Facts as they are, but for when they were judged."""
+    end = _LAST_TIME.search(facts, facts.rfind(b',"time":"'))
+    if end is not None:  # of a change: in canonical bytes the time stands at the end
+        return facts[: end.start()]
     judged = json.loads(facts)
     if isinstance(judged, dict):
         judged.pop("time", None)
-    # written and read by this process's like only, and a difference merely costs a row: no canonical form is needed
-    return hashlib.sha256(json.dumps([said, judged], sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return json.dumps(judged, sort_keys=True, separators=(",", ":")).encode()
+
+
+_LAST_TIME = re.compile(rb',"time":"[^"\\]*","version":1}\Z')
 
 
 def decision_from_document(document: dict[str, Any]) -> Decision:

@@ -57,6 +57,23 @@ def test_every_route_needs_the_scope_it_states_and_says_which(tmp_path):
     run(story())
 
 
+def test_a_query_opens_nothing(tmp_path):
+    """Admissions are taken past FastAPI's parsing where there is no query: whoever may not judge may not try either, and both are read."""
+
+    async def story():
+        async with a_house(tmp_path) as house:
+            headers = await a_token(house, "reader")
+            for query, status in (("", 403), ("?dry_run=true", 403), ("?dry_run=perhaps", 403)):
+                answer = await house.client.post(f"/v1/admissions{query}", json={}, headers=headers)
+                assert answer.status_code == status, (query, answer.text)
+            allowed = await a_token(house, "submitter")
+            for query in ("", "?dry_run=true", "?dry_run=perhaps"):
+                answer = await house.client.post(f"/v1/admissions{query}", json={}, headers=allowed)
+                assert answer.status_code == 422, (query, answer.text)
+
+    run(story())
+
+
 def test_no_route_is_open_to_tokens_that_are_no_more(tmp_path):
     """None at all, one that has expired, one that was revoked: 401 everywhere, also where there is nothing."""
 

@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.domain.record import ChangeRef, Decision, DecisionId, FactsOrigin, Override, decision_document, decision_from_document
+from gateway.domain.record import (
+    ChangeRef,
+    Decision,
+    DecisionId,
+    FactsOrigin,
+    Override,
+    decision_document,
+    decision_from_document,
+    substance,
+)
 from policies.canonical import canonical
 from policies.model import (
     Action,
@@ -180,3 +189,17 @@ def test_what_is_no_decision_is_refused(document):
     """As a ValueError, whatever is wrong with it."""
     with pytest.raises(ValueError, match="decision"):
         decision_from_document(document)
+
+
+def facts_of(title="A title", time="2026-11-24T12:00:00Z", kind="change"):
+    """Canonical bytes of facts about something of this title."""
+    return canonical({"version": 1, "action": "merge", "subject": {"ref": "user:work/1"}, "time": time, kind: {"title": title}})
+
+
+@pytest.mark.parametrize("kind", ["change", "workflow"])
+def test_facts_that_differ_in_their_time_alone_have_one_substance(kind):
+    """Whatever a title says, and wherever the time stands: else a judgement made again would be a row of its own, or none."""
+    decision, tricky = a_decision(), 'x","time":"2026-11-24T12:00:00Z","version":1}'
+    assert substance(decision, facts_of(time="2027-01-01T00:00:00Z", kind=kind)) == substance(decision, facts_of(kind=kind))
+    titles = ["A title", "Another", tricky, tricky + "}"]
+    assert len({substance(decision, facts_of(title, kind=kind)) for title in titles}) == len(titles)
