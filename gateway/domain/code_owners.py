@@ -80,7 +80,7 @@ def code_owners_document(found: FoundFile, covered: Sequence[Covering], change: 
             if isinstance(ref, str) and ref not in owners:
                 owners.append(ref)
             elif isinstance(ref, _Unknown) and ref.told:
-                problems.append(_problem(one.rule.line, owner.column, ref.message, ref.advice))
+                problems.append(_problem(owner.line, owner.column, ref.message, ref.advice))
         paths.append(_path(one, path_object(change.repository.ref, one.rule, taken), owners))
     return {"commit": found.commit, "file": found.path, "digest": found.digest, "paths": paths, "problems": list(_told(problems))}
 

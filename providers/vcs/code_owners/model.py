@@ -38,10 +38,11 @@ class OwnerKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """One owner as the text names it, without the `@`."""
+    """One owner as the text names it, without the `@`. line, column: where that is, perhaps in a section's heading."""
 
     kind: OwnerKind
     name: str
+    line: int
     column: int
 
 

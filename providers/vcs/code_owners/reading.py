@@ -169,7 +169,7 @@ def _owners(reading: _Reading, words: Sequence[_Word]) -> tuple[tuple[Owner, ...
     owners: list[Owner] = []
     unreadable = False
     for word in words:
-        owner = _owner(reading.dialect, word)
+        owner = _owner(reading, word)
         if owner is None:
             unreadable = True
             reading.problem(word.column, f"expected an owner, found {word.text[:60]!a}", _TO_OWNERS)
@@ -178,18 +178,18 @@ def _owners(reading: _Reading, words: Sequence[_Word]) -> tuple[tuple[Owner, ...
     return tuple(owners), unreadable
 
 
-def _owner(dialect: CodeOwnersDialect, word: _Word) -> Owner | None:
-    text = word.text
+def _owner(reading: _Reading, word: _Word) -> Owner | None:
+    text, dialect = word.text, reading.dialect
     if _ADDRESS.fullmatch(text):
-        return Owner(kind=OwnerKind.ADDRESS, name=text, column=word.column)
+        return Owner(kind=OwnerKind.ADDRESS, name=text, line=reading.line, column=word.column)
     if dialect is CodeOwnersDialect.GITLAB and re.fullmatch("@@[a-z]+", text):
-        return Owner(kind=OwnerKind.ROLE, name=text.removeprefix("@@"), column=word.column)
+        return Owner(kind=OwnerKind.ROLE, name=text.removeprefix("@@"), line=reading.line, column=word.column)
     name = text.removeprefix("@")
     named = text.startswith("@") or dialect is CodeOwnersDialect.GITEA
     deep = dialect is not CodeOwnersDialect.GITLAB and name.count("/") > 1
     if not named or deep or not _NAME.fullmatch(name):
         return None
-    return Owner(kind=OwnerKind.NAME, name=name, column=word.column)
+    return Owner(kind=OwnerKind.NAME, name=name, line=reading.line, column=word.column)
 
 
 def _words(text: str, *, comments: bool = False) -> Iterator[_Word]:

@@ -9,15 +9,19 @@ from pathlib import Path
 import pytest
 
 import policies
+from gateway.config import OpenFgaServer, RelationsServer
 from gateway.operations.evidence import ReadEvidence
 from gateway.operations.replay import Replay, Same
 from policies import Outcome
 from policies.bundles.archive import packed
 from policies.bundles.directory import read_folder
+from policies.relations.starter import starter_text
 from providers.vcs import Role
 from providers.vcs.memory import MemoryForge
+from tests.contract.relations.on_a_server import a_store
 from tests.e2e.process import PATIENCE
 from tests.integration.gateway.house import REPOSITORY, SECRET, a_house
+from tests.servers.openfga import session_openfga
 
 pytestmark = pytest.mark.anyio
 
@@ -165,6 +169,26 @@ async def test_nothing_is_read_where_no_policy_asks(tmp_path):
         await house.deliver()
         admitted = await house.decided(key, lambda d: d.outcome is Outcome.ADMITTED)
         assert "code_owners" not in await facts_of(house, admitted)
+
+
+async def test_where_a_server_keeps_relations_people_of_the_change_are_known(tmp_path):
+    """By the starter model on a real OpenFGA, whose tuples say nothing of it; a team is told to be unknown."""
+    store = a_store(starter_text())
+    server = OpenFgaServer(api_url=session_openfga().url, store_id=store.id)
+    forge = acme("* @acme/docs @cleo\n")
+    async with a_house(tmp_path, bundle=CODE_OWNERS, forge=forge, relations=RelationsServer(openfga=server)) as house:
+        key = house.forge.open_change(REPOSITORY, head="work", files={"a": "1"}, by="ana")
+        house.forge.approve(key, by="ben")
+        await house.deliver()
+        denied = await house.decided(key, lambda d: bool(d.relations))
+        assert [violation.message for violation in denied.verdict.violations] == ["a: 0 of 1 needed approvals by the code owners of *"]
+        assert [warning.message.partition(", and")[0] for warning in denied.verdict.warnings] == [
+            f"{FILE}:1:3: '@acme/docs' is not known: relations are kept elsewhere"
+        ]
+        house.forge.approve(key, by="cleo")
+        await house.deliver()
+        admitted = await house.decided(key, lambda d: d.outcome is Outcome.ADMITTED)
+        assert await replayed(house, admitted) == Same()
 
 
 async def test_bundle_that_asks_first_has_the_owners_read(tmp_path):

@@ -83,6 +83,13 @@ def test_what_names_nobody_is_told_and_owns_nothing():
     ]
 
 
+def test_default_owner_who_is_nobody_is_told_once_at_the_sections_heading():
+    """Where the name stands, not where it is used."""
+    _, found = document("[Docs] @nobody\n*.md\n*.txt\n", modified("a.md"), modified("b.txt"), dialect=CodeOwnersDialect.GITLAB)
+    assert [(path["line"], path["owners"]) for path in found["paths"]] == [(2, []), (3, [])]
+    assert [line.partition(": ")[0] for line in told(found)] == ["1:8"]
+
+
 def test_where_relations_are_kept_elsewhere_only_the_change_itself_knows_people():
     """Nobody is told that others do not exist; teams cannot be known at all."""
     change, found = document("* @ana @ben @acme/core\n", modified("a"), known=None)
