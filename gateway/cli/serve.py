@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from providers.vcs import Forge
 
 
+_TURN = 0.0005
+"""Seconds a thread may keep the interpreter while another waits for it; Python's 0.005 is longer than most commits, and the
+thread that writes would wait for it after each of its statements."""
+
+
 def register(app: typer.Typer) -> None:
     app.command()(serve)
 
@@ -33,6 +39,7 @@ def serve(
     Example: `admit serve --config admit.yaml`
     """
     configure_logs()
+    sys.setswitchinterval(_TURN)
     with plain_errors():
         settings = settings_from(config, tell=True)
         if port is not None:
