@@ -137,7 +137,7 @@ async def test_bad_model_is_refused_with_line_and_column(house):
     for model, code, line in (
         ("model\n  schema 1.1\n\ntype user\n  relation\n", None, 5),
         ("model\n  schema 1.1\n\ntype user\n\ntype team\n  relations\n    define lead: boss\n", "missing-definition", 8),
-        ("model\n  schema 1.1\n\ntype user\n\ntype team\n  relations\n    define a: b\n    define b: a\n", None, None),
+        ("model\n  schema 1.1\n\ntype user\n\ntype team\n  relations\n    define a: b\n    define b: a\n", "loop", 8),
     ):
         answer = await house.client.put("/v1/relations/model", content=model)
         assert answer.status_code == 422, answer.text
