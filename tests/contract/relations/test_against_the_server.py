@@ -32,7 +32,7 @@ def test_the_same_answers_as_the_server():
     assert found.agreements[Agreement.SAME] > 0.9 * found.agreements.total()
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 def test_a_model_the_server_takes_is_sound():
     """What the server stores is not refused here, and what is unsound here the server refuses.
 
