@@ -18,12 +18,12 @@ from gateway.storage.writer import Writer
 def wrap(dies_after: int, counts_in: str) -> None:
     """Count, and die."""
     counted: list[int] = []
-    keep, run = deliveries.record_delivery, Writer._on
+    keep, run = deliveries.record_deliveries, Writer._on
 
-    def kept(connection: Any, delivery: Any, dispatches: Any, **more: Any) -> Any:
-        if not counted and any(dispatch.workflow_type == "judge_change" for dispatch in dispatches):
+    def kept(connection: Any, arrived: Any, **more: Any) -> Any:
+        if not counted and any(dispatch.workflow_type == "judge_change" for each in arrived for dispatch in each.dispatches):
             counted.append(0)
-        return keep(connection, delivery, dispatches, **more)
+        return keep(connection, arrived, **more)
 
     def ran(self: Writer, *group: Any) -> Any:
         outcomes = run(self, *group)
@@ -35,7 +35,7 @@ def wrap(dies_after: int, counts_in: str) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
         return outcomes
 
-    deliveries.record_delivery = kept
+    deliveries.record_deliveries = kept
     Writer._on = ran  # type: ignore[method-assign]
 
 

@@ -29,7 +29,7 @@ def at_gitea(tmp_path, bundle):
     gitea = session_gitea()
     owner = gitea.user(f"owner-{uuid.uuid4().hex[:8]}")
     environment = {"GITEA_TOKEN": gitea.admin_token, "HOOK_SECRET": SECRET, "PYTHONPATH": ROOT}
-    settings = {"bundles": [str(bundle)], "connections": [connection(gitea, owner)], "reconcile_seconds": 1}
+    settings = {"bundles": [str(bundle)], "connections": [connection(gitea, owner)], "reconcile_seconds": 5}
     process = GatewayProcess(tmp_path, environment=environment, **settings)
     yield process, a_project(gitea, process, owner), lambda: gitea.fresh_repository(owner)
     process.kill()
@@ -45,7 +45,7 @@ def ended(project, sha):
     return eventually(lambda: [status for status in posted(project, sha) if status[0] == "failure"], "the change to be denied")
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 def test_the_end_is_the_same_wherever_it_dies(at_gitea, tmp_path):
     """As many deaths as there are commit points, and each change ends as the one nobody disturbed."""
     gateway, project, _ = at_gitea
@@ -74,7 +74,7 @@ def test_the_end_is_the_same_wherever_it_dies(at_gitea, tmp_path):
         gateway.kill()
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 def test_the_end_is_the_same_after_random_deaths_and_lost_deliveries(at_gitea):
     """Ten changes at once, three of them in a repository whose deliveries never arrive; eight deaths at any moment."""
     gateway, heard, silent = at_gitea
