@@ -128,7 +128,7 @@ async def _check(core):
         await core.replay("w", run.run_id)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture
 def another(request, tmp_path):
     """Gives the URL of a database of each kind with nothing in it, as often as it is asked for one."""
     with fresh_sqlite(tmp_path) if request.param == "sqlite" else fresh_postgresql() as url:
@@ -144,7 +144,12 @@ def another(request, tmp_path):
         asyncio.run(database.close())
 
 
-@pytest.mark.parametrize("before", [True, False], ids=["before the commit", "after the commit"])
+@pytest.mark.parametrize(
+    ("another", "before"),
+    [("sqlite", True), ("sqlite", False), ("postgresql", False)],
+    ids=["before the commit", "after the commit", "after PostgreSQL's commit"],
+    indirect=["another"],
+)
 def test_run_killed_at_any_commit_point_comes_to_the_same_end(another, before):
     """Every commit point, one after another; effects happen once, and once more at most for each death."""
     undisturbed = World()
