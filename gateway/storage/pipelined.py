@@ -18,6 +18,8 @@ from gateway.storage.faults import as_raised, first_line
 
 T = TypeVar("T")
 
+_SWALLOWED = "a unit of work swallowed a database error; nothing is kept"
+
 
 class InDoubt(Exception):
     """The connection went away between COMMIT and its answer: to repeat might do everything twice."""
@@ -50,9 +52,10 @@ def in_one_go(connection: Connection, work: Callable[[Connection], tuple[T, bool
             except Exception as problem:  # whatever it is, the pipeline ends first, and may have more to say
                 wrong = problem
     except connection.dialect.loaded_dbapi.Error as problem:
-        wrong = wrong or problem
+        if wanted or _first(problem, connection) is not None:  # else work was told of it, and has answered for it
+            wrong = wrong or problem
     if wrong is not None:
-        raised = as_raised(connection, "COMMIT", _first(wrong, connection))
+        raised = as_raised(connection, "COMMIT", _first(wrong, connection) or RuntimeError(_SWALLOWED))
         _undo(connection, driver)
         if wanted and isinstance(raised, DBAPIError) and raised.connection_invalidated:
             raise InDoubt(raised) from wrong
@@ -60,18 +63,16 @@ def in_one_go(connection: Connection, work: Callable[[Connection], tuple[T, bool
     committed = driver.info.transaction_status.name == "IDLE"
     _undo(connection, driver)
     if wanted and not committed:
-        raise RuntimeError("a unit of work swallowed a database error; nothing is kept")
+        raise RuntimeError(_SWALLOWED)
     return result
 
 
-def _first(problem: Exception, connection: Connection) -> Exception:
-    """What went wrong before all that follows was left undone for it: the driver tells of the last."""
+def _first(problem: BaseException | None, connection: Connection) -> Exception | None:
+    """What went wrong before all that follows was left undone for it: the driver tells of the last. None: it was told earlier."""
     aborted: type[Exception] = connection.dialect.loaded_dbapi.errors.PipelineAborted
     while isinstance(problem, aborted):
-        if not isinstance(problem.__context__, Exception):
-            return RuntimeError("a unit of work swallowed a database error; nothing is kept")
         problem = problem.__context__
-    return problem
+    return problem if isinstance(problem, Exception) else None
 
 
 def _undo(connection: Connection, driver: Any) -> None:
