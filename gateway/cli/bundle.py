@@ -84,13 +84,14 @@ def push(folder: Source, url: Url = None, config: ConfigFile = None) -> None:
         from policies.errors import BundleRefused
 
         files = read_bundle(folder)
-        try:
-            name = read_manifest(files.files).name
-        except ManifestRefused as refused:
-            raise BundleRefused(files.name, refused.problems) from refused
-        asyncio.run(_second_opinion(settings_from(config), files))
-        headers = {"Content-Type": "application/gzip"}
-        _say(_ask("PUT", url, config, f"/v1/bundles/{quote(name)}", content=packed(files.files), headers=headers))
+        with _lines_of(files):
+            try:
+                name = read_manifest(files.files).name
+            except ManifestRefused as refused:
+                raise BundleRefused(files.name, refused.problems) from refused
+            asyncio.run(_second_opinion(settings_from(config), files))
+            headers = {"Content-Type": "application/gzip"}
+            _say(_ask("PUT", url, config, f"/v1/bundles/{quote(name)}", content=packed(files.files), headers=headers))
 
 
 @bundle.command("list")
@@ -106,7 +107,8 @@ def list_bundles(url: Url = None, as_json: AsJson = False, config: ConfigFile = 
             return
         for each in found["bundles"]:
             by = "by file" if each["managed_by"] == "file" else "published"
-            typer.echo(f"{each['name']:<30} {each['revision']:<14} {each['policies']:>3} policies  {by}  {each['digest']}")
+            policies = f"{each['policies']:>3} {'policy' if each['policies'] == 1 else 'policies'}"
+            typer.echo(f"{each['name']:<30} {each['revision']:<14} {policies:<12}  {by}  {each['digest']}")
         if found["generation"]:
             typer.echo(f"generation {found['generation']['number']}, since {found['generation']['activated_at']}")
 
@@ -213,6 +215,28 @@ def _refusals() -> Iterator[None]:
             if refused.advice:
                 typer.echo(f"  → {refused.advice}", err=True)
             raise typer.Exit(1) from refused
+
+
+@contextmanager
+def _lines_of(files: BundleFiles) -> Iterator[None]:
+    """What is refused in these files, here or by the gateway, is told with the lines it is about: they are here."""
+    from gateway.cli.remote import Refused
+    from gateway.cli.source_lines import told
+    from policies.errors import BundleRefused, Problem
+
+    try:
+        yield
+    except Refused as refused:
+        problems = [Problem(**problem) for problem in refused.said.get("problems", ())]
+        if not problems:
+            raise
+        here = BundleRefused(files.name, problems)
+    except BundleRefused as refused:
+        here = refused
+    else:
+        return
+    here.files = files.files
+    raise Refused("\n".join(told(here)), status=422)
 
 
 def _ask(method: str, url: str | None, config: Path | None, path: str, **request: Any) -> Any:

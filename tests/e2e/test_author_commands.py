@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from xml.etree import ElementTree
@@ -230,7 +231,7 @@ def test_publishing_and_steering_a_running_gateway(tmp_path):
             pushed = bundle("push", a_bundle(tmp_path, manifest=MANIFEST.replace("acme", f"acme\nrevision: {revision}")))
             assert pushed.returncode == 0, pushed.stderr
             assert f"acme: revision {revision} (sha256:" in pushed.stdout
-        assert "acme" in bundle("list").stdout
+        assert re.match(r"acme +r2 +1 policy +published +sha256:", bundle("list").stdout)
         back = bundle("rollback", "acme")
         assert "acme: revision r1" in back.stdout
         nothing_before = bundle("rollback", "acme")
@@ -250,6 +251,10 @@ def test_publishing_and_steering_a_running_gateway(tmp_path):
         refused = bundle("push", a_bundle(tmp_path, policy=POLICY.replace("labels", "lables")))
         assert refused.returncode == 1
         assert "label.rego:3" in refused.stderr
+        assert re.search(r"^ +3 \| .*lables", refused.stderr, re.MULTILINE), refused.stderr
+        unreadable = bundle("push", a_bundle(tmp_path, manifest=MANIFEST.replace("policies:", "polices:")))
+        assert unreadable.returncode == 1
+        assert "polices" in unreadable.stderr
         wrong = bundle("list", ADMIT_TOKEN="not the token")
         assert wrong.returncode == 2
         assert "valid token" in wrong.stderr
