@@ -13,13 +13,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
+from urllib.request import getproxies
 
 import aiohttp
-from openfga_sdk import ClientConfiguration, OpenFgaClient
+from openfga_sdk import ApiClient, ClientConfiguration, OpenFgaApi
 from openfga_sdk.configuration import RetryParams
 from openfga_sdk.credentials import CredentialConfiguration
 from openfga_sdk.credentials import Credentials as SdkCredentials
 from openfga_sdk.exceptions import ApiException, OpenApiException
+from openfga_sdk.rest import RESTClientObject
 
 from policies.errors import RelationsError, RelationsRefused, RelationsUnavailable
 from policies.model import Json, rfc3339
@@ -65,15 +67,16 @@ class Server:
     def __init__(self, *, api_url: str, store_id: str, credentials: Credentials | None, deadline: float) -> None:
         self._where = f"the OpenFGA server {api_url}"
         self._path = f"/stores/{store_id}"
-        self._client = OpenFgaClient(
-            ClientConfiguration(
-                api_url=api_url,
-                store_id=store_id,
-                credentials=_for_sdk(credentials),
-                retry_params=RetryParams(max_retry=1, min_wait_in_ms=int(PAUSE * 1000)),  # type: ignore[no-untyped-call]
-                timeout_millisec=max(1, int(deadline * 1000)),
-            )
+        configuration = ClientConfiguration(
+            api_url=api_url,
+            store_id=store_id,
+            credentials=_for_sdk(credentials),
+            retry_params=RetryParams(max_retry=1, min_wait_in_ms=int(PAUSE * 1000)),  # type: ignore[no-untyped-call]
+            timeout_millisec=max(1, int(deadline * 1000)),
         )
+        client = ApiClient(configuration)  # type: ignore[no-untyped-call]
+        _spare_threads(client.rest_client)
+        self._api = OpenFgaApi(client)  # type: ignore[no-untyped-call]
 
     async def newest_model(self) -> str:
         """Id of the store's newest model. Raises RelationsRefused where there is none."""
@@ -141,7 +144,7 @@ class Server:
             token = page.token
 
     async def close(self) -> None:
-        await self._client.close()  # type: ignore[no-untyped-call]
+        await self._api.close()  # type: ignore[no-untyped-call]
 
     async def _call(
         self,
@@ -155,7 +158,7 @@ class Server:
         """The parsed body and the headers of a success."""
         for last in (False, True):
             try:
-                answer = await self._client.execute_api_request(
+                answer = await self._api.execute_api_request(
                     operation_name=name, method=method, path=f"{self._path}/{path}", body=body, query_params=query
                 )
                 return answer.body, answer.headers
@@ -186,6 +189,18 @@ class Server:
         if problem.status in (401, 403):
             fault.advice = "check the credentials in relations.openfga of admit.yaml, and that they may read the store"
         return fault
+
+
+def _spare_threads(rest: RESTClientObject) -> None:
+    """Without a proxy in the environment, calls do not look there for one.
+
+    The SDK's session asks a thread for the proxy, and another for the .netrc file, anew for each call, which costs as much
+    processor time as all the rest of it. Credentials come from admit.yaml; a .netrc would only quarrel with them.
+    """
+    if not getproxies():
+        given = rest.pool_manager
+        rest.pool_manager = aiohttp.ClientSession(connector=given.connector)
+        given.detach()
 
 
 def wrong_place(message: str) -> RelationsRefused:

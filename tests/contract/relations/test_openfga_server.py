@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
+import threading
 from contextlib import asynccontextmanager
 
 import pytest
@@ -327,6 +329,41 @@ def test_server_that_wants_a_token_is_asked_with_one():
             await relations.close()
 
     asyncio.run(story())
+
+
+def test_asking_needs_no_thread_and_no_netrc_file(monkeypatch, tmp_path):
+    """Each thread would cost a call as much as the call; and a password kept for the host does not get in the token's way."""
+    (netrc := tmp_path / "netrc").write_text("machine 127.0.0.1 login ana password other\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    _without_proxies(monkeypatch)
+
+    async def story():
+        before = set(threading.enumerate())
+        async with asking(session_openfga().url, a_store(MODEL, TUPLES), credentials=Token(token=SECRET)) as relations:
+            assert (await relations.answers([ANA], at=NOON)) == {ANA: True}
+            assert set(threading.enumerate()) <= before
+
+    asyncio.run(story())
+
+
+def test_proxy_of_the_environment_is_gone_through(monkeypatch):
+    """As other programs on the machine do."""
+    _without_proxies(monkeypatch)
+
+    async def story():
+        openfga, store = session_openfga(), a_store(MODEL, TUPLES)
+        async with faulty_proxy(openfga.url) as proxy:
+            monkeypatch.setenv("http_proxy", proxy.url)
+            async with asking(openfga.url, store) as relations:
+                assert (await relations.answers([ANA], at=NOON)) == {ANA: True}
+            assert {request.target.startswith(f"{openfga.url}/stores/") for request in proxy.requests} == {True}
+
+    asyncio.run(story())
+
+
+def _without_proxies(monkeypatch):
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
 
 
 def test_token_is_sent_and_shown_nowhere(caplog):
