@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from http.cookies import CookieError, SimpleCookie
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.responses import Response
+from starlette.types import Scope
 
 from gateway.api.problems import problem
 from gateway.api.rates import Rates
@@ -20,38 +21,30 @@ def is_guarded(path: str) -> bool:
     return any(path == root or path.startswith(f"{root}/") for root in _GUARDED)
 
 
-class BearerTokens:
-    """ASGI middleware. Recognised tokens are found at `scope["admit.token"]`, on pages too."""
+class Access:
+    """Recognises tokens, and counts who asks how often."""
 
-    def __init__(self, app: ASGIApp, tokens: Tokens, rates: Rates) -> None:
-        self._app = app
+    def __init__(self, tokens: Tokens, rates: Rates) -> None:
         self._tokens = tokens
         self._rates = rates
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        path = scope["path"]
-        guarded = is_guarded(path)
+    async def refused(self, scope: Scope) -> Response | None:
+        """The refusal, if this request is one too many or lacks a token; the token is at `scope["admit.token"]`, on pages too."""
+        guarded = is_guarded(scope["path"])
         text = _presented(scope, cookies=not guarded)
         token = await self._tokens.recognise(text) if text else None
         scope["admit.token"] = token
         if (wait := self._rates.wait(scope, token)) > 0:
             seconds = math.ceil(wait)
-            answer = problem(429, "too many requests", advice=f"try again in {seconds} s", headers={"Retry-After": str(seconds)})
-            await answer(scope, receive, send)
-            return
+            return problem(429, "too many requests", advice=f"try again in {seconds} s", headers={"Retry-After": str(seconds)})
         if guarded and token is None:
-            answer = problem(
+            return problem(
                 401,
                 "this needs a valid token" if text else "this needs a token",
                 advice="send it as: Authorization: Bearer TOKEN",
                 headers={"WWW-Authenticate": "Bearer"},
             )
-            await answer(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
+        return None
 
 
 def _presented(scope: Scope, *, cookies: bool) -> str | None:

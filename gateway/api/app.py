@@ -26,10 +26,10 @@ from gateway.api import (
     webhooks,
     workflows,
 )
-from gateway.api.access import BearerTokens
+from gateway.api.access import Access
+from gateway.api.door import Door
 from gateway.api.guard import RequestGuard
-from gateway.api.headers import EchoedRequestIds, SafeHeaders
-from gateway.api.measured import Measured
+from gateway.api.headers import SafeHeaders
 from gateway.api.rates import Rates
 from gateway.api.services import Services
 
@@ -61,7 +61,7 @@ def create_app(services: Services, *, pages: APIRouter | None = None, missing: M
         record.router,
         authzen.router,
     ]
-    app.include_router(webhooks.router)  # first: routers are looked through in their order, and here every forge's events come in
+    app.include_router(webhooks.router)
     for router in guarded:
         app.include_router(router, dependencies=[Depends(rights.allowed)])
     for router in (health.router, metrics.router):
@@ -71,9 +71,11 @@ def create_app(services: Services, *, pages: APIRouter | None = None, missing: M
         app.include_router(pages)
     if missing is not None:
         app.add_exception_handler(404, missing)
-    app.add_middleware(BearerTokens, tokens=services.tokens, rates=Rates(services.limits))
-    app.add_middleware(RequestGuard, hosts=services.hosts)
-    app.add_middleware(Measured)
-    app.add_middleware(EchoedRequestIds)
-    app.add_middleware(SafeHeaders, https=services.public_url.startswith("https:"))
+    app.add_middleware(
+        Door,
+        guard=RequestGuard(services.hosts),
+        access=Access(services.tokens, Rates(services.limits)),
+        headers=SafeHeaders(https=services.public_url.startswith("https:")),
+        deliveries=webhooks.Deliveries(services, {kind: each for kind, each in app.exception_handlers.items() if kind is not Exception}),
+    )
     return app

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from fastapi import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope
 
 from gateway.api.bodies import BODY_LIMIT, too_large
 from gateway.api.problems import problem
@@ -25,36 +26,31 @@ _LOOKING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class RequestGuard:
-    """ASGI middleware. hosts: names this gateway goes by, without ports; IP addresses and localhost always are."""
+    """hosts: names this gateway goes by, without ports; IP addresses and localhost always are."""
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str]) -> None:
-        self._app = app
+    def __init__(self, hosts: Iterable[str]) -> None:
         self._hosts = frozenset({"localhost", *(host.lower() for host in hosts)})
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+    def refused(self, scope: Scope) -> Response | None:
+        """The refusal, if this is no request to look at any further."""
         refused = self._refused(scope)
-        if refused is not None:
-            status, detail = refused
-            await problem(status, detail, headers={"Connection": "close"} if status == 413 else None)(scope, receive, send)
-            return
-        await self._app(scope, _limited(receive, _limit(scope)), send)
+        if refused is None:
+            return None
+        status, detail = refused
+        return problem(status, detail, headers={"Connection": "close"} if status == 413 else None)
 
     def _refused(self, scope: Scope) -> tuple[int, str] | None:
-        names = [name for name, _ in scope["headers"]]
-        if names.count(b"host") > 1 or names.count(b"authorization") > 1:
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        if len(headers) < len(scope["headers"]) and _has_two(scope, b"host", b"authorization"):
             return 400, "a request has one Host and at most one Authorization"
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         declared = headers.get(b"content-length")
-        if declared is not None and not (declared.isascii() and declared.isdigit()):
+        if declared is not None and not declared.isdigit():
             return 400, "Content-Length is not a number"
         if declared is not None and (len(declared) > 18 or int(declared) > _limit(scope)):
             return 413, too_large(_limit(scope))
         if scope["path"].startswith(_BY_ANY_NAME):
             return None
-        host = _hostname(headers.get(b"host", ""))
+        host = _hostname(headers.get(b"host", b"").decode("latin-1"))
         if not self._ours(host):
             return 421, "this gateway does not go by that name; its names are public_url's and those of hosts: in admit.yaml"
         if scope["method"] not in _LOOKING and not self._same_site(headers, host):
@@ -68,15 +64,20 @@ class RequestGuard:
             return host in self._hosts
         return True  # no other site's name can be made to lead to a page of that origin
 
-    def _same_site(self, headers: dict[bytes, str], host: str) -> bool:
+    def _same_site(self, headers: dict[bytes, bytes], host: str) -> bool:
         """By what browsers say of themselves (w3.org/TR/fetch-metadata, rfc-editor.org/rfc/rfc6454); others say neither."""
-        fetched = headers.get(b"sec-fetch-site", "none")
-        if fetched not in {"none", "same-origin"}:
+        fetched = headers.get(b"sec-fetch-site", b"none")
+        if fetched not in {b"none", b"same-origin"}:
             return False
         origin = headers.get(b"origin")
-        if origin == "null":  # a page that keeps its address to itself; whose it is, only the browser can say then
-            return fetched == "same-origin"
-        return origin is None or _hostname(urlsplit(origin).netloc) == host
+        if origin == b"null":  # a page that keeps its address to itself; whose it is, only the browser can say then
+            return fetched == b"same-origin"
+        return origin is None or _hostname(urlsplit(origin.decode("latin-1")).netloc) == host
+
+
+def _has_two(scope: Scope, *wanted: bytes) -> bool:
+    names = [name for name, _ in scope["headers"]]
+    return any(names.count(name) > 1 for name in wanted)
 
 
 def _hostname(netloc: str) -> str:
@@ -95,8 +96,9 @@ def _limit(scope: Scope) -> int:
     return BODY_LIMIT if own else SMALL_BODY
 
 
-def _limited(receive: Receive, limit: int) -> Receive:
-    read = 0
+def limited(scope: Scope, receive: Receive) -> Receive:
+    """The request's body, refused with 413 where it grows larger than its path allows."""
+    limit, read = _limit(scope), 0
 
     async def receiving() -> Message:
         nonlocal read

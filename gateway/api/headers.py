@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
+
+Raw = tuple[bytes, bytes]
 
 _ALWAYS = {
     "X-Content-Type-Options": "nosniff",
@@ -15,58 +17,35 @@ _ALWAYS = {
 }
 _HTTPS = {"Strict-Transport-Security": "max-age=31536000"}
 """Where the pages are served over TLS: no browser that has seen them once will ask without."""
-_REQUEST_ID = b"x-request-id"
 _API = {"Cache-Control": "no-store"}
 """Answers that needed a token: no cache in between keeps them for somebody else."""
+_AUTHZEN = "/access/v1"
+_REQUEST_ID = b"x-request-id"
 
 
 class SafeHeaders:
-    """ASGI middleware. A header that the answer has already stays as it is."""
+    """What is added to answers. A header that an answer has already stays as it is."""
 
-    def __init__(self, app: ASGIApp, https: bool = False) -> None:
-        self._app = app
+    def __init__(self, *, https: bool = False) -> None:
         always = {**_ALWAYS, **(_HTTPS if https else {})}
         self._always, self._api = _raw(always), _raw({**always, **_API})
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        wanted = self._api if scope["path"].startswith(("/v1", "/access/v1")) else self._always
+    def added(self, scope: Scope, there: Iterable[Raw]) -> list[Raw]:
+        """The headers of an answer to this request: those that are there, and what they lack.
 
-        async def sending(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                there = list(message.get("headers", ()))
-                names = {name.lower() for name, _ in there}
-                message["headers"] = [*there, *(header for header in wanted if header[0] not in names)]
-            await send(message)
-
-        await self._app(scope, receive, sending)
-
-
-class EchoedRequestIds:
-    """ASGI middleware: what came with an `X-Request-ID` is answered with it, refusals too, on AuthZEN's paths.
-
-    https://openid.net/specs/authorization-api-1_0.html, "Request Identification in a Response".
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        given = [header for header in scope.get("headers", ()) if header[0] == _REQUEST_ID]
-        if scope["type"] != "http" or not given or not scope["path"].startswith("/access/v1"):
-            await self._app(scope, receive, send)
-            return
-
-        async def sending(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *given[:1]]
-            await send(message)
-
-        await self._app(scope, receive, sending)
+        On AuthZEN's paths what came with an `X-Request-ID` is answered with it, refusals too.
+        https://openid.net/specs/authorization-api-1_0.html, "Request Identification in a Response".
+        """
+        path: str = scope["path"]
+        wanted = self._api if path.startswith(("/v1", _AUTHZEN)) else self._always
+        headers = list(there)
+        names = {name.lower() for name, _ in headers}
+        headers += wanted if names.isdisjoint(name for name, _ in wanted) else [each for each in wanted if each[0] not in names]
+        if path.startswith(_AUTHZEN):
+            headers += [header for header in scope["headers"] if header[0] == _REQUEST_ID][:1]
+        return headers
 
 
-def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+def _raw(headers: Mapping[str, str]) -> tuple[Raw, ...]:
     """As ASGI has them: made once, not for each answer."""
-    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    return tuple((name.lower().encode(), value.encode()) for name, value in headers.items())

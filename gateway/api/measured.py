@@ -3,41 +3,21 @@
 from __future__ import annotations
 
 import functools
-import time
 
 from prometheus_client import Counter, Histogram
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from gateway.operations.measures import REQUEST_SECONDS, REQUESTS
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE"})
 
 
-class Measured:
-    """ASGI middleware."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        started, status = time.perf_counter(), 500
-
-        async def sending(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self._app(scope, receive, sending)
-        finally:
-            route = str(getattr(scope.get("route"), "path_format", "other"))
-            method = scope["method"] if scope["method"] in _METHODS else "other"
-            _requests(method, route, status).inc()
-            _seconds(route).observe(time.perf_counter() - started)
+def measure(scope: Scope, status: int, seconds: float) -> None:
+    """Count a request that has been answered."""
+    route = str(getattr(scope.get("route"), "path_format", "other"))
+    method = scope["method"] if scope["method"] in _METHODS else "other"
+    _requests(method, route, status).inc()
+    _seconds(route).observe(seconds)
 
 
 @functools.cache  # as many as there are routes

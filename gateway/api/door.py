@@ -1,0 +1,54 @@
+"""What every request passes before its route, and what every answer passes on its way out: one layer for all of it.
+
+Separate layers would each cost a call, a wrapped `send` and a turn of the interpreter, for requests that come by the thousand.
+"""
+
+from __future__ import annotations
+
+import time
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.api.access import Access
+from gateway.api.guard import RequestGuard, limited
+from gateway.api.headers import SafeHeaders
+from gateway.api.measured import measure
+from gateway.api.webhooks import Deliveries
+
+
+class Door:
+    """ASGI middleware: guarded, let in, answered with safe headers, measured; in this order, refusals too.
+
+    Deliveries go straight to whoever takes them, everything else on to the routes.
+    """
+
+    def __init__(self, app: ASGIApp, *, guard: RequestGuard, access: Access, headers: SafeHeaders, deliveries: Deliveries) -> None:
+        self._app = app
+        self._guard = guard
+        self._access = access
+        self._headers = headers
+        self._deliveries = deliveries
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, status = time.perf_counter(), 500
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = self._headers.added(scope, message.get("headers", ()))
+            await send(message)
+
+        try:
+            refused = self._guard.refused(scope) or await self._access.refused(scope)
+            if refused is not None:
+                await refused(scope, receive, sending)
+            elif self._deliveries.concerned(scope):
+                await self._deliveries(scope, receive, sending)
+            else:
+                await self._app(scope, limited(scope, receive), sending)
+        finally:
+            measure(scope, status, time.perf_counter() - started)
