@@ -26,6 +26,7 @@ from gateway.operations.bundle_rights import BundleRights
 from gateway.operations.code_owners import ReadCodeOwners
 from gateway.operations.erase import ErasePerson, RetireRecord, retention_dispatch
 from gateway.operations.evidence import ReadEvidence
+from gateway.operations.footprints import Footprints
 from gateway.operations.in_force import InForce
 from gateway.operations.judge import Judge
 from gateway.operations.judge_change import JudgeChange
@@ -60,6 +61,7 @@ from gateway.wiring import (
 )
 from gateway.wiring_targets import build_target
 from policies.engines import PolicyEngine
+from policies.repository import OwnPolicies
 from providers.targets import Target
 from providers.vcs import Forge
 
@@ -122,10 +124,12 @@ async def running_gateway(
         opa = opa_binary(settings.engine)
         await ActivateBundles(bring=bring, engine=engine, opa=opa)(build_bundle_sources(settings.bundles))
 
-        judge = Judge(in_force=in_force, engine=engine, relations=relations, clock=clock, own_deadline=settings.engine.own_compile_deadline)
+        own_policies = OwnPolicies(engine=engine, deadline=settings.engine.own_compile_deadline)
+        footprints = Footprints(own_policies=own_policies)
+        judge = Judge(in_force=in_force, engine=engine, relations=relations, clock=clock, own_policies=own_policies)
         moved = relating.ask_again.moved if own is not None else None
         same_person = settings.approvals.same_person
-        code_owners = ReadCodeOwners(in_force=in_force.recent, names=own.store if own is not None else None)
+        code_owners = ReadCodeOwners(in_force=in_force.recent, footprints=footprints, names=own.store if own is not None else None)
         judge_change = JudgeChange(
             judge=judge,
             forges=forges,
@@ -133,7 +137,7 @@ async def running_gateway(
             clock=clock,
             answers_moved=moved,
             same_person=same_person,
-            unnoticed=Unnoticed(storage=storage, in_force=in_force, engine=engine),
+            unnoticed=Unnoticed(storage=storage, in_force=in_force, footprints=footprints),
             stored_facts=StoredFacts(storage=storage, evidence=ReadEvidence(storage=storage, in_force=in_force)),
             code_owners=code_owners,
         )

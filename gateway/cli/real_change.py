@@ -14,9 +14,11 @@ from gateway.domain.admission import change_ref, merge_request
 from gateway.domain.clock import utc_now
 from gateway.domain.record import Decision, FactsOrigin
 from gateway.operations.code_owners import ReadCodeOwners
+from gateway.operations.footprints import Footprints
 from gateway.operations.judge import Judge
 from gateway.operations.own_policies import read_own_policies
 from policies.errors import EngineBusy, NotCanonical
+from policies.repository import OwnPolicies
 from providers.errors import ProviderError
 from providers.vcs import ChangeKey, Forge
 
@@ -38,7 +40,8 @@ async def judged_change(url: str, connections: Sequence[Connection], judge: Judg
 async def _decided(forge: Forge, key: ChangeKey, judge: Judge, at: datetime) -> Decision:
     change = await forge.read_change(key)
     own = await read_own_policies(forge, change)
-    owners = await ReadCodeOwners(in_force=judge.in_force).if_wanted(forge, change, own)
+    footprints = Footprints(own_policies=OwnPolicies(engine=judge.engine))
+    owners = await ReadCodeOwners(in_force=judge.in_force, footprints=footprints).if_wanted(forge, change, own)
     request = merge_request(change, at=at, code_owners=owners)
     decision, _ = await judge(request, facts=FactsOrigin.GATHERED, change=change_ref(change), own=own)
     return decision

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import secrets
 import time
-from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
 
 from gateway.domain.clock import Clock
 from gateway.domain.record import ChangeRef, Decision, DecisionId, FactsOrigin, Generation, verdict_document
 from gateway.errors import StorageError, UnknownThing
-from policies import Action, AdmissionRequest, Digest, Fault, Judgement, Reason, Verdict, WorkflowFacts, canonical, digest
+from policies import Action, AdmissionRequest, Fault, Judgement, Reason, Verdict, WorkflowFacts, canonical, digest
 from policies.bundles import Bundle
 from policies.decide import Bench, decide
 from policies.engines import PolicyEngine
@@ -20,7 +19,7 @@ from policies.values import value
 
 if TYPE_CHECKING:
     from policies.relations import Relations
-    from policies.repository import OwnFiles
+    from policies.repository import OwnFiles, OwnPolicies
 
 
 class BundlesInForce(Protocol):
@@ -32,14 +31,13 @@ class BundlesInForce(Protocol):
 
 @value
 class Judge:
-    """Judges requests by what is in force. own_deadline: seconds to parse, and to compile, what a repository says for itself."""
+    """Judges requests by what is in force. own_policies: loads what a repository says for itself; None = made for each judgement."""
 
     in_force: BundlesInForce
     engine: PolicyEngine
     relations: Relations
     clock: Clock
-    own_deadline: float | None = None
-    _own: dict[Digest, Bundle | BundleRefused] = field(default_factory=dict)
+    own_policies: OwnPolicies | None = None
 
     async def __call__(
         self, request: AdmissionRequest, *, facts: FactsOrigin, change: ChangeRef | None, own: OwnFiles | None = None
@@ -60,7 +58,7 @@ class Judge:
             else:
                 from policies.repository import OwnPolicies, decide_with_own  # a dry run of documents never comes here
 
-                policies = OwnPolicies(engine=self.engine, known=self._own, deadline=self.own_deadline)
+                policies = self.own_policies or OwnPolicies(engine=self.engine)
                 judgement = await decide_with_own(request, bundles, own, policies, bench)
             judgement = await settled(judgement, request, self.relations)
         except (UnknownThing, BundleRefused, StorageError) as problem:

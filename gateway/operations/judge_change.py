@@ -99,7 +99,7 @@ class JudgeChange:
             landing = landing_of(change, seen.change, at=self.clock())
             await self._ended(tracked, _after_merge(change), await self._bypass(change), landing)
             return None
-        wanted = await self.code_owners.wanted(own.target)
+        wanted = await self.code_owners.wanted(own.target, fair_share=key.repository)
         try:
             owners = await self.code_owners(forge, change) if wanted.yes else None
         except DatabaseUnavailable:
@@ -128,7 +128,7 @@ class JudgeChange:
         stored = await self.stored_facts(seen.change) if self.stored_facts is not None else None
         if stored is None or seen.change is None:
             return None
-        wanted = await self.code_owners.wanted(stored.own.target if stored.own is not None else {})
+        wanted = await self.code_owners.wanted(stored.own.target if stored.own is not None else {}, fair_share=key.repository)
         if wanted.yes and stored.request.code_owners is None:
             return None
         request = replace(stored.request, time=self.clock(), approvals=await self._approvals(seen.change.ref))

@@ -53,7 +53,7 @@ class OwnPoliciesMoved:
         files = own_files(folder.files)
         judged = [(change.ref, decision) for change in onto if (decision := await self._decision(change)) is not None]
         concerned = [ref for ref, decision in judged if target_digest(decision.bundles) != target_digest_of(files)]
-        if (await self.code_owners.wanted(files)).yes:
+        if (await self.code_owners.wanted(files, fair_share=repository)).yes:
             owners = await code_owners_digest(forge, repository, folder.commit)
             concerned += [ref for ref, decision in judged if ref not in concerned and await self._asked_of_others(decision, owners)]
         cause = id_of("own-policies", connection, repository_id, folder.commit)

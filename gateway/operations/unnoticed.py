@@ -6,37 +6,31 @@ came while another was lost hides nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import structlog
 
 from gateway.domain.noticing import could_notice, stands_until_noticed
 from gateway.domain.record import Decision, TrackedChange
 from gateway.errors import StorageError, UnknownThing
+from gateway.operations.footprints import Footprints
 from gateway.operations.in_force import InForce
 from gateway.storage import Storage
-from policies import Digest, PolicyId
 from policies.bundles import Bundle, Policy
 from policies.bundles.matching import matches_merge
-from policies.engines import PolicyEngine
 from policies.errors import BundleRefused, EngineError
-from policies.footprint import Footprint, footprints
 from providers.vcs import ChangeKey, ChangeState
 
 log = structlog.get_logger()
 
-_REMEMBERED = 256
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unnoticed:
-    """Asks the footprints of the policies in force, each bundle followed once."""
+    """Asks the footprints of the policies in force."""
 
     storage: Storage
     in_force: InForce
-    engine: PolicyEngine
-    _known: dict[Digest, Mapping[PolicyId, Footprint]] = field(default_factory=dict)
+    footprints: Footprints
 
     async def __call__(self, connection: str, key: ChangeKey, touches: frozenset[str], *, head_sha: str | None) -> Decision | None:
         """The decision that stands although these facts may be others now; None = judge. head_sha: where the event says it."""
@@ -68,19 +62,10 @@ class Unnoticed:
             return True
         return any(
             [
-                "questions" in policy.rules or could_notice((await self._footprints(bundle))[policy.id], touches)
+                "questions" in policy.rules or could_notice((await self.footprints(bundle))[policy.id], touches)
                 for bundle, policy in matching
             ]
         )
-
-    async def _footprints(self, bundle: Bundle) -> Mapping[PolicyId, Footprint]:
-        found = self._known.pop(bundle.digest, None)
-        if found is None:
-            found = await footprints(bundle, self.engine)
-        self._known[bundle.digest] = found
-        while len(self._known) > _REMEMBERED:
-            del self._known[next(iter(self._known))]
-        return found
 
 
 def _matches(policy: Policy, change: TrackedChange) -> bool:

@@ -15,12 +15,12 @@ from policies.footprint.report import Subject, footprint_of
 from policies.model import PolicyId
 
 
-async def footprints(bundle: Bundle, engine: PolicyEngine) -> Mapping[PolicyId, Footprint]:
-    """What each policy of a bundle can look at.
+async def footprints(bundle: Bundle, engine: PolicyEngine, *, fair_share: str = "") -> Mapping[PolicyId, Footprint]:
+    """What each policy of a bundle can look at. fair_share: as in an evaluation.
 
     Raises BundleRefused where a module does not parse, EngineError where the engine could not be asked.
     """
-    trees = await engine.parse(bundle.modules)
+    trees = await engine.parse(bundle.modules, fair_share=fair_share)
     problems = [tree for tree in trees.values() if isinstance(tree, Problem)]
     if problems:
         raise BundleRefused(bundle.name, problems)

@@ -319,4 +319,4 @@ class InputDocument(_Strict):
     approvals: Approvals | None = None
     """There when people have approved or refused it."""
     code_owners: CodeOwners | None = None
-    """There when action is merge and a policy in force names code_owners."""
+    """There when action is merge and a policy in force may look at code_owners."""

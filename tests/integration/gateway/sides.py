@@ -7,6 +7,7 @@ from gateway.operations.activate_bundles import ActivateBundles
 from gateway.operations.bring_into_force import BringIntoForce
 from gateway.operations.code_owners import ReadCodeOwners
 from gateway.operations.evidence import ReadEvidence
+from gateway.operations.footprints import Footprints
 from gateway.operations.in_force import InForce
 from gateway.operations.judge import Judge
 from gateway.operations.judge_change import JudgeChange
@@ -15,6 +16,7 @@ from gateway.operations.unnoticed import Unnoticed
 from gateway.storage.memory import MemoryStorage
 from policies.bundles.directory import DirectoryBundles
 from policies.relations.absent import NoRelations
+from policies.repository import OwnPolicies
 
 
 class Side:
@@ -24,11 +26,12 @@ class Side:
         self.forge, self.storage, self.engine = forge, MemoryStorage(), engine
         self.in_force = InForce(storage=self.storage, engine=engine)
         judge = Judge(in_force=self.in_force, engine=engine, relations=NoRelations(), clock=utc_now)
-        unnoticed = Unnoticed(storage=self.storage, in_force=self.in_force, engine=engine) if skipping else None
+        footprints = Footprints(own_policies=OwnPolicies(engine=engine))
+        unnoticed = Unnoticed(storage=self.storage, in_force=self.in_force, footprints=footprints) if skipping else None
         stored = StoredFacts(storage=self.storage, evidence=ReadEvidence(storage=self.storage, in_force=self.in_force))
         self.judge = JudgeChange(
             judge=judge,
-            code_owners=ReadCodeOwners(in_force=self.in_force),
+            code_owners=ReadCodeOwners(in_force=self.in_force, footprints=footprints),
             forges={"work": forge},
             storage=self.storage,
             clock=utc_now,
