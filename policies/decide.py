@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import TypeAlias
 
 from policies.bundles import Bundle, Policy
@@ -28,7 +27,7 @@ from policies.errors import (
 from policies.model import AdmissionRequest, Fault, Judgement, PolicyId, Question, Reason
 from policies.relations.answers import Answers
 from policies.relations.port import Relations
-from policies.values import value
+from policies.values import replace, value
 from policies.verdict import Asked, Plan, Results, asked, judge, plan, question_queries, relations_document, rule_queries, unanswered
 
 Queries: TypeAlias = Callable[[Sequence[Policy]], tuple[PolicyQuery, ...]]

@@ -9,7 +9,6 @@ than a hold: nothing here can make an admission of something that went wrong.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from itertools import combinations
 
@@ -33,6 +32,7 @@ from policies.model import (
 )
 from policies.relations.port import Relations
 from policies.relations.recorded import KnownFirst
+from policies.values import replace
 from policies.verdict import QUESTIONS_LIMIT
 
 

@@ -8,12 +8,11 @@ found, so a verdict that contradicts its own findings cannot be written down.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NewType, TypeAlias
 
-from policies.values import value
+from policies.values import field, ordered_value, value
 
 Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
 JsonObject: TypeAlias = "Mapping[str, Json]"
@@ -174,7 +173,7 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+@ordered_value
 class PolicyId:
     """One Rego package of one bundle."""
 
@@ -409,7 +408,7 @@ class BundleId:
     digest: Digest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+@ordered_value
 class Question:
     """Does `user` have `relation` to `object`? OpenFGA's words: `user:work/7`, `owner`, `repository:work/12`."""
 

@@ -12,7 +12,6 @@ something that went wrong reads as "nothing against it".
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
 from typing import TypeAlias
 
 from policies.bundles import Bundle, Policy
@@ -20,7 +19,7 @@ from policies.bundles.matching import matches
 from policies.engines import FailureKind, PolicyFailure, PolicyQuery, PolicyValues
 from policies.findings import Findings, WrongShape, read_findings, read_questions
 from policies.model import AdmissionRequest, Enforcement, Fault, Json, Outcome, PolicyId, PolicyResult, Question, Reason, Verdict
-from policies.values import value
+from policies.values import field, value
 
 QUESTIONS_LIMIT = 500
 """Relationships one judgement may ask about."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -30,6 +29,8 @@ def merge_request(
 
 def change_document(change: Change) -> dict[str, Json]:
     """The `change` object of the input, field by field under the model's own names."""
+    from dataclasses import fields  # a dry run of documents never comes here, and would load it first
+
     return {field.name: _plain(getattr(change, field.name)) for field in fields(change) if field.name not in _NOT_FACTS}
 
 
@@ -81,8 +82,8 @@ def _plain(value: Any) -> Json:
             return rfc3339(value)
         case tuple():
             return [_plain(item) for item in value]
-        case _ if is_dataclass(value):
-            return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        case _ if (fields := getattr(value, "__dataclass_fields__", None)) is not None:
+            return {name: _plain(getattr(value, name)) for name in fields}
         case None | bool() | int() | float() | str():
             return value
         case other:

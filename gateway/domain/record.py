@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NewType
@@ -39,7 +38,7 @@ from policies.model import (
     Would,
     rfc3339,
 )
-from policies.values import value
+from policies.values import field, replace, value
 
 DecisionId = NewType("DecisionId", str)
 """Unguessable: whoever has the link may see outcome and remedies."""

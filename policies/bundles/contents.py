@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from policies.bundles.limits import path_problem
@@ -20,16 +19,16 @@ _YAML = (".yaml", ".yml")
 _OTHER_DATA = (".json", *_YAML)
 
 
-@dataclass(kw_only=True, slots=True)
 class Contents:
     """Filled while reading; `problems` is everything found wrong on the way."""
 
-    modules: dict[str, str] = field(default_factory=dict)
-    tests: dict[str, str] = field(default_factory=dict)
-    admit: str | None = None
-    data: dict[str, Json] = field(default_factory=dict)
-    opa: OpaManifest = field(default_factory=OpaManifest)
-    problems: list[Problem] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.modules: dict[str, str] = {}
+        self.tests: dict[str, str] = {}
+        self.admit: str | None = None
+        self.data: dict[str, Json] = {}
+        self.opa = OpaManifest()
+        self.problems: list[Problem] = []
 
 
 def read_contents(files: Mapping[str, bytes]) -> Contents:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 
 from policies.model import Action, BundleId, Digest, Enforcement, JsonObject, PolicyId
-from policies.values import value
+from policies.values import field, value
 
 
 @value

@@ -10,14 +10,13 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import field
 from typing import Any, TypeAlias
 
 import yaml
 
 from policies.errors import Problem
 from policies.model import Json
-from policies.values import value
+from policies.values import field, value
 
 Place: TypeAlias = "tuple[str | int, ...]"
 MAX_DEPTH = 100

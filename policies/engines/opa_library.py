@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -28,6 +27,7 @@ from policies.engines.worker_pool import WorkerPool
 from policies.engines.worker_seat import Job
 from policies.errors import BundleRefused, EngineCrashed, EngineTimedOut, Problem
 from policies.model import EngineInfo, Json
+from policies.values import replace
 
 if TYPE_CHECKING:
     from policies.engines.rego_tests import Envelope

@@ -6,13 +6,13 @@ All of a builtin's arguments count as read, whatever it is.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from policies.bundles.syntax import Node, Ref
 from policies.footprint import terms
 from policies.footprint.notes import Site
 from policies.footprint.values import DERIVED, OTHER, At, Env, Of, Value, items_of
+from policies.values import replace
 
 if TYPE_CHECKING:
     from policies.footprint.frame import Frame
@@ -41,7 +41,7 @@ def result(frame: Frame, name: str, arguments: Sequence[Node], values: Sequence[
         follower.notes.read([("time",)])  # the judgement's clock is what the input says it is
     if name == "walk" and len(values) == 2:
         follower.notes.unfollowed(site, "walk visits whatever is there")
-        terms.bind(frame, arguments[1], frozenset({Of(DERIVED)}), env)
+        terms.bind(frame, arguments[1], frozenset({Of(items=DERIVED)}), env)
         return OTHER
     if name == "object.get":
         follower.notes.unfollowed(site, "the key is only known at evaluation")
@@ -51,7 +51,7 @@ def result(frame: Frame, name: str, arguments: Sequence[Node], values: Sequence[
     if name in _ONE_ITEM:
         return items_of(values[0], follower.shapes)
     if name in _ITEMS_OF_ITEMS:
-        return frozenset({Of(items_of(items_of(values[0], follower.shapes), follower.shapes))})
+        return frozenset({Of(items=items_of(items_of(values[0], follower.shapes), follower.shapes))})
     return DERIVED if name in _NEW_OBJECTS else OTHER
 
 

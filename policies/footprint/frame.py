@@ -48,14 +48,14 @@ class Frame:
         key, value = head.get("key"), head.get("value")
         found: Value
         if key is not None and value is None:
-            found = frozenset({Of(terms.term(self, key, env))})
+            found = frozenset({Of(items=terms.term(self, key, env))})
         else:
             found = terms.term(self, value, env) if value is not None else OTHER
         for step in reversed(list(head.get("ref") or ())[1:]):
             if step["type"] == "string":
-                found = frozenset({Fields(frozenset({(str(step["value"]), found)}))})
+                found = frozenset({Fields(items=frozenset({(str(step["value"]), found)}))})
             else:
-                found = frozenset({Of(found, terms.term(self, step, env))})
+                found = frozenset({Of(items=found, keys=terms.term(self, step, env))})
         return found
 
     def body(self, body: Sequence[Node], env: Env) -> None:

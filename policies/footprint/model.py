@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from policies.footprint.values import ITEM, Path
-from policies.values import value
+from policies.values import ordered_value, value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+@ordered_value
 class Unfollowed:
     """A reference whose way could not be followed, so that a misspelt name in it would not be noticed."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
 from policies.bundles.syntax import Module, Program, Ref, Rule
 from policies.footprint.values import Missing, Never, NoData, Path
@@ -32,16 +31,16 @@ class Site:
 SiteKey = tuple[str, int, Ref]
 
 
-@dataclass(slots=True)
 class Notes:
     """Taken while following, except on the rounds that only settle what variables can be (`quiet`)."""
 
-    reads: set[Path] = field(default_factory=set)
-    dynamic: bool = False
-    quiet: int = 0
-    _sound: set[SiteKey] = field(default_factory=set)
-    _missing: dict[SiteKey, tuple[Site, Missing | Never | NoData]] = field(default_factory=dict)
-    _unfollowed: dict[SiteKey, tuple[Site, str]] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.reads: set[Path] = set()
+        self.dynamic = False
+        self.quiet = 0
+        self._sound: set[SiteKey] = set()
+        self._missing: dict[SiteKey, tuple[Site, Missing | Never | NoData]] = {}
+        self._unfollowed: dict[SiteKey, tuple[Site, str]] = {}
 
     def read(self, paths: Iterable[Path]) -> None:
         """The verdict may depend on these."""

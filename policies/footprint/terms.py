@@ -40,14 +40,14 @@ def term(frame: Frame, written: Node, env: Env) -> Value:
         case "call":
             return calls.call(frame, content[0], content[1:], env)
         case "array" | "set":
-            return frozenset({Of(joined(term(frame, item, env) for item in content))})
+            return frozenset({Of(items=joined(term(frame, item, env) for item in content))})
         case "object":
             return _object(frame, content, env)
         case "arraycomprehension" | "setcomprehension":
-            return frozenset({Of(term(frame, content["term"], _inner(frame, content["body"], env)))})
+            return frozenset({Of(items=term(frame, content["term"], _inner(frame, content["body"], env)))})
         case "objectcomprehension":
             inner = _inner(frame, content["body"], env)
-            return frozenset({Of(term(frame, content["value"], inner), term(frame, content["key"], inner))})
+            return frozenset({Of(items=term(frame, content["value"], inner), keys=term(frame, content["key"], inner))})
         case "templatestring":
             for part in content["parts"]:
                 if "terms" in part:
@@ -64,9 +64,9 @@ def _inner(frame: Frame, body: Sequence[Node], env: Env) -> Env:
 
 def _object(frame: Frame, pairs: Sequence[Sequence[Node]], env: Env) -> Value:
     if all(key["type"] == "string" for key, _ in pairs):
-        return frozenset({Fields(frozenset((str(key["value"]), term(frame, value, env)) for key, value in pairs))})
+        return frozenset({Fields(items=frozenset((str(key["value"]), term(frame, value, env)) for key, value in pairs))})
     keys, values = (joined(term(frame, pair[number], env) for pair in pairs) for number in (0, 1))
-    return frozenset({Of(values, keys)})
+    return frozenset({Of(items=values, keys=keys)})
 
 
 # --- references -----------------------------------------------------------------------
@@ -160,9 +160,9 @@ def _further(frame: Frame, alternative: Alternative, step: str | int | None) -> 
         case At():
             further = frame.follower.shapes.step(alternative, step)
             return further if isinstance(further, Missing) else frozenset(_unless_replaced(frame, at) for at in further)
-        case Fields(items):
+        case Fields(items=items):
             return joined(item for name, item in items if step is None or name == step) or OTHER
-        case Of(items):
+        case Of(items=items):
             return items or OTHER
     return frozenset({alternative})
 

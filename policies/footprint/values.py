@@ -7,7 +7,6 @@ of this list" or "any key of this map".
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
@@ -19,21 +18,21 @@ ITEM = "[]"
 Path: TypeAlias = "tuple[str, ...]"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class At:
     """The input's value at a path."""
 
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Fields:
     """An object written down in the policy."""
 
     items: frozenset[tuple[str, Value]]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Of:
     """A list, set or map whose items (and keys) may be these."""
 
@@ -57,7 +56,7 @@ Env: TypeAlias = "dict[str, Value]"
 UNKNOWN: Value = frozenset()
 OTHER: Value = frozenset({Plain.OTHER})
 DERIVED: Value = frozenset({Plain.DERIVED})
-INPUT: Value = frozenset({At(())})
+INPUT: Value = frozenset({At(path=())})
 
 
 @value
@@ -107,11 +106,11 @@ class Shapes:
             further = inside(shape, step)
             if further is None:
                 return Missing(path=at.path, step=step, shape=shape)
-            return frozenset({At((*at.path, step if isinstance(step, str) else ITEM))})
+            return frozenset({At(path=(*at.path, step if isinstance(step, str) else ITEM))})
         if not types_of(shape) or "array" in types_of(shape):
-            return frozenset({At((*at.path, ITEM))})
+            return frozenset({At(path=(*at.path, ITEM))})
         if "object" in types_of(shape):
-            return frozenset(At((*at.path, name)) for name in self._names(shape))
+            return frozenset(At(path=(*at.path, name)) for name in self._names(shape))
         return Missing(path=at.path, step=None, shape=shape)
 
     @staticmethod
@@ -165,12 +164,12 @@ def paths_in(value: Value) -> Iterator[Path]:
     """Every path a value holds, however deep."""
     for alternative in value:
         match alternative:
-            case At(path):
+            case At(path=path):
                 yield path
-            case Fields(items):
+            case Fields(items=items):
                 for _, item in items:
                     yield from paths_in(item)
-            case Of(items, keys):
+            case Of(items=items, keys=keys):
                 yield from paths_in(items)
                 yield from paths_in(keys)
 
@@ -195,8 +194,8 @@ def _items(alternative: Alternative, shapes: Shapes) -> Value:
         case At():
             further = shapes.step(alternative, None)
             return OTHER if isinstance(further, Missing) else further
-        case Fields(items):
+        case Fields(items=items):
             return joined(item for _, item in items)
-        case Of(items):
+        case Of(items=items):
             return items
     return frozenset({alternative})

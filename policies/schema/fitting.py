@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from policies.model import Json
 from policies.schema.moment import is_moment
+from policies.values import value
 
 Place: TypeAlias = "tuple[int | str, ...]"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Misfit:
     """One thing that does not fit. wrong: there, but not what the shape says; `shape` is of the place itself."""
 
@@ -72,18 +72,18 @@ def _object(shape: Mapping[str, Any]) -> Fit:
 
     def fitted(value: Any, place: Place, wrong: list[Misfit]) -> Any:
         if type(value) is not dict:
-            wrong.append(Misfit("wrong", place, shape, value))
+            wrong.append(Misfit(kind="wrong", place=place, shape=shape, value=value))
             return None
         whole = {}
         for name, fit, needed, default, inner in members:
             if name in value:
                 whole[name] = fit(value[name], (*place, name), wrong)
             elif needed:
-                wrong.append(Misfit("missing", (*place, name), inner))
+                wrong.append(Misfit(kind="missing", place=(*place, name), shape=inner))
             else:
                 whole[name] = default
         if not value.keys() <= known:
-            wrong += [Misfit("unknown", (*place, name), shape, value[name]) for name in value if name not in known]
+            wrong += [Misfit(kind="unknown", place=(*place, name), shape=shape, value=value[name]) for name in value if name not in known]
         return whole
 
     return fitted
@@ -95,11 +95,11 @@ def _mapping(shape: Mapping[str, Any]) -> Fit:
 
     def fitted(value: Any, place: Place, wrong: list[Misfit]) -> Any:
         if type(value) is not dict:
-            wrong.append(Misfit("wrong", place, shape, value))
+            wrong.append(Misfit(kind="wrong", place=place, shape=shape, value=value))
             return None
         for key in value:
             if type(key) is not str:
-                wrong.append(Misfit("wrong", (*place, str(key)), shape, value))
+                wrong.append(Misfit(kind="wrong", place=(*place, str(key)), shape=shape, value=value))
         return {key: inner(item, (*place, key), wrong) for key, item in value.items()}
 
     return fitted
@@ -110,7 +110,7 @@ def _list(shape: Mapping[str, Any]) -> Fit:
 
     def fitted(value: Any, place: Place, wrong: list[Misfit]) -> Any:
         if type(value) is not list or len(value) < least:
-            wrong.append(Misfit("wrong", place, shape, value))
+            wrong.append(Misfit(kind="wrong", place=place, shape=shape, value=value))
             return None
         return [inner(item, (*place, number), wrong) for number, item in enumerate(value)]
 
@@ -120,7 +120,7 @@ def _list(shape: Mapping[str, Any]) -> Fit:
 def _json(shape: Mapping[str, Any]) -> Fit:
     def fitted(value: Any, place: Place, wrong: list[Misfit]) -> Any:
         if not _is_json(value):
-            wrong.append(Misfit("wrong", place, shape, value))
+            wrong.append(Misfit(kind="wrong", place=place, shape=shape, value=value))
         return value
 
     return fitted
@@ -156,7 +156,7 @@ def _scalar(kind: type | None, shape: Mapping[str, Any]) -> Fit:
 
     def fitted(value: Any, place: Place, wrong: list[Misfit]) -> Json:
         if (kind is not None and type(value) is not kind) or (further and not fits(value)):
-            wrong.append(Misfit("wrong", place, shape, value))
+            wrong.append(Misfit(kind="wrong", place=place, shape=shape, value=value))
         return value  # type: ignore[no-any-return]
 
     return fitted

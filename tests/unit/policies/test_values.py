@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError, dataclass, field, replace
+import dataclasses
+import pickle
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import FrozenInstanceError, dataclass
 
 import pytest
 
-from policies.values import value
+from policies.values import field, ordered_value, replace, value
 
 
 @value
@@ -29,6 +33,19 @@ class Likewise:
 
     name: str
     seen: tuple[int, ...] = ()
+
+
+@ordered_value
+class Step:
+    """A value with an order, checked as it is made."""
+
+    number: int
+    name: str = "step"
+    notes: Mapping[str, int] = field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.number < 0:
+            raise ValueError("a step counts from 0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,3 +79,42 @@ def test_values_do_not_change_and_are_named_in_full():
     with pytest.raises(TypeError):
         Fact("a")
     assert not hasattr(fact, "__dict__")
+
+
+def test_values_are_made_with_what_was_left_out():
+    """A default is the same for all, a factory makes one for each; what is left out without either, or unknown, is refused."""
+    one, other = Step(number=1), Step(number=1)
+    assert (one.name, one.notes) == ("step", {})
+    assert one.notes is not other.notes
+    for wrong in ({}, {"number": 1, "nmae": "x"}):
+        with pytest.raises(TypeError):
+            Step(**wrong)
+    with pytest.raises(ValueError, match="counts from 0"):
+        replace(one, number=-1)
+
+
+def test_ordered_values_come_in_the_order_of_their_fields():
+    """And are compared with their own kind alone."""
+    steps = [Step(number=2), Step(number=1, name="b"), Step(number=1, name="a", notes={"x": 1})]
+    assert sorted(steps) == steps[::-1]
+    assert Step(number=1) <= Step(number=1) < Step(number=2) > Step(number=1) >= Step(number=1)
+    with pytest.raises(TypeError):
+        _ = Step(number=1) < Fact(name="a")
+
+
+def test_values_are_dataclasses_to_whoever_asks():
+    """What the standard library does with dataclasses it does with values, copies among them."""
+    fact = Fact(name="a", seen=(1,), aside=7)
+    assert dataclasses.is_dataclass(fact)
+    assert [each.name for each in dataclasses.fields(Fact)] == ["name", "seen", "aside"]
+    assert dataclasses.asdict(fact) == {"name": "a", "seen": (1,), "aside": 7}
+    assert dataclasses.replace(fact, aside=0).aside == 0
+    for copy in (deepcopy(fact), pickle.loads(pickle.dumps(fact))):
+        assert dataclasses.asdict(copy) == dataclasses.asdict(fact)
+
+
+def test_values_refuse_what_they_would_misread():
+    """A default that all would share, and `dataclasses.field`, which would become one."""
+    for default, problem in (([], ValueError), (dataclasses.field(default=1), TypeError)):
+        with pytest.raises(problem, match=r"Wrong\.held"):
+            value(type("Wrong", (), {"__annotations__": {"held": "object"}, "held": default}))
