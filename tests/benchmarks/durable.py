@@ -87,14 +87,13 @@ def on_sqlite(folder: Path) -> list[Row]:
 
 
 def on_postgresql() -> list[Row]:
-    """Against DBOS, the only one that runs in a database of one's own."""
+    """Against DBOS, the only one that runs in a database of one's own: started directly, and queued as on SQLite."""
     rows: list[Row] = []
     try:
         with _DurablePostgreSQL() as server:
             fresh = _databases(server)
             for at_once, count in LOADS:
-                ours = partial(_on, OURS, fresh)
-                rows += compared("PostgreSQL", ours, [Side(name=side.name, run=side.run) for side in _dbos(fresh)[:1]], at_once, count)
+                rows += compared("PostgreSQL", partial(_on, OURS, fresh), _dbos(fresh), at_once, count)
     except pytest.skip.Exception as missing:
         print(f"bench: NO POSTGRESQL ROWS: {missing}", file=sys.stderr, flush=True)
     return rows
