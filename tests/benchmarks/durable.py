@@ -1,9 +1,9 @@
 """The durable core beside DBOS, Temporal's dev server and Prefect: workflows of three trivial activities, every commit durable.
 
-Everybody gets what suits him best: DBOS direct starts and a file in WAL mode (queued starts are a row of their own), Temporal
-local activities and no sandbox, Prefect tasks called where the flow runs. One process each, taking turns, so that a busy
-machine is as busy for each; the median of each figure. Then what only concerns us: how much a full database slows a new
-workflow down, and how fast a long history is taken up again.
+Everybody gets what suits him best: DBOS direct starts, libuv's loop as we have it and a file in WAL mode (queued starts are
+rows of their own), Temporal local activities and no sandbox, Prefect tasks called where the flow runs. One process each,
+taking turns, so that a busy machine is as busy for each; the median of each figure. Then what only concerns us: how much
+a full database slows a new workflow down, and how fast a long history is taken up again.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def _on(command: list[str], fresh: Callable[[], str], count: int, at_once: int) 
 
 
 def _dbos(fresh: Callable[[], str]) -> list[Side]:
-    python = python_of("dbos-3.4.0", "dbos==3.4.0", "psycopg[binary]")
+    python = python_of("dbos-3.4.0-uvloop", "dbos==3.4.0", "psycopg[binary]", "uvloop")
     if python is None:
         return []
     command = [str(python), str(HERE / "durable_dbos.py")]

@@ -13,7 +13,7 @@ from gateway.domain.dispatch import Dispatch
 from gateway.durable.sql import SqlDurableCore
 from gateway.storage import Database
 from gateway.storage.migrations import migrate
-from tests.benchmarks.durable_load import under_load
+from tests.benchmarks.durable_load import run, under_load
 
 
 async def one_more(value):
@@ -45,4 +45,4 @@ async def main(url, count, at_once):
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
+    run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))

@@ -6,12 +6,11 @@ twenty times as often as by default.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import uuid
 
 from dbos import DBOS
-from durable_load import under_load
+from durable_load import run, under_load
 
 
 @DBOS.step()
@@ -46,5 +45,5 @@ if __name__ == "__main__":
     )
     DBOS.launch()
     queue = DBOS.register_queue("three", polling_interval_sec=0.05) if "queued" in sys.argv else None
-    asyncio.run(main(int(sys.argv[2]), int(sys.argv[3]), queue))
+    run(main(int(sys.argv[2]), int(sys.argv[3]), queue))
     DBOS.destroy()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import uuid
 from datetime import timedelta
 
-from durable_load import under_load
+from durable_load import run, under_load
 from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
@@ -41,4 +40,4 @@ async def main(address, count, at_once):
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
+    run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
