@@ -15,7 +15,7 @@ from policies.decide import Bench, decide
 from policies.engines import PolicyEngine
 from policies.errors import BundleRefused, NotCanonical
 from policies.holds import settled
-from policies.values import field, value
+from policies.values import value
 
 if TYPE_CHECKING:
     from policies.relations import Relations
