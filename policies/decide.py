@@ -6,7 +6,6 @@ Every fault of engines and relations ends here as a fault of the policies it con
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
@@ -24,6 +23,7 @@ from policies.errors import (
     RelationsRefused,
     RelationsUnavailable,
 )
+from policies.loop import together
 from policies.model import AdmissionRequest, Fault, Judgement, PolicyId, Question, Reason
 from policies.relations.answers import Answers
 from policies.relations.port import Relations
@@ -109,7 +109,7 @@ async def _evaluate(selection: Plan, queries: Queries, input: bytes, bench: Benc
     bundles = tuple(selection.bundles.values())
     if len(bundles) == 1:
         return await one(bundles[0])
-    parts = await asyncio.gather(*map(one, bundles))
+    parts = await together(*map(one, bundles))
     return {policy: result for part in parts for policy, result in part.items()}
 
 

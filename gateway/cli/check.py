@@ -68,15 +68,17 @@ def main(arguments: Sequence[str]) -> int:
 
 async def _checked(options: argparse.Namespace, settings: Settings | None, engine: PolicyEngine) -> list[Checked]:
     """What judging needs is loaded while the engine parses and compiles the bundles."""
-    import asyncio
     from importlib import import_module
 
     from gateway.cli.named_bundles import named_bundles
+    from policies.loop import running_loop, turn
 
     if options.change:
         configure_logs(quiet=True)
-    checking = asyncio.create_task(named_bundles(options.policies or (settings.bundles if settings else ()), engine))
-    await asyncio.to_thread(import_module, "gateway.cli.dry_run")
+    checking = running_loop().create_task(named_bundles(options.policies or (settings.bundles if settings else ()), engine))
+    for name in ("gateway.cli.outputs", "gateway.operations.judge", "policies.document", "gateway.cli.dry_run"):
+        await turn()
+        import_module(name)
 
     from gateway.cli.dry_run import Basis, dry_run
 

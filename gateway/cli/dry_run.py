@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -23,6 +22,7 @@ from policies.bundles import Bundle
 from policies.document import request_from_document
 from policies.engines import PolicyEngine
 from policies.errors import EngineBusy, NotCanonical, RequestRefused
+from policies.loop import together
 from policies.values import value
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class DryRun:
             for number, source in waiting:
                 found[number] = await self.document(source)
 
-        await asyncio.gather(*(one_after_another() for _ in range(min(_AT_ONCE, len(sources)))))
+        await together(*(one_after_another() for _ in range(min(_AT_ONCE, len(sources)))))
         return [found[number] for number in range(len(sources))]
 
     async def document(self, source: str) -> Checked:

@@ -39,8 +39,6 @@ def with_engine(config: Path | None, work: Callable[[Settings | None, PolicyEngi
     settings = settings_if_any(config)
     first = wiring.launched_worker() if settings is None else None
 
-    import asyncio
-
     async def whole() -> Result:
         engine = wiring.build_engine(settings.engine if settings else None, first=first)
         try:
@@ -48,5 +46,11 @@ def with_engine(config: Path | None, work: Callable[[Settings | None, PolicyEngi
             return await work(settings, engine)
         finally:
             await engine.close()
+
+    if settings is None:
+        from policies import loop
+
+        return loop.run(whole())
+    import asyncio
 
     return asyncio.run(whole())

@@ -10,7 +10,6 @@ A step begins only when the one before found nothing, because its answers would 
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -41,6 +40,7 @@ from policies.engines.queries import components, dotted
 from policies.engines.reserved import RESERVED_ROOTS
 from policies.errors import BundleRefused, Problem
 from policies.footprint import Subject, lost_references
+from policies.loop import aside
 from policies.model import Digest, Json, PolicyId
 from policies.nearest import nearest
 
@@ -75,11 +75,11 @@ async def checked_bundle(
 async def _checked(
     files: BundleFiles, engine: PolicyEngine, *, run_tests: bool, opa: Path | None, fair_share: str, deadline: float | None
 ) -> Bundle:
-    contents = await asyncio.to_thread(read_contents, files.files)
+    contents = await aside(read_contents, files.files)
     manifest = _manifest(files, contents)
     try:
         program = await _parsed(manifest.name, contents, partial(engine.parse, fair_share=fair_share, deadline=deadline))
-        problems = await asyncio.to_thread(_static_problems, manifest, contents, program)
+        problems = await aside(_static_problems, manifest, contents, program)
     except RecursionError:
         # Rego and Python differ in how deep they go: what cannot be looked through is not taken on trust.
         problems = [Problem(message="expected rules and terms that lead into each other less deeply", advice="split the deepest ones")]

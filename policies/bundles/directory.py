@@ -6,7 +6,6 @@ A symbolic link counts as the file it points to, if that lies in the same folder
 
 from __future__ import annotations
 
-import asyncio
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,6 +15,7 @@ from policies.bundles.limits import MAX_BYTES, Gathered
 from policies.bundles.manifest import MANIFEST_FILE
 from policies.bundles.port import BundleFiles
 from policies.errors import BundleRefused, Problem
+from policies.loop import aside
 
 _KEPT_DOT_FILES = (".manifest",)
 _GZIP = b"\x1f\x8b"  # https://www.rfc-editor.org/rfc/rfc1952#section-2.3.1
@@ -29,7 +29,7 @@ class DirectoryBundles:
 
     async def bundles(self) -> Sequence[BundleFiles]:
         """One per path, in the order given."""
-        return await asyncio.to_thread(lambda: [read_bundle(path) for path in self._paths])
+        return await aside(lambda: [read_bundle(path) for path in self._paths])
 
 
 def read_bundle(path: Path) -> BundleFiles:

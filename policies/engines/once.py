@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
+from policies.loop import running_loop, unbroken
 from policies.model import Digest
+
+if TYPE_CHECKING:
+    import asyncio
 
 _REMEMBERED = 4096
 
@@ -27,9 +30,9 @@ class Once(Generic[Result]):
             return self._done[digest]
         doing = self._doing.get(digest)
         if doing is None:
-            doing = self._doing[digest] = asyncio.ensure_future(self._act(digest, action))
+            doing = self._doing[digest] = running_loop().create_task(self._act(digest, action))
             doing.add_done_callback(_heard)
-        return await asyncio.shield(doing)
+        return await unbroken(doing)
 
     async def _act(self, digest: Digest, action: Callable[[], Awaitable[Result]]) -> Result:
         try:

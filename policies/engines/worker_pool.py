@@ -8,9 +8,9 @@ to the front of the queue, since evaluating is pure and may be done twice.
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import time
+from typing import TYPE_CHECKING
 
 from policies.engines.costs import Costs
 from policies.engines.fair_queue import FairQueue
@@ -20,6 +20,10 @@ from policies.engines.memory import resident
 from policies.engines.worker_process import WorkerProcess
 from policies.engines.worker_seat import Job, Seat, Sentence
 from policies.errors import EngineBusy, EngineCrashed, EngineError, EngineTimedOut, EngineUnavailable
+from policies.loop import running_loop, together
+
+if TYPE_CHECKING:
+    import asyncio
 
 _WATCH_EVERY = 0.05
 _WORTH_A_WORKER = 0.05
@@ -63,9 +67,8 @@ class WorkerPool:
         self._seats: list[Seat] = []
         self._numbers = itertools.count(1)
         self._costs = Costs()
-        self._watcher: asyncio.Task[None] | None = None
+        self._watcher: asyncio.TimerHandle | None = None
         self._burials: set[asyncio.Task[None]] = set()
-        self._busy = asyncio.Event()
         self._failed_starts = 0
         self._usual = 0.0
         self._behind = self._behind_at = 0.0
@@ -77,7 +80,7 @@ class WorkerPool:
         if self._closed:
             raise EngineUnavailable("the engine is closed")
         self.start()
-        self._busy.set()
+        self._plan_watch()
         job.queued_at = time.monotonic()
         refused = self._queue.push(job.share, job)
         if refused is not None:
@@ -92,8 +95,6 @@ class WorkerPool:
         """Have a worker. Raises EngineUnavailable where the library is not installed."""
         if not self._seats:
             self._add_worker()
-        if self._watcher is None:
-            self._watcher = asyncio.get_running_loop().create_task(self._watch())
 
     async def close(self) -> None:
         """Stop everything; what waits is told so."""
@@ -102,11 +103,12 @@ class WorkerPool:
         self._closed = True
         if self._watcher is not None:
             self._watcher.cancel()
-            await asyncio.gather(self._watcher, return_exceptions=True)
         seats, self._seats = self._seats, []
         for job in (*(job for seat in seats for job in seat.jobs.values()), *self._queue):
             job.fail(EngineUnavailable("the engine was closed"))
-        await asyncio.gather(*(seat.process.close() for seat in seats), *self._burials)
+        await together(*(seat.process.close() for seat in seats))
+        for burial in list(self._burials):
+            await burial
 
     def _add_worker(self) -> None:
         launched, self._first = self._first or launch(self._memory_limit), None
@@ -120,7 +122,7 @@ class WorkerPool:
     def _plan_dispatch(self) -> None:
         if not self._dispatch_planned:
             self._dispatch_planned = True
-            asyncio.get_running_loop().call_soon(self._dispatch)
+            running_loop().call_soon(self._dispatch)
 
     def _dispatch(self) -> None:
         """Hand out what there is room for: next in fairness to the least loaded."""
@@ -169,19 +171,21 @@ class WorkerPool:
                 seat.execute(Sentence.RETIRED)
         self._plan_dispatch()
 
-    async def _watch(self) -> None:
+    def _plan_watch(self) -> None:
+        if self._watcher is None:
+            self._watcher = running_loop().call_later(_WATCH_EVERY, self._watch)
+
+    def _watch(self) -> None:
         """Deadlines, memory and patience, while there is anything to watch."""
-        while True:
-            await self._busy.wait()
-            await asyncio.sleep(_WATCH_EVERY)
-            if not len(self._queue) and all(seat.idle for seat in self._seats):
-                self._busy.clear()
-            now = time.monotonic()
-            for seat in list(self._seats):
-                if seat.sentence is None:
-                    self._look_at(seat, now)
-            for job in [job for job in self._queue if now - job.queued_at > self._patience]:
-                self._refuse(job)
+        self._watcher = None
+        if len(self._queue) or not all(seat.idle for seat in self._seats):
+            self._plan_watch()
+        now = time.monotonic()
+        for seat in list(self._seats):
+            if seat.sentence is None:
+                self._look_at(seat, now)
+        for job in [job for job in self._queue if now - job.queued_at > self._patience]:
+            self._refuse(job)
 
     def _look_at(self, seat: Seat, now: float) -> None:
         if not seat.ready:
@@ -216,7 +220,7 @@ class WorkerPool:
         self._replace(seat)
 
     def _bury(self, process: WorkerProcess) -> None:
-        burial = asyncio.get_running_loop().create_task(process.close())
+        burial = running_loop().create_task(process.close())
         self._burials.add(burial)
         burial.add_done_callback(self._burials.discard)
 

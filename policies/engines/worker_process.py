@@ -6,13 +6,13 @@ know about processes and sockets.
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from collections import deque
 from collections.abc import Callable
 
 from policies.engines.frames import BOARD, Kind, frames
 from policies.engines.launch import Launched
+from policies.loop import aside, running_loop
 
 _RECEIVE = 1 << 16
 
@@ -28,7 +28,7 @@ class WorkerProcess:
         on_death: Callable[[WorkerProcess], None],
     ) -> None:
         self._on_frame, self._on_death = on_frame, on_death
-        self._loop = asyncio.get_running_loop()
+        self._loop = running_loop()
         self._incoming = bytearray()
         self._outgoing: deque[memoryview] = deque()
         self._blocked = False
@@ -75,7 +75,7 @@ class WorkerProcess:
         if self._alive:
             self._dispose()
         self._process.kill()
-        await asyncio.to_thread(self._process.wait)
+        await aside(self._process.wait)
         self._complaints.close()
 
     def flush(self) -> None:

@@ -6,21 +6,24 @@ worker, with all that has to be there first.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import struct
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from policies.bundles.model import Bundle
 from policies.engines.frames import Kind, frame
 from policies.engines.reserved import RESERVED_MODULES
 from policies.engines.worker_process import WorkerProcess
 from policies.errors import EngineCrashed, EngineError
+from policies.loop import running_loop
 from policies.model import Digest
+
+if TYPE_CHECKING:
+    import asyncio
 
 NO_PROBLEMS = b'{"problems": []}'
 
@@ -36,7 +39,6 @@ _ONE = struct.Struct("=I")
 _NANOSECONDS = struct.Struct("=Q")
 
 
-@dataclass(eq=False, slots=True, kw_only=True)
 class Job:
     """One thing for a worker to do.
 
@@ -45,18 +47,24 @@ class Job:
     implicit: a load nobody asked for, before an evaluation on a worker that has not seen the bundle.
     """
 
-    kind: Kind
-    deadline: float
-    body: bytes = b""
-    share: str = ""
-    bundle: Bundle | None = None
-    query: str | None = None
-    tests: bool = False
-    implicit: bool = False
-    number: int = 0
-    queued_at: float = 0.0
-    estimate: float = AHEAD_SECONDS
-    answer: asyncio.Future[bytes] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    __slots__ = ("answer", "body", "bundle", "deadline", "estimate", "implicit", "kind", "number", "query", "queued_at", "share", "tests")
+
+    def __init__(
+        self,
+        *,
+        kind: Kind,
+        deadline: float,
+        body: bytes = b"",
+        share: str = "",
+        bundle: Bundle | None = None,
+        query: str | None = None,
+        tests: bool = False,
+        implicit: bool = False,
+    ) -> None:
+        self.kind, self.deadline, self.body, self.share = kind, deadline, body, share
+        self.bundle, self.query, self.tests, self.implicit = bundle, query, tests, implicit
+        self.number, self.queued_at, self.estimate = 0, 0.0, AHEAD_SECONDS
+        self.answer: asyncio.Future[bytes] = running_loop().create_future()
 
     @property
     def digest(self) -> Digest | None:

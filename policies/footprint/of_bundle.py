@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 
 from policies.bundles.model import Bundle
@@ -12,6 +11,7 @@ from policies.engines.queries import components
 from policies.errors import BundleRefused, Problem
 from policies.footprint.model import Footprint
 from policies.footprint.report import Subject, footprint_of
+from policies.loop import aside
 from policies.model import PolicyId
 
 
@@ -25,7 +25,7 @@ async def footprints(bundle: Bundle, engine: PolicyEngine, *, fair_share: str = 
     if problems:
         raise BundleRefused(bundle.name, problems)
     program = Program(module_from_tree(path, source, trees[path]) for path, source in bundle.modules.items())  # type: ignore[arg-type]
-    return await asyncio.to_thread(_followed, bundle, program)
+    return await aside(_followed, bundle, program)
 
 
 def _followed(bundle: Bundle, program: Program) -> Mapping[PolicyId, Footprint]:
