@@ -34,8 +34,17 @@ def given_to(question: Question, given: Given) -> Sequence[RelationshipTuple]:
 
 
 def context_at(at: datetime) -> dict[str, Json]:
-    """What conditions know of a judgement: `current_time`, the parameter OpenFGA's own examples use."""
-    return {"current_time": rfc3339(at)}
+    """What conditions know of a judgement: its second as `current_time`, the parameter OpenFGA's own examples use."""
+    return {"current_time": rfc3339(whole_second(at))}
+
+
+def whole_second(at: datetime) -> datetime:
+    """The second that a moment is in.
+
+    `current_time < end` is the same by it wherever `end` is a whole second, which is how grants are written; and judgements
+    of one second have one question where they ask the same.
+    """
+    return at.replace(microsecond=0)
 
 
 def require_names(question: Question) -> None:

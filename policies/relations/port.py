@@ -22,7 +22,7 @@ class Relations(Protocol):
     """Answers relationship questions, all of one judgement in one batch."""
 
     async def answers(self, questions: Sequence[Question], *, at: datetime, given: Given = NOTHING_GIVEN) -> Mapping[Question, bool]:
-        """Every question → related or not, from one consistent state, conditions evaluated at `at`.
+        """Every question → related or not, from one consistent state, conditions evaluated in the second of `at`.
 
         given: a question sees the tuples of its own object, at most 100 of them, and no others.
         No answer is ever guessed: all questions are answered, or it raises.

@@ -43,6 +43,7 @@ TUPLES = [
     a_tuple("team:core#member@user:work/1"),
     a_tuple("repository:work/12#owner@team:core#member"),
     a_tuple("repository:work/12#owner@user:work/2", "until", end="2026-05-04T13:00:00Z"),
+    a_tuple("repository:work/15#owner@user:work/4", "until", end="2026-05-04T13:00:00.5Z"),
     a_tuple("repository:work/13#blocked@user:work/1"),
     a_tuple("repository:work/13#owner@team:core#member"),
     a_tuple("repository:work/14#owner@user:work/3"),
@@ -92,6 +93,15 @@ def test_conditions_see_the_time_of_the_judgement(relations):
     """The same tuple counts before its end and no longer after, by the judgement's clock alone."""
     assert answer(relations, "user:work/2", "owner", "repository:work/12") is True
     assert answer(relations, "user:work/2", "owner", "repository:work/12", at=NOON.replace(hour=14)) is False
+
+
+def test_conditions_see_the_time_to_the_second(relations):
+    """A grant until 13:00:00 counts to its last microsecond; one until half a second later, to the end of that second."""
+    last = NOON.replace(minute=59, second=59, microsecond=999_999)
+    assert answer(relations, "user:work/2", "owner", "repository:work/12", at=last) is True
+    assert answer(relations, "user:work/2", "owner", "repository:work/12", at=NOON.replace(hour=13)) is False
+    assert answer(relations, "user:work/4", "owner", "repository:work/15", at=NOON.replace(hour=13, microsecond=999_999)) is True
+    assert answer(relations, "user:work/4", "owner", "repository:work/15", at=NOON.replace(hour=13, second=1)) is False
 
 
 @pytest.mark.parametrize(
