@@ -313,6 +313,41 @@ def test_judgements_at_the_same_time_get_their_own_answers():
     asyncio.run(story())
 
 
+def test_judgements_at_the_same_time_share_a_call_and_one_that_cannot_be_answered_spoils_no_other():
+    """The refused question is named to who asked it, and the same one is asked once."""
+
+    async def story():
+        store = a_store(MODEL, TUPLES)
+        nobody, unknown = asked("user:work/9"), asked("user:work/1", "admin")
+        async with faulty_proxy(session_openfga().url) as proxy, asking(proxy.url, store) as relations:
+            found = await asyncio.gather(
+                relations.answers([ANA], at=NOON),
+                relations.answers([ANA, unknown], at=NOON),
+                relations.answers([nobody, ANA], at=NOON),
+                return_exceptions=True,
+            )
+            batches = [json.loads(request.body) for request in proxy.requests if request.target.endswith("/batch-check")]
+        assert (found[0], found[2]) == ({ANA: True}, {nobody: False, ANA: True})
+        assert "'user:work/1' is 'admin'" in str(found[1])
+        assert [len(batch["checks"]) for batch in batches] == [3]
+
+    asyncio.run(story())
+
+
+def test_tuples_that_change_during_a_shared_call_are_asked_for_again_by_all_who_shared_it():
+    """Both get what is true after the write."""
+
+    async def story():
+        store, late = a_store(MODEL, TUPLES), asked("user:late-1")
+        async with faulty_proxy(session_openfga().url) as proxy, asking(proxy.url, store) as relations:
+            proxy.spoil = written_during(store, times=1)
+            both = await asyncio.gather(relations.answers([late], at=NOON), relations.answers([ANA, late], at=NOON))
+            assert both == [{late: True}, {ANA: True, late: True}]
+            assert sum(request.target.endswith("/batch-check") for request in proxy.requests) == 2
+
+    asyncio.run(story())
+
+
 def test_server_that_wants_a_token_is_asked_with_one():
     """The right one is let in, as far as a store that does not exist; a wrong one and none are told about credentials."""
 
