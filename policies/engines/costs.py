@@ -39,4 +39,4 @@ def _moved(old: float, new: float) -> float:
 
 
 def _key(job: Job) -> _Key:
-    return (job.digest, job.kind.name if job.query is None else job.query)
+    return (job.digest, str(job.kind) if job.query is None else job.query)

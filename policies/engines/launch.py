@@ -28,6 +28,9 @@ MEMORY_LIMIT = 1 << 30
 GIVEN = f"given_{os.urandom(8).hex()}"
 """The function by which queries read their input: a name no policy can know, so none can call it."""
 
+_WORKER = f"import sys; sys.path.append({str(Path(__file__).parent)!r}); import worker; worker.main()"
+"""Not run by its path: what is imported is compiled once for all its starts."""
+
 _HOW_TO_INSTALL = (
     "install OPA's library with `make setup`, or with `pip install --ignore-requires-python --no-deps opa-golib-python-bindings==0.4.4`"
 )
@@ -71,12 +74,13 @@ def launch(memory_limit: int = MEMORY_LIMIT) -> Launched:
         board.truncate(BOARD.size)
         numbers = [str(number) for number in (theirs.fileno(), board.fileno(), os.getpid(), ADDRESS_SPACE)]
         process = subprocess.Popen(  # noqa: S603  our own interpreter and script
-            [sys.executable, "-I", "-S", str(Path(__file__).with_name("worker.py")), *numbers, library, GIVEN],
+            [sys.executable, "-I", "-S", "-c", _WORKER, *numbers, library, GIVEN],
             pass_fds=(theirs.fileno(), board.fileno()),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=complaints,
             env=_environment(memory_limit),
+            process_group=0,  # Ctrl-C is for the parent, which stops its workers in order
         )
         return Launched(process=process, channel=channel, board=mmap.mmap(board.fileno(), BOARD.size), complaints=complaints)
 

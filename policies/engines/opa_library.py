@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from policies.bundles.model import Bundle
 from policies.engines.checks import refusals
-from policies.engines.frames import Kind
+from policies.engines.frames import Kind, in_pieces
 from policies.engines.launch import GIVEN, MEMORY_LIMIT, Launched, bindings_version
 from policies.engines.messages import problems_in
 from policies.engines.once import Once
@@ -95,7 +95,8 @@ class OpaLibrary:
         """See the port."""
         if not modules:
             return {}
-        body = json.dumps(dict(modules), ensure_ascii=False).encode(errors="surrogatepass")
+        asked = ((path, {"path": path, "source": source}) for path, source in modules.items())
+        body = in_pieces(*(json.dumps(text).encode() for pair in asked for text in pair))
         job = Job(kind=Kind.PARSE, body=body, deadline=self._compiling(deadline), share=fair_share)
         answer = json.loads(await self._pool.run(job))
         return {path: _tree(path, envelope) for path, envelope in answer.items()}
@@ -140,8 +141,8 @@ class OpaLibrary:
         except (EngineTimedOut, EngineCrashed):
             self._quarantine.strike(bundle.digest)
             raise
-        if answer["problems"]:
-            raise BundleRefused(bundle.name, [problem for _, text in answer["problems"] for problem in problems_in(text)])
+        if answer:
+            raise BundleRefused(bundle.name, [problem for envelope in answer for problem in problems_in(_told(envelope))])
         return trees
 
     async def _pass(
@@ -168,11 +169,17 @@ class OpaLibrary:
         return evaluation.deadline if evaluation.deadline is not None else self._evaluation_deadline
 
     async def _ask(self, bundle: Bundle, queries: Sequence[str], *, coverage: bool, trace: bool) -> list[Envelope]:
-        body = json.dumps({"queries": list(queries), "coverage": coverage, "trace": trace}, ensure_ascii=False).encode()
+        body = bytes((coverage, trace)) + in_pieces(*(query.encode() for query in queries))
         job = Job(kind=Kind.ASK, bundle=bundle, tests=True, body=body, deadline=self._evaluation_deadline * max(1, len(queries)))
         answers = json.loads(await self._pool.run(job))
         assert isinstance(answers, list)
         return answers
+
+
+def _told(envelope: Mapping[str, Json]) -> str:
+    """Why the library did not take it; what is no reason is told as it is."""
+    error = envelope.get("error")
+    return str(error["message"] if isinstance(error, dict) else envelope)
 
 
 def _tree(path: str, envelope: Mapping[str, Json]) -> Json | Problem:

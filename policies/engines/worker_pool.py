@@ -155,9 +155,9 @@ class WorkerPool:
             self._behind = 0.0
             self._grow()
 
-    def _on_frame(self, process: WorkerProcess, kind: Kind, number: int, body: bytes) -> None:
+    def _on_frame(self, process: WorkerProcess, kind: int, number: int, body: bytes) -> None:
         seat = next(seat for seat in self._seats if seat.process is process)
-        if kind is Kind.READY:
+        if kind == Kind.READY:
             seat.ready = True
             self._failed_starts = 0
         else:
@@ -212,7 +212,7 @@ class WorkerPool:
             guilty.fail(self._sentence(seat, guilty))
         for job in others:
             self._queue.charge(job.share, -job.estimate)
-            if guilty is not None and guilty.kind is Kind.LOAD and job.digest == guilty.digest:
+            if guilty is not None and guilty.kind == Kind.LOAD and job.digest == guilty.digest:
                 job.fail(self._sentence(seat, guilty))
             elif not job.answer.done() and not job.implicit:
                 self._queue.push_front(job.share, job)
@@ -228,7 +228,7 @@ class WorkerPool:
         name = f"bundle '{job.bundle.name}'" if job.bundle is not None else "parsing"
         match seat.sentence:
             case Sentence.DEADLINE:
-                what = "compiling" if job.kind is Kind.LOAD else "evaluating"
+                what = "compiling" if job.kind == Kind.LOAD else "evaluating"
                 return EngineTimedOut(f"{name}: {what} took longer than {job.deadline:g} s and was stopped")
             case Sentence.MEMORY:
                 return EngineCrashed(f"{name}: used more than {self._memory_limit >> 20} MB of memory and was stopped")

@@ -10,7 +10,7 @@ import signal
 from collections import deque
 from collections.abc import Callable
 
-from policies.engines.frames import BOARD, Kind, frames
+from policies.engines.frames import BOARD, frames
 from policies.engines.launch import Launched
 from policies.loop import aside, running_loop
 
@@ -24,7 +24,7 @@ class WorkerProcess:
         self,
         launched: Launched,
         *,
-        on_frame: Callable[[WorkerProcess, Kind, int, bytes], None],
+        on_frame: Callable[[WorkerProcess, int, int, bytes], None],
         on_death: Callable[[WorkerProcess], None],
     ) -> None:
         self._on_frame, self._on_death = on_frame, on_death

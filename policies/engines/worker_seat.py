@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from policies.bundles.model import Bundle
-from policies.engines.frames import Kind, frame
+from policies.engines.frames import Kind, frame, in_pieces
 from policies.engines.reserved import RESERVED_MODULES
 from policies.engines.worker_process import WorkerProcess
 from policies.errors import EngineCrashed, EngineError
@@ -25,7 +25,7 @@ from policies.model import Digest
 if TYPE_CHECKING:
     import asyncio
 
-NO_PROBLEMS = b'{"problems": []}'
+NO_PROBLEMS = b"[]"
 
 AHEAD_SECONDS = 0.004
 """How much work a worker may have in hand: enough to keep it busy, little enough to stay fair."""
@@ -52,7 +52,7 @@ class Job:
     def __init__(
         self,
         *,
-        kind: Kind,
+        kind: int,
         deadline: float,
         body: bytes = b"",
         share: str = "",
@@ -131,24 +131,24 @@ class Seat:
     def give(self, job: Job) -> None:
         """Put it to the worker, behind what it has. An idle worker gets it at once."""
         idle = self.idle
-        if job.kind is Kind.LOAD:
+        if job.kind == Kind.LOAD:
             self._load(job)
         else:
             self._put(job, frame(job.kind, self._numbered(job), self._head(job), job.body))
         if idle:
             self.process.flush()
 
-    def settle(self, kind: Kind, number: int, body: bytes) -> tuple[Job, float] | None:
+    def settle(self, kind: int, number: int, body: bytes) -> tuple[Job, float] | None:
         """Take a job's answer: the job, and the seconds it took."""
         job = self.jobs.pop(number, None)
         if job is None:
             return None
         self._hand = self._hand - job.estimate if self.jobs else 0.0
-        if job.kind is Kind.LOAD and job.bundle is not None and not body.endswith(NO_PROBLEMS):
+        if job.kind == Kind.LOAD and job.bundle is not None and body[_NANOSECONDS.size :] != NO_PROBLEMS:
             self._bundles.pop((job.bundle.digest, job.tests), None)
         (nanoseconds,) = _NANOSECONDS.unpack_from(body)
         answer = body[_NANOSECONDS.size :]
-        if kind is Kind.FAILED:
+        if kind == Kind.FAILED:
             job.fail(EngineCrashed(f"a worker could not answer: {answer.decode(errors='replace')}"))
         elif not job.answer.done():
             job.answer.set_result(answer)
@@ -208,7 +208,8 @@ class Seat:
 
 def _load_body(number: int, bundle: Bundle, tests: bool) -> bytes:
     modules = {**bundle.modules, **(bundle.tests if tests else {}), **RESERVED_MODULES}
-    return json.dumps({"bundle": number, "modules": modules, "data": dict(bundle.data)}, ensure_ascii=False).encode()
+    data = json.dumps(dict(bundle.data), ensure_ascii=False)
+    return _ONE.pack(number) + in_pieces(data.encode(), *(text.encode() for module in modules.items() for text in module))
 
 
 def _heard(answer: asyncio.Future[bytes]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 import policies.engines.worker
 from policies.engines.fair_slots import FairSlots
-from policies.engines.frames import Kind, frame, frames
+from policies.engines.frames import frame, frames, in_pieces, pieces
 from policies.engines.once import Once
 from policies.engines.quarantine import Quarantine
 from policies.errors import BundleQuarantined, EngineBusy
@@ -151,7 +152,13 @@ def test_slots_push_back_when_the_queue_is_full():
     assert all(each.retry_after >= 1.0 for each in refused)
 
 
-@given(st.lists(st.tuples(st.sampled_from(Kind), st.integers(0, 2**64 - 1), st.binary(max_size=60))), st.integers(1, 50))
+@given(st.lists(st.binary(max_size=60)), st.binary(max_size=9))
+def test_texts_arrive_whole_in_pieces(texts, before):
+    """Whatever they hold, behind whatever stands before them."""
+    assert pieces(before + in_pieces(*texts), len(before)) == texts
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2**64 - 1), st.binary(max_size=60))), st.integers(1, 50))
 def test_frames_arrive_whole_however_they_are_cut(sent, piece):
     """Kind, job and body, in order, whatever the sizes of the reads."""
     wire = b"".join(frame(*each) for each in sent)
@@ -163,10 +170,12 @@ def test_frames_arrive_whole_however_they_are_cut(sent, piece):
     assert not buffer
 
 
-def test_the_worker_imports_only_the_standard_library():
-    """It is started again after every kill: nothing of the package's dependencies may slow it down."""
-    command = [sys.executable, "-I", "-S", "-X", "importtime", policies.engines.worker.__file__]
+def test_the_worker_imports_only_what_it_cannot_do_without():
+    """A command waits for its start: nothing of the package's dependencies may slow it down, nor the library's larger modules."""
+    folder = str(Path(policies.engines.worker.__file__).parent)
+    command = [sys.executable, "-I", "-S", "-X", "importtime", "-c", f"import sys; sys.path.append({folder!r}); import worker"]
     said = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/").stderr
     imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in said.splitlines() if line.startswith("import time:")}
     assert "ctypes" in imported
-    assert imported - sys.stdlib_module_names - {"imported package", "site"} == {"frames"}
+    assert imported - sys.stdlib_module_names - {"imported package", "site"} == {"frames", "worker"}
+    assert not imported & {"collections", "enum", "inspect", "json", "pathlib", "re", "socket", "threading", "typing"}
