@@ -33,6 +33,9 @@ class Misfit:
 Fit: TypeAlias = Callable[[Any, Place, list[Misfit]], Any]
 """Answers the value with what was missing filled in, and adds to the list what does not fit."""
 
+_SAY_NOTHING = frozenset({"type", "title", "description", "default", "expected"})
+"""Keywords that take nothing away from a type."""
+
 _SCALARS: Mapping[str, type] = {"string": str, "integer": int, "boolean": bool, "number": float}
 
 
@@ -67,7 +70,10 @@ def _or_null(fit: Fit) -> Fit:
 
 def _object(shape: Mapping[str, Any]) -> Fit:
     required = frozenset(shape.get("required", ()))
-    members = [(name, fit_into(inner), name in required, inner.get("default"), inner) for name, inner in shape["properties"].items()]
+    members = [
+        (name, _plain_type(inner), fit_into(inner), name in required, inner.get("default"), inner)
+        for name, inner in shape["properties"].items()
+    ]
     known = frozenset(shape["properties"])
 
     def fitted(value: Any, place: Place, wrong: list[Misfit]) -> Any:
@@ -75,9 +81,10 @@ def _object(shape: Mapping[str, Any]) -> Fit:
             wrong.append(Misfit(kind="wrong", place=place, shape=shape, value=value))
             return None
         whole = {}
-        for name, fit, needed, default, inner in members:
+        for name, plain, fit, needed, default, inner in members:
             if name in value:
-                whole[name] = fit(value[name], (*place, name), wrong)
+                item = value[name]
+                whole[name] = item if type(item) is plain else fit(item, (*place, name), wrong)
             elif needed:
                 wrong.append(Misfit(kind="missing", place=(*place, name), shape=inner))
             else:
@@ -87,6 +94,13 @@ def _object(shape: Mapping[str, Any]) -> Fit:
         return whole
 
     return fitted
+
+
+def _plain_type(shape: Mapping[str, Any]) -> type | None:
+    """The type of which everything fits, if there is one: most of a document is of such, and needs no place to be told of."""
+    kinds = shape.get("type", ())
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    return None if shape.keys() - _SAY_NOTHING else next((_SCALARS[kind] for kind in kinds if kind in _SCALARS), None)
 
 
 def _mapping(shape: Mapping[str, Any]) -> Fit:
