@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from typing import Any
 
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.types import Receive, Send
+from starlette.types import Scope as Asgi
 
 from gateway.api.bodies import json_body
+from gateway.api.guard import limited
 from gateway.api.rights import allowed, needs
-from gateway.api.webhooks import Asked, services
+from gateway.api.services import Services
+from gateway.api.webhooks import Asked
 from gateway.domain.access import Scope
 from gateway.domain.record import decision_document
 
-
-class _Plain(APIRoute):
-    """Hands a request without a query to the endpoint itself, once it is allowed: FastAPI has nothing to take apart there, and
-    that it looks costs as much as a tenth of the judgement."""
-
-    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]
-        thorough = super().get_route_handler()
-
-        async def handler(request: Request) -> Response:
-            if request.scope["query_string"]:
-                return await thorough(request)
-            await allowed(request)
-            answer: Response = await self.endpoint(request, await services(request))
-            return answer
-
-        return handler
-
-
-router = APIRouter(prefix="/v1", tags=["admissions"], route_class=_Plain)
+router = APIRouter(prefix="/v1", tags=["admissions"])
 
 
 @router.post("/admissions")
@@ -62,3 +48,29 @@ def _url(body: dict[str, Any]) -> str | None:
     if isinstance(change, dict) and set(change) == {"url"} and set(body) <= {"change", "action", "version"}:
         return str(change["url"])
     return None
+
+
+class Admissions:
+    """The same endpoint past the router and FastAPI, for requests without a query: that they look for what to take apart costs
+    as much as a tenth of the judgement. Who may not ask is refused here as there.
+
+    handlers: what answers which exception, as for any route.
+    """
+
+    def __init__(self, services: Services, handlers: Mapping[Any, Any]) -> None:
+        self._services = services
+        self._answered = ExceptionMiddleware(self._judge, handlers=handlers)
+
+    def concerned(self, scope: Asgi) -> bool:
+        """Whether this request asks to judge, and leaves all else as it is."""
+        return scope["path"] == "/v1/admissions" and scope["method"] == "POST" and not scope["query_string"]
+
+    async def __call__(self, scope: Asgi, receive: Receive, send: Send) -> None:
+        scope["route"], scope["endpoint"] = router.routes[0], judge
+        await self._answered(scope, limited(scope, receive), send)
+
+    async def _judge(self, scope: Asgi, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        await allowed(request)
+        answer = await judge(request, self._services)
+        await answer(scope, receive, send)

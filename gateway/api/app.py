@@ -71,11 +71,12 @@ def create_app(services: Services, *, pages: APIRouter | None = None, missing: M
         app.include_router(pages)
     if missing is not None:
         app.add_exception_handler(404, missing)
+    handlers = {kind: each for kind, each in app.exception_handlers.items() if kind is not Exception}
     app.add_middleware(
         Door,
         guard=RequestGuard(services.hosts),
         access=Access(services.tokens, Rates(services.limits)),
         headers=SafeHeaders(https=services.public_url.startswith("https:")),
-        deliveries=webhooks.Deliveries(services, {kind: each for kind, each in app.exception_handlers.items() if kind is not Exception}),
+        shortcuts=(webhooks.Deliveries(services, handlers), admissions.Admissions(services, handlers)),
     )
     return app
