@@ -133,9 +133,10 @@ class Execution:
     # --- the fold ----------------------------------------------------------------------
 
     def _append(self, kind: str, attributes: Mapping[str, Any], at: datetime) -> None:
-        written: Any = decoded(attributes_text(attributes))
+        text = attributes_text(attributes)
+        written: Any = decoded(text)
         moment = max(at.replace(microsecond=at.microsecond // 1000 * 1000), self.events[-1].at)  # what databases keep
-        event = HistoryEvent(sequence=len(self.events) + 1, at=moment, kind=kind, attributes=written)
+        event = HistoryEvent(sequence=len(self.events) + 1, at=moment, kind=kind, attributes=written, text=text)
         self.events.append(event)
         self.uncommitted.append(event)
 

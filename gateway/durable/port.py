@@ -11,7 +11,7 @@ transaction, and the engine turns it into a start or a signal, exactly once by i
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NoReturn, Protocol, TypeAlias
@@ -177,12 +177,16 @@ class WorkflowRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryEvent:
-    """One line of a history. `sequence` counts from 1 without gaps; `kind` names what `attributes` holds."""
+    """One line of a history. `sequence` counts from 1 without gaps; `kind` names what `attributes` holds.
+
+    text: the attributes as they are written down, where they have been already.
+    """
 
     sequence: int
     at: datetime
     kind: str
     attributes: Mapping[str, Json]
+    text: str | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,8 +78,9 @@ def _run_row(new: NewRun) -> dict[str, object]:
 
 def started_event(new: NewRun) -> HistoryEvent:
     """The first event, as it is read back."""
-    attributes: Any = decoded(_started_text(new))
-    return HistoryEvent(sequence=1, at=from_ms(new.at_ms), kind="WorkflowStarted", attributes=attributes)
+    text = _started_text(new)
+    attributes: Any = decoded(text)
+    return HistoryEvent(sequence=1, at=from_ms(new.at_ms), kind="WorkflowStarted", attributes=attributes, text=text)
 
 
 def _started_text(new: NewRun) -> str:

@@ -28,7 +28,7 @@ def event_row(run_id: str, event: HistoryEvent) -> dict[str, object]:
         "sequence": event.sequence,
         "at": to_ms(event.at),
         "kind": event.kind,
-        "attributes": attributes_text(event.attributes),
+        "attributes": attributes_text(event.attributes) if event.text is None else event.text,
     }
 
 
