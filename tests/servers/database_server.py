@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import os
 import shutil
 import signal
 import subprocess
@@ -16,8 +17,8 @@ import tempfile
 import time
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -98,11 +99,17 @@ class DatabaseServer(ABC):
             self._process = None
 
     def kill(self) -> None:
-        """As a power cut would."""
+        """As a power cut would: on return nothing of it runs any more. PostgreSQL's processes outlive the first of them for as
+        long as they are busy, and could still answer."""
         if self._process is not None:
+            children = _stopped(self._process)
+            for pid in children:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             self._process.kill()
             self._process.wait(240)
             self._process = None
+            _await_end(children)
 
     def remove(self) -> None:
         """Stop it and delete its data."""
@@ -130,6 +137,29 @@ class DatabaseServer(ABC):
             yield self.url(name)
         finally:
             self.run(self._drop(name))
+
+
+def _stopped(process: subprocess.Popen[bytes]) -> list[int]:
+    """The process starts nobody any more; those it has started."""
+    process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+    return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
+def _await_end(pids: Collection[int]) -> None:
+    deadline = time.monotonic() + _START_LIMIT
+    while any(_runs(pid) for pid in pids):
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"expected processes {sorted(pids)} to end, killed as they are; they run on")
+        time.sleep(0.01)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in "XZ"  # nobody may have asked yet how it ended
 
 
 def until_exit(make: Callable[[], DatabaseServer]) -> DatabaseServer:
