@@ -28,10 +28,11 @@ def merge_request(
 
 
 def change_document(change: Change) -> dict[str, Json]:
-    """The `change` object of the input, field by field under the model's own names."""
+    """The `change` object of the input, field by field under the model's own names; without the facts it was read without."""
     from dataclasses import fields  # a dry run of documents never comes here, and would load it first
 
-    return {field.name: _plain(getattr(change, field.name)) for field in fields(change) if field.name not in _NOT_FACTS}
+    absent = _NOT_FACTS | change.left_out
+    return {field.name: _plain(getattr(change, field.name)) for field in fields(change) if field.name not in absent}
 
 
 def change_ref(change: Change) -> ChangeRef:

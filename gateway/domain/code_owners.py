@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from policies import Json
 from policies.code_owners import path_prefix
-from providers.vcs import ActorKind, Change
+from providers.vcs import NOT_READ, ActorKind, Change
 from providers.vcs.code_owners import CodeOwners, Owner, OwnerKind, OwnerRule
 
 _MOST_PROBLEMS = 20
@@ -118,6 +118,8 @@ class _Names:
     """Those who take part in the change are known by their logins of this moment, all others as they were last read."""
 
     def __init__(self, change: Change, known: Known | None) -> None:
+        assert change.reviews is not NOT_READ
+        assert change.requested_reviewers is not NOT_READ
         people = [change.author, *change.requested_reviewers, *(review.user for review in change.reviews)]
         self._here = {actor.login.lower(): actor.ref for actor in people if actor.kind is ActorKind.USER}
         self._known = known

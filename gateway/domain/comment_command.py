@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from gateway.domain.record import change_workflow_id
 from policies.model import Json
-from providers.vcs import Actor, ActorKind, Change, Comment
+from providers.vcs import NOT_READ, Actor, ActorKind, Change, Comment
 
 _LINE = re.compile(
     r"/run[ \t]+(?P<workflow>[A-Za-z0-9][A-Za-z0-9._-]*)(?:[ \t]+on[ \t]+(?P<target>[a-z0-9-]+))?(?P<rest>(?:[ \t]+\S+)*)[ \t]*"
@@ -41,8 +41,9 @@ class CommentCommand:
 def commands_in(change: Change, *, now: datetime) -> Iterable[CommentCommand]:
     """Those in comments that are fresh, were never edited, and were made by somebody: people and programs, not ghosts.
 
-    Where a forge cannot say whether a comment was edited it commands nothing.
+    Where a forge cannot say whether a comment was edited it commands nothing. The change is read with its comments.
     """
+    assert change.comments is not NOT_READ
     for comment in change.comments or ():
         if comment.edited is not False or comment.user.kind is ActorKind.GHOST or now - comment.created_at > FRESH:
             continue

@@ -11,6 +11,8 @@ from providers.vcs.membership import (
     TeamMembers,
 )
 from providers.vcs.model import (
+    MAY_BE_LEFT_OUT,
+    NOT_READ,
     Actor,
     ActorKind,
     Base,
@@ -23,6 +25,7 @@ from providers.vcs.model import (
     Commit,
     FileStatus,
     Head,
+    NotRead,
     Repository,
     Review,
     ReviewState,
@@ -60,6 +63,8 @@ from providers.vcs.port import (
 from providers.vcs.setup import Applied, Finding, ForgeSetup, Gap
 
 __all__ = [
+    "MAY_BE_LEFT_OUT",
+    "NOT_READ",
     "Actor",
     "ActorKind",
     "Allowance",
@@ -96,6 +101,7 @@ __all__ = [
     "MergeGroup",
     "MergeGroupEvent",
     "MergeMethod",
+    "NotRead",
     "OpenChange",
     "Organization",
     "OrganizationMembers",

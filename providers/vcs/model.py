@@ -1,6 +1,7 @@
 """A proposed merge and what surrounds it, the same for every forge: frozen values, pure.
 
-`None` means "this forge cannot say" and nothing else; an empty tuple means "there are none".
+`None` means "this forge cannot say" and nothing else; an empty tuple means "there are none"; NOT_READ means that whoever asked
+said they have no use for it.
 Times are aware. The field names are the input's names (design: `policies/schema`).
 """
 
@@ -8,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from enum import Enum, StrEnum
+from typing import Final
 
 
 class ActorKind(StrEnum):
@@ -169,9 +171,20 @@ class Thread:
     path: str | None
 
 
+class NotRead(Enum):
+    """In the place of a fact that was left out. It is no list: whoever takes it for one fails."""
+
+    NOT_READ = "not read"
+
+
+NOT_READ: Final = NotRead.NOT_READ
+MAY_BE_LEFT_OUT = frozenset({"reviews", "requested_reviewers", "checks", "comments", "threads", "dependencies"})
+"""The facts of a change that cost a forge's answers of their own, and by which no reading is told to be of one moment."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A proposed merge: what the forge said of it at one moment, whole. There is no such thing as a part of one."""
+    """A proposed merge: what the forge said of it at one moment; whole, but for facts that were to be left out."""
 
     connection: str
     forge: str
@@ -190,12 +203,12 @@ class Change:
     mergeable: bool | None
     files: tuple[ChangedFile, ...]
     commits: tuple[Commit, ...]
-    reviews: tuple[Review, ...]
-    requested_reviewers: tuple[Actor, ...]
-    checks: tuple[Check, ...]
-    comments: tuple[Comment, ...] | None
-    threads: tuple[Thread, ...] | None
-    dependencies: tuple[str, ...] | None
+    reviews: tuple[Review, ...] | NotRead
+    requested_reviewers: tuple[Actor, ...] | NotRead
+    checks: tuple[Check, ...] | NotRead
+    comments: tuple[Comment, ...] | NotRead | None
+    threads: tuple[Thread, ...] | NotRead | None
+    dependencies: tuple[str, ...] | NotRead | None
     """URLs of changes that have to be merged first."""
     created_at: datetime
     updated_at: datetime
@@ -211,3 +224,8 @@ class Change:
     def target_tip(self) -> str:
         """Where that branch pointed when the change was read: a commit."""
         return self.stack.base.sha if self.stack is not None else self.base.sha
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """The facts it was read without."""
+        return frozenset(name for name in MAY_BE_LEFT_OUT if getattr(self, name) is NOT_READ)

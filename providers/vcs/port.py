@@ -305,12 +305,15 @@ class Forge(Protocol):
     def locate(self, url: str) -> ChangeKey | None:
         """The change a browser's URL shows, if it is one of this forge's; None for anybody else's URL. Pure."""
 
-    async def read_change(self, key: ChangeKey, *, not_before: ChangeEvent | None = None) -> Change:
+    async def read_change(
+        self, key: ChangeKey, *, not_before: ChangeEvent | None = None, leave_out: frozenset[str] = frozenset()
+    ) -> Change:
         """All facts, all pages, of one moment.
 
         Head, base and `updated_at` are read first and again at the end; different, or endpoints that disagree, or older
         than `not_before`: start over, at most 3 times, then TornFacts. A page, limit or endpoint missing is a fault,
         never a smaller change. The gateway's own statuses (contexts `admit/…`) are not among `checks`.
+        leave_out: of MAY_BE_LEFT_OUT, facts that are NOT_READ in the answer; what only they need is not asked for.
         """
 
     async def summary(self, key: ChangeKey) -> ChangeSummary:

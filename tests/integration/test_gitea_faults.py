@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from providers.errors import AccessRefused, NotFound, PermanentError, ProviderError, RateLimited, TemporaryError, TornFacts, Unreachable
-from providers.vcs import ChangeKey, MergeMethod, Status, StatusState
+from providers.vcs import MAY_BE_LEFT_OUT, ChangeKey, MergeMethod, Status, StatusState
 from providers.vcs.gitea import GiteaForge
 from tests.servers.faulty_proxy import Fault, FaultyProxy, Request, faulty_proxy
 from tests.servers.gitea import Project, Pull, session_gitea
@@ -134,6 +134,24 @@ async def test_the_table_names_every_request(proxy: FaultyProxy, forge: GiteaFor
     assert (places[0], places[-1], places.count("/pulls/N")) == ("/pulls/N", "/pulls/N", 2)
     assert (len(change.files), len(change.commits), len(change.reviews), len(change.checks)) == (51, 51, 51, 51)
     assert (len(change.comments or ()), len(change.threads or ()), len(change.dependencies or ())) == (1, 1, 1)
+
+
+SPARED = {
+    "comments": (frozenset({"comments"}), {"/issues/N/comments?page=1"}),
+    "threads": (frozenset({"threads"}), {"/pulls/N/reviews/R/comments"}),
+    "reviews, whose list threads need": (frozenset({"reviews", "requested_reviewers"}), set[str]()),
+    "all of it": (MAY_BE_LEFT_OUT, {name for name in READ if re.match("/pulls/N/reviews|/issues/N|/commits/S", name)}),
+}
+
+
+@pytest.mark.parametrize(("leave_out", "spared"), SPARED.values(), ids=SPARED)
+async def test_what_is_left_out_is_not_asked_for(
+    proxy: FaultyProxy, forge: GiteaForge, big_change: tuple[Project, Pull], leave_out: frozenset[str], spared: set[str]
+) -> None:
+    """Of all the requests only those are not made that nothing else needs."""
+    await forge.read_change(key_of(big_change), leave_out=leave_out)
+
+    assert {*READ} - {place(request) for request in proxy.requests} == spared
 
 
 async def test_a_typical_change_costs_nine_requests(proxy: FaultyProxy, forge: GiteaForge) -> None:

@@ -28,7 +28,7 @@ from providers.errors import (
     TornFacts,
     Unreachable,
 )
-from providers.vcs import ChangeKey, MergeMethod, Status, StatusState
+from providers.vcs import MAY_BE_LEFT_OUT, ChangeKey, MergeMethod, Status, StatusState
 from providers.vcs.github import AccessToken, App, GithubForge, GithubSetup
 from providers.vcs.github.rights import EVENTS
 from tests.servers.faulty_proxy import Fault, FaultyProxy, Request, faulty_proxy
@@ -156,6 +156,23 @@ async def test_the_table_names_every_request(github: GithubServer, proxy: Faulty
     assert [len(part) for part in (change.reviews, change.requested_reviewers, change.checks)] == [202, 101, 101]
     assert sum(review.dismissed for review in change.reviews) == 101
     assert not github.violations, "\n".join(github.violations[:5])
+
+
+SPARED = {
+    "checks": (frozenset({"checks"}), {"query Checks"}),
+    "reviews": (frozenset({"reviews"}), {"query Next reviews", "query Next dismissals"}),
+    "all of it": (MAY_BE_LEFT_OUT, {name for name in READ if re.match("query (Next (?!labels|commits)|Checks)", name)}),
+}
+
+
+@pytest.mark.parametrize(("leave_out", "spared"), SPARED.values(), ids=SPARED)
+async def test_what_is_left_out_is_not_asked_for(
+    proxy: FaultyProxy, forge: GithubForge, big_change: ChangeKey, leave_out: frozenset[str], spared: set[str]
+) -> None:
+    """Of all the requests only those are not made that nothing else needs."""
+    await forge.read_change(big_change, leave_out=leave_out)
+
+    assert {*READ} - {place(request) for request in proxy.requests} == spared
 
 
 async def test_a_typical_change_costs_three_requests(github: GithubServer, proxy: FaultyProxy, forge: GithubForge) -> None:

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from providers.errors import AccessRefused, NotFound, ProviderError, RateLimited, TemporaryError, TornFacts, Unreachable
-from providers.vcs import ChangeKey, MergeMethod, Role, Status, StatusState
+from providers.vcs import MAY_BE_LEFT_OUT, ChangeKey, MergeMethod, Role, Status, StatusState
 from providers.vcs.gitlab import GitLabForge, reading
 from tests.servers.faulty_proxy import Fault, FaultyProxy, Request, faulty_proxy
 from tests.servers.gitlab import GitLab, running_gitlab, ticking_forge
@@ -136,6 +136,24 @@ async def test_the_table_names_every_request(proxy: FaultyProxy, forge: GitLabFo
     assert {*places[-2:]} == {"/merge_requests/N", "/repository/branches/main"}
     assert (len(change.files), len(change.commits), len(change.checks), len(change.comments or ())) == (101, 101, 101, 101)
     assert (len(change.reviews), len(change.requested_reviewers), len(change.threads or ()), len(change.dependencies or ())) == (1, 1, 1, 1)
+
+
+SPARED = {
+    "checks": (frozenset({"checks"}), {"/repository/commits/S/statuses 1", "/repository/commits/S/statuses 2"}),
+    "reviews": (frozenset({"reviews"}), {"/merge_requests/N/approvals", "/merge_requests/N/versions 1"}),
+    "comments, whose list others need": (frozenset({"comments"}), set[str]()),
+    "all of it": (MAY_BE_LEFT_OUT, {name for name in READ if re.match("/merge_requests/N/(?!diffs)|/repository/commits/S", name)}),
+}
+
+
+@pytest.mark.parametrize(("leave_out", "spared"), SPARED.values(), ids=SPARED)
+async def test_what_is_left_out_is_not_asked_for(
+    proxy: FaultyProxy, forge: GitLabForge, leave_out: frozenset[str], spared: set[str]
+) -> None:
+    """Of all the requests only those are not made that nothing else needs."""
+    await forge.read_change(KEY, leave_out=leave_out)
+
+    assert {*READ} - {place(request) for request in proxy.requests} == spared
 
 
 @pytest.mark.parametrize("fault", EXPECTED)

@@ -11,18 +11,23 @@ from providers.vcs.gitea.client import GiteaClient, path_of
 from providers.vcs.gitea.facts import Facts, threads
 from providers.vcs.gitea.moment import changed_kind, check_not_before, check_same_moment, merge_base, moment
 from providers.vcs.gitea.trees import changed_files
-from providers.vcs.model import Base, Change, ChangedFile, Head
+from providers.vcs.leaving_out import if_any, without
+from providers.vcs.model import MAY_BE_LEFT_OUT, Base, Change, ChangedFile, Head
 from providers.vcs.port import ChangeEvent, ChangeKey
 
 PAUSES = (0.3, 0.7, 1.5)
 """Seconds before each new start: after a push Gitea needs 0.2 to 2 s until its endpoints agree."""
+_OF_REVIEWS = frozenset({"reviews", "requested_reviewers", "threads"})
+"""What is made of the list of reviews."""
 
 
-async def read_change(client: GiteaClient, connection: str, key: ChangeKey, not_before: ChangeEvent | None) -> Change:
+async def read_change(
+    client: GiteaClient, connection: str, key: ChangeKey, not_before: ChangeEvent | None, leave_out: frozenset[str]
+) -> Change:
     """All facts of one moment, or a fault. Raises as the port says."""
     for pause in (*PAUSES, None):
         try:
-            return await _read_once(client, Facts(connection), key, not_before)
+            return without(await _read_once(client, Facts(connection), key, not_before, MAY_BE_LEFT_OUT - leave_out), leave_out)
         except TornFacts:
             if pause is None:
                 raise
@@ -32,7 +37,7 @@ async def read_change(client: GiteaClient, connection: str, key: ChangeKey, not_
     raise AssertionError("the last round returns or raises")
 
 
-async def _read_once(client: GiteaClient, facts: Facts, key: ChangeKey, not_before: ChangeEvent | None) -> Change:
+async def _read_once(client: GiteaClient, facts: Facts, key: ChangeKey, not_before: ChangeEvent | None, wanted: frozenset[str]) -> Change:
     repository = path_of("repos", key.repository)
     path = f"{repository}/pulls/{key.number}"
     pull = await client.get(path)
@@ -44,13 +49,13 @@ async def _read_once(client: GiteaClient, facts: Facts, key: ChangeKey, not_befo
     check_same_moment(pull, commits, listed)
     files = await _files(client, repository, pull, listed, commits)
     reviews, comments, statuses, protected, dependencies = await asyncio.gather(
-        client.everything(f"{path}/reviews", hidden=True),
-        client.everything(f"{repository}/issues/{key.number}/comments"),
-        client.everything(f"{repository}/commits/{head_sha}/status", key="statuses"),
+        if_any(wanted & _OF_REVIEWS, lambda: client.everything(f"{path}/reviews", hidden=True)),
+        if_any(wanted & {"comments"}, lambda: client.everything(f"{repository}/issues/{key.number}/comments")),
+        if_any(wanted & {"checks"}, lambda: client.everything(f"{repository}/commits/{head_sha}/status", key="statuses")),
         _protected(client, repository, pull),
-        _dependencies(client, f"{repository}/issues/{key.number}/dependencies", pull),
+        _dependencies(client, f"{repository}/issues/{key.number}/dependencies", pull, wanted),
     )
-    discussed = await _review_comments(client, path, reviews)
+    discussed = await _review_comments(client, path, reviews if "threads" in wanted else ())
     again = await client.get(path)
     if moment(again) != moment(pull):
         raise TornFacts(f"GET {path}: it changed while it was read")
@@ -134,10 +139,10 @@ async def _protected(client: GiteaClient, repository: str, pull: Document) -> bo
     return branch.flag("protected")
 
 
-async def _dependencies(client: GiteaClient, path: str, pull: Document) -> tuple[str, ...] | None:
+async def _dependencies(client: GiteaClient, path: str, pull: Document, wanted: frozenset[str]) -> tuple[str, ...] | None:
     """URLs of pull requests to be merged first. None where one is in a repository this account may not read."""
     tracker = pull.document("base").document("repo").document_or_none("internal_tracker")
-    if tracker is None or not tracker.flag("enable_issue_dependencies"):
+    if "dependencies" not in wanted or tracker is None or not tracker.flag("enable_issue_dependencies"):
         return ()
     blockers = await client.everything(path)
     if any(not blocker.text_or_none("html_url") for blocker in blockers):

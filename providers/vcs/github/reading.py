@@ -17,20 +17,26 @@ from providers.vcs.github.checks import checks
 from providers.vcs.github.client import GithubClient, path_of
 from providers.vcs.github.facts import Facts, stack_of, state_by_rest
 from providers.vcs.github.queries import CHANGE, CHECKS, LISTS, MOMENT, NEXT_PAGE
-from providers.vcs.model import Change, ChangeState, Head
+from providers.vcs.leaving_out import if_any, without
+from providers.vcs.model import MAY_BE_LEFT_OUT, Change, ChangeState, Head
 from providers.vcs.port import ChangeEvent, ChangeKey
 
 PAUSES = (0.3, 0.7, 1.5)
 """Seconds before each new start."""
 MOST_FILES = 3_000
 """GitHub lists no more: https://docs.github.com/en/rest/pulls/pulls#list-pull-requests-files"""
+_FACT_OF = {"dismissals": "reviews", "reviewRequests": "requested_reviewers", "reviewThreads": "threads"}
+"""What is made of a list that is called otherwise."""
+_ALWAYS = frozenset({"labels", "commits"})
 
 
-async def read_change(client: GithubClient, connection: str, key: ChangeKey, not_before: ChangeEvent | None) -> Change:
+async def read_change(
+    client: GithubClient, connection: str, key: ChangeKey, not_before: ChangeEvent | None, leave_out: frozenset[str]
+) -> Change:
     """All facts of one moment, or a fault. Raises as the port says."""
     for pause in (*PAUSES, None):
         try:
-            return await _read_once(client, Facts(connection), key, not_before)
+            return without(await _read_once(client, Facts(connection), key, not_before, MAY_BE_LEFT_OUT - leave_out), leave_out)
         except TornFacts:
             if pause is None:
                 raise
@@ -40,7 +46,7 @@ async def read_change(client: GithubClient, connection: str, key: ChangeKey, not
     raise AssertionError("unreachable")
 
 
-async def _read_once(client: GithubClient, facts: Facts, key: ChangeKey, not_before: ChangeEvent | None) -> Change:
+async def _read_once(client: GithubClient, facts: Facts, key: ChangeKey, not_before: ChangeEvent | None, wanted: frozenset[str]) -> Change:
     path = path_of("repos", key.repository, "pulls", key.number)
     first = await client.get(path)
     if first.number("changed_files") > MOST_FILES:
@@ -53,13 +59,13 @@ async def _read_once(client: GithubClient, facts: Facts, key: ChangeKey, not_bef
     pull = repository.document_or_none("pullRequest") if repository is not None else None
     if repository is None or pull is None:
         raise NotFound(f"{first.where}: there by REST, but not by GraphQL")
-    lists = {name: await _whole(client, key, pull, name) for name in LISTS}
-    contexts = await _contexts(client, key, pull)
+    lists = {name: await _whole(client, key, pull, name) for name in LISTS if _FACT_OF.get(name, name) in wanted | _ALWAYS}
+    contexts = await if_any(wanted & {"checks"}, lambda: _contexts(client, key, pull))
     _check_same_moment(first, pull)
     _check_files(first, pull, files)
     _check_commits(pull, lists["commits"])
     _check_not_before(pull, lists["commits"], not_before)
-    return _change(facts, first, repository, pull, files, lists, contexts)
+    return _change(facts, first, repository, pull, files, {**dict.fromkeys(LISTS, ()), **lists}, contexts)
 
 
 def _change(

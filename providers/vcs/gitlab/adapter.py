@@ -75,8 +75,10 @@ class GitLabForge:
 
     # --- facts ---------------------------------------------------------------------------------
 
-    async def read_change(self, key: ChangeKey, *, not_before: ChangeEvent | None = None) -> Change:
-        return await reading.read_change(self._client, self._connection, key, not_before)
+    async def read_change(
+        self, key: ChangeKey, *, not_before: ChangeEvent | None = None, leave_out: frozenset[str] = frozenset()
+    ) -> Change:
+        return await reading.read_change(self._client, self._connection, key, not_before, leave_out)
 
     async def summary(self, key: ChangeKey) -> ChangeSummary:
         merge_request = await self._client.get(path_of("projects", key.repository, "merge_requests", key.number))

@@ -12,7 +12,8 @@ from providers.vcs.gitlab.client import NO_SUCH_ROUTE, PAGE, GitLabClient, Missi
 from providers.vcs.gitlab.facts import Facts, full_name, mergeable, merged_sha, threads
 from providers.vcs.gitlab.moment import check_commits, check_files, check_not_before, check_target, diff_range, moment
 from providers.vcs.gitlab.reviews import requested_reviewers, reviews
-from providers.vcs.model import Base, Change, ChangeState, Head
+from providers.vcs.leaving_out import if_any, without
+from providers.vcs.model import MAY_BE_LEFT_OUT, Base, Change, ChangeState, Head
 from providers.vcs.port import ChangeEvent, ChangeKey
 
 PAUSES = (0.3, 1.0, 3.0)
@@ -34,11 +35,13 @@ query ($project: ID!, $number: String!, $after: String) {
 """What REST does not say of commits: the accounts behind them, and whether their signatures hold."""
 
 
-async def read_change(client: GitLabClient, connection: str, key: ChangeKey, not_before: ChangeEvent | None) -> Change:
+async def read_change(
+    client: GitLabClient, connection: str, key: ChangeKey, not_before: ChangeEvent | None, leave_out: frozenset[str]
+) -> Change:
     """All facts of one moment, or a fault. Raises as the port says."""
     for pause in (*PAUSES, None):
         try:
-            return await _read_once(client, Facts(connection), key, not_before)
+            return without(await _read_once(client, Facts(connection), key, not_before, MAY_BE_LEFT_OUT - leave_out), leave_out)
         except TornFacts:
             if pause is None:
                 raise
@@ -57,7 +60,7 @@ class _Read:
     files: Sequence[Document]
     commits: Sequence[Document]
     seen: Mapping[str, Document]
-    approvals: Document
+    approvals: Document | None
     reviewers: Sequence[Document]
     versions: Sequence[Document]
     discussions: Sequence[Document]
@@ -67,7 +70,7 @@ class _Read:
     mergeable: bool | None
 
 
-async def _read_once(client: GitLabClient, facts: Facts, key: ChangeKey, not_before: ChangeEvent | None) -> Change:
+async def _read_once(client: GitLabClient, facts: Facts, key: ChangeKey, not_before: ChangeEvent | None, wanted: frozenset[str]) -> Change:
     project = path_of("projects", key.repository)
     path = f"{project}/merge_requests/{key.number}"
     merge_request = await client.get(path)
@@ -83,11 +86,15 @@ async def _read_once(client: GitLabClient, facts: Facts, key: ChangeKey, not_bef
     check_files(merge_request, files)
     check_commits(merge_request, base_sha, head_sha, commits, seen)
     (approvals, reviewers, versions), (discussions, statuses, dependencies, origin) = await asyncio.gather(
-        asyncio.gather(client.get(f"{path}/approvals"), client.everything(f"{path}/reviewers"), client.everything(f"{path}/versions")),
         asyncio.gather(
-            client.everything(f"{path}/discussions"),
-            client.everything(f"{project}/repository/commits/{head_sha}/statuses"),
-            _dependencies(client, path),
+            _approvals(client, path, wanted),
+            if_any(wanted & {"reviews", "requested_reviewers"}, lambda: client.everything(f"{path}/reviewers")),
+            if_any(wanted & {"reviews"}, lambda: client.everything(f"{path}/versions")),
+        ),
+        asyncio.gather(
+            if_any(wanted & {"reviews", "comments", "threads"}, lambda: client.everything(f"{path}/discussions")),
+            if_any(wanted & {"checks"}, lambda: client.everything(f"{project}/repository/commits/{head_sha}/statuses")),
+            _dependencies(client, path, wanted),
             _origin(client, merge_request),
         ),
     )
@@ -135,7 +142,7 @@ def _change(facts: Facts, read: _Read) -> Change:
         mergeable=read.mergeable,
         files=tuple(facts.file(file) for file in read.files),
         commits=tuple(facts.commit(commit, read.seen[commit.text("id")]) for commit in reversed(read.commits)),
-        reviews=reviews(facts, read.approvals, read.reviewers, read.versions, read.discussions),
+        reviews=() if read.approvals is None else reviews(facts, read.approvals, read.reviewers, read.versions, read.discussions),
         requested_reviewers=requested_reviewers(facts, read.reviewers),
         checks=facts.checks(read.statuses, merge_request.text("sha")),
         comments=facts.comments(read.discussions),
@@ -189,8 +196,14 @@ async def _branch(client: GitLabClient, project: str, branch: str) -> tuple[str,
     return found.document("commit").text("id"), found.flag("protected")
 
 
-async def _dependencies(client: GitLabClient, path: str) -> tuple[str, ...] | None:
+async def _approvals(client: GitLabClient, path: str, wanted: frozenset[str]) -> Document | None:
+    return await client.get(f"{path}/approvals") if "reviews" in wanted else None
+
+
+async def _dependencies(client: GitLabClient, path: str, wanted: frozenset[str]) -> tuple[str, ...] | None:
     """URLs of merge requests to be merged first. None where this GitLab knows no dependencies, or one is hidden from us."""
+    if "dependencies" not in wanted:
+        return None
     try:
         blockers = [block.document_or_none("blocking_merge_request") for block in await client.everything(f"{path}/blocks")]
     except Missing as missing:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from providers.errors import Conflict, NotFound, PermanentError, TornFacts, Unsupported
+from providers.vcs.leaving_out import without
 from providers.vcs.membership import Organization, OrganizationMembers, RepositoryMembers
 from providers.vcs.memory import belonging
 from providers.vcs.memory.deliveries import parse_delivery
@@ -87,13 +88,15 @@ class MemoryForge(People):
 
     # --- facts ---------------------------------------------------------------------------------
 
-    async def read_change(self, key: ChangeKey, *, not_before: ChangeEvent | None = None) -> Change:
+    async def read_change(
+        self, key: ChangeKey, *, not_before: ChangeEvent | None = None, leave_out: frozenset[str] = frozenset()
+    ) -> Change:
         for _ in range(ROUNDS):
             met = await self.weather.meet("read_change")
             first = self._seen(key, met)
             await asyncio.sleep(0)  # others may act between the two readings, as between two requests
             if "torn" not in met and self._seen(key, met) == first and _reaches(first, not_before):
-                return first
+                return without(first, leave_out)
         raise TornFacts(f"change {key.number} of '{key.repository}' moved while it was read, {ROUNDS} times over")
 
     def _seen(self, key: ChangeKey, met: frozenset[str]) -> Change:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from providers.errors import NotFound, TornFacts
 from providers.vcs import (
+    MAY_BE_LEFT_OUT,
     ActorKind,
     ChangeEvent,
     ChangeKey,
@@ -369,3 +372,22 @@ async def test_a_change_is_found_by_the_address_people_see(stage: Stage, forge: 
     assert forge.locate(url.replace("http://", "http://elsewhere.")) is None
     assert forge.locate(url.rsplit("/", 1)[0]) is None
     assert forge.locate("not a url") is None
+
+
+async def test_what_is_to_be_left_out_is_not_read_and_the_rest_is_the_same(stage: Stage, forge: Forge) -> None:
+    """One fact left out, or all that may be: told as not read, which is no list; nothing else of the change is another."""
+    repository = stage.repository()
+    sha = stage.push(repository, "feature", {"a.txt": "a\n"})
+    key = stage.open_change(repository, "feature")
+    stage.comment(key, "hello", by="bob")
+    stage.review(key, by="bob")
+    stage.discuss(key, "a.txt", by="bob")
+    stage.request_review(key, of="carol")
+    stage.post_status(repository, sha, "ci/test", "success", by="robot")
+    whole = await forge.read_change(key)
+    assert whole.left_out == frozenset()
+
+    for leave_out in [*(frozenset({fact}) for fact in MAY_BE_LEFT_OUT), MAY_BE_LEFT_OUT]:
+        part = await forge.read_change(key, leave_out=leave_out)
+        assert part.left_out == leave_out
+        assert replace(part, **{fact: getattr(whole, fact) for fact in leave_out}) == whole
