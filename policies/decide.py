@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
+from policies.absent import FootprintsOf, looking_at_absent_facts
 from policies.bundles import Bundle, Policy
 from policies.canonical import canonical
 from policies.code_owners import given_by, owner_warnings
@@ -38,12 +39,14 @@ class Bench:
     """What judging needs: an engine and relations.
 
     fair_share: whose work this is (a repository). deadline: seconds for one pass of a bundle, None = the engine's.
+    footprints: remembers what policies can look at; None = followed where a fact is absent.
     """
 
     engine: PolicyEngine
     relations: Relations
     fair_share: str = ""
     deadline: float | None = None
+    footprints: FootprintsOf | None = None
 
 
 async def decide(request: AdmissionRequest, bundles: Sequence[Bundle], bench: Bench) -> Judgement:
@@ -62,10 +65,12 @@ async def decide_by(request: AdmissionRequest, bundles: Sequence[Bundle], bench:
     """What the policies of these bundles alone come to. Raises as `decide`."""
     selection = plan(request, bundles)
     facts = canonical(request.document())
-    asking = any("questions" in policy.rules for policy in selection.selected)
-    questions = asked(selection, await _evaluate(selection, question_queries, facts, bench) if asking else {})
+    blind = await looking_at_absent_facts(selection, bench.engine, bench.footprints, bench.fair_share)
+    asking = any("questions" in policy.rules for policy in selection.selected if policy.id not in blind)
+    learnt = await _evaluate(selection, question_queries, facts, bench, without=blind) if asking else {}
+    questions = asked(selection, {**learnt, **blind})
     answers, faults = await _answers(questions, request, bench)
-    broken = {**questions.faults, **faults}
+    broken = {**blind, **questions.faults, **faults}
     input = facts[:-1] + b',"relations":' + canonical(relations_document(answers)) + b"}"
     results = await _evaluate(selection, rule_queries, input, bench, without=broken)
     return Judgement(

@@ -12,11 +12,12 @@ from functools import cache
 from typing import Any, Literal
 
 from policies.errors import RequestRefused
-from policies.model import AdmissionRequest, Approval, Approvals, ChangeFacts, Word, WorkflowFacts, rfc3339
+from policies.model import MAY_BE_ABSENT, AdmissionRequest, Approval, Approvals, ChangeFacts, Word, WorkflowFacts, rfc3339
 from policies.nearest import nearest
 from policies.schema import Fit, Misfit, described, fit_into, top_shape
 
 _SHOWN = 10
+_MAY_BE_ABSENT = frozenset(("change", fact) for fact in MAY_BE_ABSENT)
 _MAY_BE_NULL = ("change", "workflow", "approvals", "code_owners")
 
 
@@ -25,6 +26,7 @@ def request_from_document(document: object, *, at: datetime | None = None) -> Ad
 
     at: the time where the document has none. `subject` may be missing for a change (its author then),
     `action` follows from the thing. `parameters` and `relations` are never taken from a document.
+    Facts that may be absent (MAY_BE_ABSENT, as in what a gateway recorded) stay absent, which no policy takes for none.
     Whether every machine reads its numbers and texts alike is found where it is judged (NotCanonical).
     """
     if not isinstance(document, Mapping):
@@ -33,8 +35,9 @@ def request_from_document(document: object, *, at: datetime | None = None) -> Ad
     complete = _completed(document, kind, at)
     misfits: list[Misfit] = []
     facts = _input()(complete, (), misfits)
-    if misfits:
-        raise RequestRefused(_report(misfits))
+    wrong = [misfit for misfit in misfits if misfit.kind != "missing" or misfit.place not in _MAY_BE_ABSENT]
+    if wrong:
+        raise RequestRefused(_report(wrong))
     thing = ChangeFacts(document=facts["change"]) if kind == "change" else WorkflowFacts(document=facts["workflow"])
     time, said = datetime.fromisoformat(facts["time"]), facts["approvals"]
     return AdmissionRequest(

@@ -45,9 +45,13 @@ class Enforcement(StrEnum):
     DRYRUN = "dryrun"
 
 
+MAY_BE_ABSENT = frozenset({"reviews", "requested_reviewers", "checks", "comments", "threads", "dependencies"})
+"""Facts of a change that are not there where nobody looks at them: absent, which is neither none nor "cannot say"."""
+
+
 @value
 class ChangeFacts:
-    """The facts of a proposed merge: the `change` object of the input document (`policies/schema`)."""
+    """The facts of a proposed merge: the `change` object of the input document (`policies/schema`). MAY_BE_ABSENT may be."""
 
     document: JsonObject
 
@@ -71,6 +75,11 @@ class ChangeFacts:
             base = self.document["base"]
         assert isinstance(base, Mapping)
         return str(base["ref"])
+
+    @property
+    def absent(self) -> frozenset[str]:
+        """The facts that are not there. A policy that may look at one of them is not asked (`policies.absent`)."""
+        return MAY_BE_ABSENT - self.document.keys()
 
 
 @value

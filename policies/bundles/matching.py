@@ -31,6 +31,11 @@ def matches_merge(match: Match, *, connection: str, repository: str, branch: str
     return match.action is Action.MERGE and _fits_all(match, facets)
 
 
+def could_match_in(match: Match, *, connection: str, repository: str) -> bool:
+    """True if a merge in that repository would be matched, into some branch at least."""
+    return match.action is Action.MERGE and _fits_all(match, {"connections": connection, "repositories": repository})
+
+
 def _fits_all(match: Match, facets: Mapping[str, str]) -> bool:
     return all(
         fits(getattr(match, facet), text, ignore_case=facet in _CASELESS)

@@ -2,8 +2,8 @@
 
 Field names and nullability are those of `providers.vcs.model`; `null` means "this forge cannot say" and is
 allowed exactly where a field says so. A field with a default may be missing in a document handed in and is
-filled in, so that a policy always finds every name. The JSON Schema authors write against comes from these
-models: what is promised and what is accepted cannot drift apart.
+filled in, so that a policy finds every name it looks at (of facts that are absent: `policies.absent`). The JSON
+Schema authors write against comes from these models: what is promised and what is accepted cannot drift apart.
 """
 
 from __future__ import annotations

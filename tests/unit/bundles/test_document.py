@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 from policies.bundles.example import a_document
 from policies.document import request_from_document
 from policies.errors import RequestRefused
-from policies.model import Action, rfc3339
+from policies.model import MAY_BE_ABSENT, Action, rfc3339
 from policies.schema import SCHEMA_FILE, input_schema
 from policies.schema import models as documents
 from policies.schema.generated import generated_schema, generated_text
@@ -143,6 +143,16 @@ def test_what_is_missing_is_named(path, message):
     with pytest.raises(RequestRefused) as refused:
         request_from_document(without(a_document(), *path))
     assert message in str(refused.value)
+
+
+def test_facts_that_nobody_looked_at_may_be_absent():
+    """They stay so, as in what a gateway recorded: the request has none of them, neither as a list nor as null."""
+    document = a_document()
+    for fact in MAY_BE_ABSENT:
+        document = without(document, "change", fact)
+    request = request_from_document(document)
+    assert request.thing.absent == MAY_BE_ABSENT
+    assert request.document()["change"] == document["change"]
 
 
 def test_a_misspelt_thing_gets_a_hint():
