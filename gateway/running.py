@@ -26,7 +26,9 @@ from gateway.operations.bundle_rights import BundleRights
 from gateway.operations.code_owners import ReadCodeOwners
 from gateway.operations.erase import ErasePerson, RetireRecord, retention_dispatch
 from gateway.operations.evidence import ReadEvidence
+from gateway.operations.facts_wanted import FactsWanted
 from gateway.operations.footprints import Footprints
+from gateway.operations.gather import Gather
 from gateway.operations.in_force import InForce
 from gateway.operations.judge import Judge
 from gateway.operations.judge_change import JudgeChange
@@ -126,7 +128,7 @@ async def running_gateway(
 
         own_policies = OwnPolicies(engine=engine, deadline=settings.engine.own_compile_deadline)
         footprints = Footprints(own_policies=own_policies)
-        judge = Judge(in_force=in_force, engine=engine, relations=relations, clock=clock, own_policies=own_policies)
+        judge = Judge(in_force=in_force, engine=engine, relations=relations, clock=clock, own_policies=own_policies, footprints=footprints)
         moved = relating.ask_again.moved if own is not None else None
         same_person = settings.approvals.same_person
         code_owners = ReadCodeOwners(in_force=in_force.recent, footprints=footprints, names=own.store if own is not None else None)
@@ -139,7 +141,7 @@ async def running_gateway(
             same_person=same_person,
             unnoticed=Unnoticed(storage=storage, in_force=in_force, footprints=footprints),
             stored_facts=StoredFacts(storage=storage, evidence=ReadEvidence(storage=storage, in_force=in_force)),
-            code_owners=code_owners,
+            gather=Gather(code_owners=code_owners, facts_wanted=FactsWanted(in_force=in_force.recent, footprints=footprints)),
         )
         report = ReportStatus(forges=forges, storage=storage, clock=clock, public_url=settings.public_url)
         sealed_record = build_sealed_record(database)

@@ -51,7 +51,7 @@ class JudgeOnRequest:
             return decision
         change = await self.forges[connection].read_change(key)
         own = await read_own_policies(self.forges[connection], change)
-        owners = await self.judge_change.code_owners.if_wanted(self.forges[connection], change, own)
+        owners = await self.judge_change.gather.code_owners.if_wanted(self.forges[connection], change, own)
         request = merge_request(change, at=self.clock(), code_owners=owners)
         decision, _ = await self.judge(request, facts=FactsOrigin.GATHERED, change=change_ref(change), own=own)
         return decision

@@ -22,7 +22,7 @@ from providers.errors import PermanentError
 from providers.vcs import Change, Forge
 from providers.vcs.code_owners import CodeOwnersTooLarge, places, read_code_owners
 
-_PATH = ("code_owners",)
+CODE_OWNERS = ("code_owners",)
 """Where they are in the input."""
 
 
@@ -73,13 +73,13 @@ class ReadCodeOwners:
         All policies are asked, whether they match the change or not: so the answer is good for whatever is judged under one
         generation. Not where the bundles in force cannot be had: judging says what is wrong with them.
         """
-        if await self.footprints.own_reads(_PATH, own, fair_share=fair_share):
+        if await self.footprints.own_reads(CODE_OWNERS, own, fair_share=fair_share):
             return Wanted(yes=True)
         try:
             generation, bundles = await self.in_force()
         except (UnknownThing, BundleRefused, StorageError):
             return Wanted(yes=False)
-        return Wanted(yes=await self.footprints.any_reads(_PATH, bundles), generation=generation.number)
+        return Wanted(yes=await self.footprints.any_reads(CODE_OWNERS, bundles), generation=generation.number)
 
 
 async def code_owners_digest(forge: Forge, repository: str, ref: str) -> Digest | None:

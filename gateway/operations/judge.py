@@ -19,6 +19,7 @@ from policies.holds import settled
 from policies.values import value
 
 if TYPE_CHECKING:
+    from policies.absent import FootprintsOf
     from policies.relations import Relations
     from policies.repository import OwnFiles, OwnPolicies
 
@@ -32,13 +33,17 @@ class BundlesInForce(Protocol):
 
 @value
 class Judge:
-    """Judges requests by what is in force. own_policies: loads what a repository says for itself; None = made for each judgement."""
+    """Judges requests by what is in force. own_policies: loads what a repository says for itself; None = made for each judgement.
+
+    footprints: remembers what policies look at; None = followed for each judgement of facts that are not whole.
+    """
 
     in_force: BundlesInForce
     engine: PolicyEngine
     relations: Relations
     clock: Clock
     own_policies: OwnPolicies | None = None
+    footprints: FootprintsOf | None = None
 
     async def __call__(
         self, request: AdmissionRequest, *, facts: FactsOrigin, change: ChangeRef | None, own: OwnFiles | None = None
@@ -53,7 +58,7 @@ class Judge:
             generation, bundles = await self.in_force()
             number = generation.number
             share = change.repository if change else ""
-            bench = Bench(engine=self.engine, relations=self.relations, fair_share=share)
+            bench = Bench(engine=self.engine, relations=self.relations, fair_share=share, footprints=self.footprints)
             if own is None or not own.evidence:
                 judgement = await decide(request, bundles, bench)
             else:

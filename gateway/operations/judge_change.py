@@ -21,10 +21,10 @@ from gateway.domain.landing import Landing, change_about, landing_of
 from gateway.domain.override import MERGED_UNDER_OVERRIDE, in_force
 from gateway.domain.record import ChangeRef, Decision, FactsOrigin, TrackedChange, carried_over
 from gateway.errors import ChangeMoved, DatabaseUnavailable, GenerationMoved, UnknownThing
-from gateway.operations.code_owners import ReadCodeOwners
+from gateway.operations.gather import Gather
 from gateway.operations.judge import Judge
 from gateway.operations.measures import BYPASSES, DECISIONS, JUDGING, OVERRIDDEN_MERGES
-from gateway.operations.own_policies import own_policies_dispatch, read_own_policies, touches_own_policies
+from gateway.operations.own_policies import own_policies_dispatch, touches_own_policies
 from gateway.operations.report_status import report_dispatch
 from gateway.operations.seal_record import seal_dispatch
 from gateway.operations.stored_facts import StoredFacts
@@ -52,7 +52,7 @@ class JudgeChange:
     """
 
     judge: Judge
-    code_owners: ReadCodeOwners
+    gather: Gather
     forges: Mapping[str, Forge]
     storage: Storage
     clock: Clock
@@ -90,28 +90,23 @@ class JudgeChange:
     async def _judged(self, forge: Forge, key: ChangeKey, hint: ChangeEvent | None) -> Decision | None:
         seen = Seen(await self.storage.change(forge.connection, key.repository, key.number))
         try:
-            change = await forge.read_change(key, not_before=hint)
-            own = await read_own_policies(forge, change) if change.state is ChangeState.OPEN else None
-        except ProviderError as problem:
-            return await self._undecided(forge, key, problem, seen)
-        tracked = _tracked(change)
-        if own is None:
-            landing = landing_of(change, seen.change, at=self.clock())
-            await self._ended(tracked, _after_merge(change), await self._bypass(change), landing)
-            return None
-        wanted = await self.code_owners.wanted(own.target, fair_share=key.repository)
-        try:
-            owners = await self.code_owners(forge, change) if wanted.yes else None
+            gathered = await self.gather(forge, key, hint)
         except DatabaseUnavailable:
             raise
         except ProviderError as problem:
             return await self._undecided(forge, key, problem, seen)
-        request = merge_request(change, at=self.clock(), approvals=await self._approvals(tracked.ref), code_owners=owners)
+        if isinstance(gathered, Change):
+            landing = landing_of(gathered, seen.change, at=self.clock())
+            await self._ended(_tracked(gathered), _after_merge(gathered), await self._bypass(gathered), landing)
+            return None
+        tracked = _tracked(gathered.change)
+        approvals = await self._approvals(tracked.ref)
+        request = merge_request(gathered.change, at=self.clock(), approvals=approvals, code_owners=gathered.owners)
         try:
-            decision, facts = await self.judge(request, facts=FactsOrigin.GATHERED, change=tracked.ref, own=own)
-            if wanted.outdated(decision.generation):
-                raise GenerationMoved("other bundles came into force since it was asked whether they want code owners")
-            for id, files in own.evidence:
+            decision, facts = await self.judge(request, facts=FactsOrigin.GATHERED, change=tracked.ref, own=gathered.own)
+            if gathered.asked.outdated(decision.generation):
+                raise GenerationMoved("other bundles came into force since it was asked what they look at")
+            for id, files in gathered.own.evidence:
                 await self.storage.keep_bundle(StoredBundle(id=id, files=files))
         except EngineBusy as problem:
             raise TemporaryError(str(problem), retry_after=problem.retry_after) from problem
@@ -128,8 +123,8 @@ class JudgeChange:
         stored = await self.stored_facts(seen.change) if self.stored_facts is not None else None
         if stored is None or seen.change is None:
             return None
-        wanted = await self.code_owners.wanted(stored.own.target if stored.own is not None else {}, fair_share=key.repository)
-        if wanted.yes and stored.request.code_owners is None:
+        asked = await self.gather.still_enough(connection, key.repository, stored.request, stored.own)
+        if asked is None:
             return None
         request = replace(stored.request, time=self.clock(), approvals=await self._approvals(seen.change.ref))
         try:
@@ -137,7 +132,7 @@ class JudgeChange:
         except EngineBusy as problem:
             raise TemporaryError(str(problem), retry_after=problem.retry_after) from problem
         given = decision.outcome is Outcome.ADMITTED and stored.decision.outcome is not Outcome.ADMITTED
-        if given or wanted.outdated(decision.generation):
+        if given or asked.outdated(decision.generation):
             return None
         recorded = await self._with_its_answers(await self._recorded(decision, facts, seen.change, seen), key)
         return recorded if decision.outcome is stored.decision.outcome else None

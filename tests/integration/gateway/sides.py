@@ -7,7 +7,9 @@ from gateway.operations.activate_bundles import ActivateBundles
 from gateway.operations.bring_into_force import BringIntoForce
 from gateway.operations.code_owners import ReadCodeOwners
 from gateway.operations.evidence import ReadEvidence
+from gateway.operations.facts_wanted import FactsWanted
 from gateway.operations.footprints import Footprints
+from gateway.operations.gather import Gather
 from gateway.operations.in_force import InForce
 from gateway.operations.judge import Judge
 from gateway.operations.judge_change import JudgeChange
@@ -29,9 +31,11 @@ class Side:
         footprints = Footprints(own_policies=OwnPolicies(engine=engine))
         unnoticed = Unnoticed(storage=self.storage, in_force=self.in_force, footprints=footprints) if skipping else None
         stored = StoredFacts(storage=self.storage, evidence=ReadEvidence(storage=self.storage, in_force=self.in_force))
+        owners = ReadCodeOwners(in_force=self.in_force, footprints=footprints)
+        facts_wanted = FactsWanted(in_force=self.in_force, footprints=footprints)
         self.judge = JudgeChange(
             judge=judge,
-            code_owners=ReadCodeOwners(in_force=self.in_force, footprints=footprints),
+            gather=Gather(code_owners=owners, facts_wanted=facts_wanted if skipping else None),
             forges={"work": forge},
             storage=self.storage,
             clock=utc_now,

@@ -73,7 +73,7 @@ def test_who_cannot_be_followed_may_look_at_them(tmp_path):
 
     async def story():
         async with judging(tmp_path, 'package merge.label\n\ndeny contains "draft" if input.change.draft\n') as (side, forge, key):
-            wanted = side.judge.code_owners.wanted
+            wanted = side.judge.gather.code_owners.wanted
             assert not (await wanted({}, fair_share=REPOSITORY)).yes
             assert (await wanted({"bundle.yaml": MANIFEST.encode(), "own.rego": b"package merge.own\n\ndeny {"}, fair_share="")).yes
             forge.weather.refusing("read_first")

@@ -39,9 +39,9 @@ class CountedForge(MemoryForge):
 
     read = 0
 
-    async def read_change(self, key, *, not_before=None):
+    async def read_change(self, key, **how):
         self.read += 1
-        return await super().read_change(key, not_before=not_before)
+        return await super().read_change(key, **how)
 
 
 @asynccontextmanager

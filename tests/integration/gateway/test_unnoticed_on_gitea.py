@@ -10,6 +10,7 @@ import pytest
 from policies.engines.opa_library import OpaLibrary
 from providers.vcs import ChangeEvent, ChangeKey, Folder, StatusEvent
 from providers.vcs.gitea import GiteaForge
+from providers.vcs.leaving_out import without
 from tests.integration.gateway.house import SECRET
 from tests.integration.gateway.sides import Side, parts
 from tests.servers.gitea import session_gitea
@@ -68,9 +69,9 @@ class AsRead:
     connection = "work"
     change, asked = None, 0
 
-    async def read_change(self, key, *, not_before=None):
+    async def read_change(self, key, *, not_before=None, leave_out=frozenset()):
         self.asked += 1
-        return self.change
+        return without(self.change, leave_out)
 
     async def read_folder(self, repository, ref, path):
         return Folder(commit=ref)
