@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.cli.edge import ConfigFile, configure_logs, plain_errors, settings_from
+from gateway.cli.heap import share_one_heap
 from providers.errors import ProviderError
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def serve(
     Example: `admit serve --config admit.yaml`
     """
     configure_logs()
+    share_one_heap()
     sys.setswitchinterval(_TURN)
     with plain_errors():
         settings = settings_from(config, tell=True)
