@@ -15,6 +15,9 @@ from gateway.storage.prepared import tell
 
 _CONNECT_LIMIT = 5
 _SQLITE_WAIT = 5.0
+_SQLITE_PAGES = 512
+"""kB that each connection keeps of the file. SQLite's 2,000 for each of ten would take long to fill, and spare nothing: what
+another connection has written meanwhile makes a reader forget all of them, and the system keeps them too."""
 _WRITES = "admit_writes"
 
 
@@ -70,6 +73,7 @@ def _sqlite(url: URL, connections: int) -> Engine:
         url,
         poolclass=QueuePool,
         pool_size=connections,
+        pool_use_lifo=True,  # few connections that know their pages, instead of all by turns
         connect_args={"check_same_thread": False, "timeout": _SQLITE_WAIT},
     )
     event.listen(engine, "connect", _sqlite_connected)
@@ -82,6 +86,7 @@ def _sqlite_connected(connection: sqlite3.Connection, _record: object) -> None:
     _use_wal(connection)
     connection.execute("PRAGMA synchronous=FULL")  # an acknowledged delivery survives a power cut
     connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute(f"PRAGMA cache_size=-{_SQLITE_PAGES}")
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
