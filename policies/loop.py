@@ -7,6 +7,7 @@ to `policies` and an engine in worker processes go; whatever needs more runs und
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import selectors
@@ -97,8 +98,18 @@ class PlainLoop:
             while not task.done():
                 self._turn()
             return task.result()
+        except BaseException as ending:  # Ctrl-C too: the coroutine puts in order what it holds
+            if not task.done():
+                self._end(task, ending)
+            raise
         finally:
             self._selector.close()
+
+    def _end(self, task: PlainTask[Any], ending: BaseException) -> None:
+        with contextlib.suppress(type(ending)):
+            task.end_by(ending)
+            while not task.done():
+                self._turn()
 
     def call_soon(self, callback: Callable[..., object], *arguments: Any) -> None:
         self._ready.append((callback, arguments))
@@ -228,17 +239,28 @@ class PlainTask(PlainFuture[Result]):
     def __init__(self, loop: PlainLoop, coroutine: Coroutine[Any, Any, Result]) -> None:
         super().__init__(loop)
         self._coroutine = coroutine
+        self._waited: PlainFuture[Any] | None = None
         loop.call_soon(self._step)
 
-    def _step(self, _: object = None) -> None:
+    def end_by(self, problem: BaseException) -> None:
+        """Raise it where the coroutine waits."""
+        self._go_on(self._coroutine.throw, problem)
+
+    def _step(self, waited: PlainFuture[Any] | None = None) -> None:
+        if waited is self._waited and not self._done:
+            self._go_on(self._coroutine.send, None)
+
+    def _go_on(self, how: Callable[[Any], Any], what: object) -> None:
         try:
-            waited = self._coroutine.send(None)
+            self._waited = how(what)
         except StopIteration as end:
             self.set_result(end.value)
-        except Exception as problem:  # whoever waits for the task hears of it; what ends the process ends it here
+        except BaseException as problem:  # whoever waits for the task hears of it, and of what ends the process the loop too
             self.set_exception(problem)
+            if not isinstance(problem, Exception):
+                raise
         else:
-            if waited is None:
+            if self._waited is None:
                 self._loop.call_soon(self._step)
             else:
-                waited.add_done_callback(self._step)
+                self._waited.add_done_callback(self._step)

@@ -15,9 +15,9 @@ def test_a_killed_evaluation_takes_no_other_with_it():
     """One is stopped at its deadline, and those behind it are answered by another worker."""
 
     async def exam():
-        engine = OpaLibrary(workers=1, compile_deadline=60.0)
+        engine = OpaLibrary(workers=1, compile_deadline=600.0, patience=600.0)
         bundle = a_bundle({"loops.rego": LOOPS, "fine.rego": FINE})
-        fine = engine.evaluate(an_evaluation(bundle, "fine", deadline=60.0))
+        fine = engine.evaluate(an_evaluation(bundle, "fine", deadline=600.0))
         before = await fine
 
         async def stopped():
@@ -25,7 +25,7 @@ def test_a_killed_evaluation_takes_no_other_with_it():
                 await engine.evaluate(an_evaluation(bundle, "loops", deadline=0.3))
             return before
 
-        others = (engine.evaluate(an_evaluation(bundle, "fine", deadline=60.0)) for _ in range(5))
+        others = (engine.evaluate(an_evaluation(bundle, "fine", deadline=600.0)) for _ in range(5))
         answers = await loop.together(stopped(), *others)
         await engine.close()
         assert answers == [before] * 6

@@ -97,3 +97,24 @@ def test_a_wait_that_cannot_end_is_told():
     with pytest.raises(RuntimeError, match="nothing that could still come"):
         loop.run(forgotten())
     loop.run(inside())
+
+
+@LOOPS
+def test_what_is_interrupted_puts_in_order_what_it_holds(run):
+    """Ctrl-C reaches a coroutine where it waits, and what it still has to wait for then comes."""
+    steps = []
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    async def whole():
+        loop.running_loop().call_soon(interrupt)
+        try:
+            await loop.running_loop().create_future()
+        finally:
+            await loop.turn()
+            steps.append("in order")
+
+    with pytest.raises(KeyboardInterrupt):
+        run(whole())
+    assert steps == ["in order"]
