@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
+
 from gateway.domain.clock import utc_now
 from gateway.operations.activate_bundles import ActivateBundles
 from gateway.operations.bring_into_force import BringIntoForce
@@ -17,8 +19,11 @@ from gateway.operations.stored_facts import StoredFacts
 from gateway.operations.unnoticed import Unnoticed
 from gateway.storage.memory import MemoryStorage
 from policies.bundles.directory import DirectoryBundles
+from policies.engines.opa_library import OpaLibrary
 from policies.relations.absent import NoRelations
 from policies.repository import OwnPolicies
+from providers.vcs.memory import MemoryForge
+from tests.integration.gateway.house import REPOSITORY, SECRET
 
 
 class Side:
@@ -52,3 +57,29 @@ def parts(decision):
     """What people see of a verdict."""
     verdict = decision.verdict
     return decision.outcome, *([item.message for item in items] for items in (verdict.violations, verdict.warnings, verdict.holds))
+
+
+class CountedForge(MemoryForge):
+    """A forge that counts how often a change is read."""
+
+    read = 0
+
+    async def read_change(self, key, **how):
+        self.read += 1
+        return await super().read_change(key, **how)
+
+
+@asynccontextmanager
+async def two_sides(folders):
+    """One that skips and one that judges always, by the same bundles and the same forge."""
+    forge = CountedForge(connection="work", webhook_secrets=(SECRET,))
+    forge.create_repository(REPOSITORY)
+    engine = OpaLibrary(compile_deadline=60.0, evaluation_deadline=60.0)
+    try:
+        sides = Side(forge, engine, skipping=True), Side(forge, engine, skipping=False)
+        for side in sides:
+            await side.use(folders)
+        yield forge, *sides
+    finally:
+        await engine.close()
+        await forge.close()

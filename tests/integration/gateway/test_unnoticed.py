@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -13,11 +12,9 @@ from gateway.domain.clock import utc_now
 from gateway.durable import Signal
 from gateway.workflows.judge_change import judge_change
 from policies import Outcome
-from policies.engines.opa_library import OpaLibrary
 from providers.vcs import ChangeEvent, StatusEvent
-from providers.vcs.memory import MemoryForge
 from tests.integration.gateway.house import REPOSITORY, SECRET, a_bundle_folder, a_house
-from tests.integration.gateway.sides import Side, parts
+from tests.integration.gateway.sides import CountedForge, parts, two_sides
 
 STARTERS = Path(__file__).parents[3] / "policies" / "starters"
 SETS = {
@@ -32,31 +29,6 @@ DYNAMIC = 'package merge.label\n\ndeny contains "odd" if {\n\tsome key in ["labe
 CLOCK = (
     'package merge.label\n\nwarn contains sprintf("%d", [time.now_ns()])\n\ndeny contains "no label" if count(input.change.labels) == 0\n'
 )
-
-
-class CountedForge(MemoryForge):
-    """A forge that counts how often a change is read."""
-
-    read = 0
-
-    async def read_change(self, key, **how):
-        self.read += 1
-        return await super().read_change(key, **how)
-
-
-@asynccontextmanager
-async def two_sides(folders):
-    forge = CountedForge(connection="work", webhook_secrets=(SECRET,))
-    forge.create_repository(REPOSITORY)
-    engine = OpaLibrary(compile_deadline=60.0, evaluation_deadline=60.0)
-    try:
-        sides = Side(forge, engine, skipping=True), Side(forge, engine, skipping=False)
-        for side in sides:
-            await side.use(folders)
-        yield forge, *sides
-    finally:
-        await engine.close()
-        await forge.close()
 
 
 def happen(forge, key, source):
