@@ -173,8 +173,14 @@ _deliveries = iter(range(10**9))
 
 
 def _delivery(number: int) -> tuple[Mapping[str, str], bytes]:
+    """Each body differs, as a forge's do: bytes that are known already would not be kept a second time."""
     unique = next(_deliveries)
-    payload = {"ref": "refs/heads/main", "after": "a" * 40, "repository": {"id": 12, "full_name": "acme/app"}, "pad": "x" * 25_000}
+    payload = {
+        "ref": "refs/heads/main",
+        "after": f"{unique + 1:040x}",
+        "repository": {"id": 12, "full_name": "acme/app"},
+        "pad": "x" * 25_000,
+    }
     body = json.dumps(payload).encode()
     return {
         "Content-Type": "application/json",
