@@ -87,6 +87,7 @@ def _sqlite_connected(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute("PRAGMA synchronous=FULL")  # an acknowledged delivery survives a power cut
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute(f"PRAGMA cache_size=-{_SQLITE_PAGES}")
+    connection.execute("PRAGMA temp_store=MEMORY")  # a group's savepoints would each make, fill and remove a file
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
