@@ -112,7 +112,10 @@ class Storage(Protocol):
     """What the gateway keeps."""
 
     async def record_delivery(self, delivery: Delivery, dispatches: Sequence[Dispatch]) -> bool:
-        """Keep the delivery and what it sets going, together; False (and nothing changes) if it is known already."""
+        """Keep the delivery and what it sets going, together; False (and nothing changes) if it is known already.
+
+        What differs by its id alone from the workflow's dispatch before it, in the same commit, may be left out.
+        """
 
     async def delivery(self, connection: str, id: str) -> Delivery | None:
         """As recorded."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, select
 
@@ -44,13 +44,24 @@ def record_deliveries(connection: Connection, arrived: Sequence[Arrived], *, now
     bodies = {name: digest("delivery", each.delivery.body) for name, each in new.items()}
     _INSERT.run_many(connection, [_row(name, new[name].delivery, bodies[name]) for name in sorted(new)])
     keep_new_blobs(connection, "delivery", {bodies[name]: each.delivery.body for name, each in new.items()})
-    write_dispatches(connection, [dispatch for each in new.values() for dispatch in each.dispatches], now_ms=now_ms)
+    write_dispatches(connection, list(_told_once(new.values())), now_ms=now_ms)
     return answers
 
 
 def _first(name: str, each: Arrived, known: Container[str], new: dict[str, Arrived]) -> bool:
     """Whether nobody knows it yet, in which case it joins the new ones."""
     return name not in known and new.setdefault(name, each) is each
+
+
+def _told_once(arrived: Iterable[Arrived]) -> Iterator[Dispatch]:
+    """What they set going. A workflow is not told the same again in one breath: when it acts on that, all of them are kept."""
+    last: dict[str, Dispatch] = {}
+    for each in arrived:
+        for dispatch in each.dispatches:
+            before = last.get(dispatch.workflow_id)
+            if before is None or replace(before, id=dispatch.id) != dispatch:
+                last[dispatch.workflow_id] = dispatch
+                yield dispatch
 
 
 def _row(name: str, delivery: Delivery, body: Digest) -> dict[str, object]:

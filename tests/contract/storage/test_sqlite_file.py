@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sqlite3
 import threading
@@ -13,9 +14,11 @@ from sqlalchemy import event, text
 
 from gateway.errors import ConfigurationWrong, DatabaseUnavailable
 from gateway.storage import Database
+from gateway.storage.dispatches import take_dispatches
 from gateway.storage.migrations import migrate
 from gateway.storage.sql import SqlStorage
-from tests.contract.storage.builders import a_delivery
+from gateway.storage.sql.deliveries import Arrived, record_deliveries
+from tests.contract.storage.builders import a_delivery, a_dispatch
 
 pytestmark = pytest.mark.anyio
 
@@ -161,3 +164,24 @@ def test_url_that_cannot_be_used_is_refused_before_anything_is_opened(url):
     """With the key and what was expected."""
     with pytest.raises(ConfigurationWrong, match="database: expected"):
         Database(url)
+
+
+def test_a_burst_tells_a_workflow_the_same_thing_once(file):
+    """And what differs in any way, in its order: pushed, moved, pushed again are three."""
+    database = Database(f"sqlite:///{file}")
+    migrate(database)
+    told = [("a", "pushed"), ("a", "pushed"), ("b", "pushed"), ("a", "moved"), ("a", "pushed"), ("a", "pushed")]
+    burst = [
+        Arrived(
+            delivery=a_delivery(id=str(number)), dispatches=[a_dispatch(id=str(number), workflow_id=workflow, signal="s", payload=payload)]
+        )
+        for number, (workflow, payload) in enumerate(told)
+    ]
+    try:
+        with database.transaction() as connection:
+            assert record_deliveries(connection, burst, now_ms=1) == [True] * 6
+            taken = [(each.workflow_id, json.loads(each.payload)) for each in take_dispatches(connection, limit=9)]
+    finally:
+        asyncio.run(database.close())
+    assert sorted(taken) == sorted([("a", "pushed"), ("b", "pushed"), ("a", "moved"), ("a", "pushed")])
+    assert [payload for workflow, payload in taken if workflow == "a"] == ["pushed", "moved", "pushed"]
