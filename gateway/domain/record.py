@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NewType
@@ -226,16 +227,15 @@ def override_from_document(document: dict[str, Any] | None) -> Override | None:
     return None if document is None else Override(by=document["by"], reason=document["reason"], until=_time(document["until"]))
 
 
-def substance(decision: Decision, facts: bytes) -> str:
-    """Equal for two decisions that say the same of the same facts: all but its id, when, how long, and the judgement's clock.
+def substance(document: Mapping[str, Json], facts: bytes) -> str:
+    """Equal for two decisions, as `decision_document` writes them, that say the same of the same facts: all but its id, when,
+    how long, and the judgement's clock.
 
     Facts carry the time they were judged at, so their digests never meet twice; everything else in them counts.
     """
-    said = decision_document(decision)
-    for incidental in ("id", "at", "microseconds", "confirmed_at", "input_digest"):
-        del said[incidental]
+    said = {key: value for key, value in document.items() if key not in _INCIDENTAL}
     # written and read by this process's like only, and a difference merely costs a row: no canonical form is needed
-    written = json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
+    written = _COMPACT.encode(said).encode()
     return hashlib.sha256(b"%d:%b%b" % (len(written), written, _without_time(facts))).hexdigest()
 
 
@@ -247,9 +247,11 @@ def _without_time(facts: bytes) -> bytes:
     judged = json.loads(facts)
     if isinstance(judged, dict):
         judged.pop("time", None)
-    return json.dumps(judged, sort_keys=True, separators=(",", ":")).encode()
+    return _COMPACT.encode(judged).encode()
 
 
+_INCIDENTAL = frozenset({"id", "at", "microseconds", "confirmed_at", "input_digest"})
+_COMPACT = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 _LAST_TIME = re.compile(rb',"time":"[^"\\]*","version":1}\Z')
 
 

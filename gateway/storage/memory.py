@@ -394,7 +394,7 @@ class MemoryStorage:
             return known.decision
         said = None
         if decision.change is not None:
-            said = substance(decision, facts)
+            said = substance(decision_document(decision), facts)
             last = self._last(decision.change, decision)
             if last is not None and last.substance == said:
                 last.decision = replace(last.decision, confirmed_at=decision.at)

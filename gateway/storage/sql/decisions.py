@@ -53,12 +53,12 @@ def record_decision(connection: Connection, decision: Decision, row: Mapping[str
 
 def row_of(decision: Decision, facts: bytes) -> dict[str, Any]:
     """The decision as a row. Raises NotCanonical for text that JSON cannot carry."""
-    confirmed_at = decision.confirmed_at
+    said = {**decision_document(decision), "confirmed_at": None}
     return {
         **searched_columns(decision),
-        "substance": substance(decision, facts) if decision.change else None,
-        "confirmed_at": rfc3339(confirmed_at) if confirmed_at else None,
-        "document": canonical(decision_document(replace(decision, confirmed_at=None))),
+        "substance": substance(said, facts) if decision.change else None,
+        "confirmed_at": rfc3339(decision.confirmed_at) if decision.confirmed_at else None,
+        "document": canonical(said),
     }
 
 
