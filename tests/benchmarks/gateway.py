@@ -3,13 +3,15 @@
 Both judge by the same 8 rules and 3 relationships. The hand-written service asks a real OPA server and a real OpenFGA; the
 gateway has its engine beside it, and its relationships in the process or on the same OpenFGA: on both sides the same 5,000
 tuples of the starter model, since a real store is not empty. The gateway never takes an answer from OpenFGA's cache; the
-hand-written one is measured without it, and with a cache that always hits.
+hand-written one is measured without it, and with a cache that always hits. OpenFGA has its tuples in memory, which it offers
+for trying it out, and beside that, in rows of their own, on PostgreSQL, where a team would keep them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import itertools
 import json
 import os
 import subprocess
@@ -29,6 +31,7 @@ from tests.builders import a_change_document, an_actor
 from tests.e2e.process import GatewayProcess, eventually, write_bundle
 from tests.servers.catalogue import server
 from tests.servers.ports import free_port
+from tests.servers.postgresql import fresh_postgresql
 
 SECRET = "a secret of the benchmark"
 RULES = """\
@@ -72,12 +75,13 @@ def a_document(number: int) -> bytes:
 
 @contextmanager
 def by_hand(folder: Path, opa: str, relations: beside.Served, consistency: str) -> Iterator[str]:
-    """The hand-written service in a process of its own; its URL."""
+    """The hand-written service in a process and a folder of its own; its URL."""
+    folder.mkdir(exist_ok=True)
     port = free_port()
     environment = {
         **os.environ,
         **relations.environment,
-        "BY_HAND_DATABASE": str(folder / f"by_hand_{consistency}.db"),
+        "BY_HAND_DATABASE": str(folder / "by_hand.db"),
         "BY_HAND_SECRET": SECRET,
         "BY_HAND_OPA": opa,
         "BY_HAND_CONSISTENCY": consistency,
@@ -130,19 +134,28 @@ async def measure() -> list[Row]:
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="admit-bench-") as name, ExitStack() as stack:
         folder = Path(name)
-        opa, openfga = stack.enter_context(opa_server(folder)), stack.enter_context(beside.served(beside.CACHING))
-        other = stack.enter_context(by_hand(folder, opa, openfga, "HIGHER_CONSISTENCY"))
-        cached = stack.enter_context(by_hand(folder, opa, openfga, "MINIMIZE_LATENCY"))
-        store_file = str(beside.write_store_file(folder))
-        local = stack.enter_context(our_gateway(folder / "local", {"file": store_file}))
+        opa = stack.enter_context(opa_server(folder))
+        openfga = stack.enter_context(beside.served(beside.CACHING))
+        kept = stack.enter_context(beside.served(postgresql=stack.enter_context(fresh_postgresql())))
+        other = stack.enter_context(by_hand(folder / "other", opa, openfga, "HIGHER_CONSISTENCY"))
+        cached = stack.enter_context(by_hand(folder / "cached", opa, openfga, "MINIMIZE_LATENCY"))
+        on_disk = stack.enter_context(by_hand(folder / "on_disk", opa, kept, "HIGHER_CONSISTENCY"))
+        local = stack.enter_context(our_gateway(folder / "local", {"file": str(beside.write_store_file(folder))}))
         remote = stack.enter_context(our_gateway(folder / "remote", openfga.setting))
+        remote_on_disk = stack.enter_context(our_gateway(folder / "remote_on_disk", kept.setting))
         for at_once, requests in ((1, 300), (8, 1500), (32, 1500)):
             what = f"admissions, {at_once} at once, {len(beside.tuples()):,} tuples"
             here, there = await _judged(local, at_once, requests), await _judged(remote, at_once, requests)
             theirs, theirs_cached = await _judged(other, at_once, requests), await _judged(cached, at_once, requests)
+            there_on_disk, theirs_on_disk = (
+                await _judged(remote_on_disk, at_once, requests // 3),
+                await _judged(on_disk, at_once, requests // 3),
+            )
             rows += compared(f"{what} here", here, theirs, "by hand, OpenFGA")
             rows += compared(f"{what} here", here, theirs_cached, "by hand, OpenFGA from its cache")
+            rows += compared(f"{what} here", here, theirs_on_disk, "by hand, OpenFGA on PostgreSQL")
             rows += compared(f"{what}, OpenFGA", there, theirs, "by hand, OpenFGA")
+            rows += compared(f"{what}, OpenFGA", there_on_disk, theirs_on_disk, "by hand, both with OpenFGA on PostgreSQL")
         for at_once, requests in ((1, 500), (8, 3000), (32, 3000)):
             mine = await closed_loop(f"{local.url}/webhooks/work", _delivery, at_once=at_once, requests=requests, status=202)
             theirs = await closed_loop(f"{other}/webhook", _delivery, at_once=at_once, requests=requests, status=202)
@@ -150,14 +163,17 @@ async def measure() -> list[Row]:
     return rows
 
 
+_changes = itertools.count()
+
+
 async def _judged(service: GatewayProcess | str, at_once: int, requests: int) -> Load:
-    """So many documents, each of a change of its own; after some to warm up by."""
+    """So many documents, each of a change that nobody has asked about before; after some to warm up by."""
     if isinstance(service, str):
         url, headers = f"{service}/judge", {"Content-Type": "application/json"}
     else:
         url, headers = f"{service.url}/v1/admissions", {"Content-Type": "application/json", "Authorization": f"Bearer {service.token}"}
-    await closed_loop(url, lambda n: (headers, a_document(n)), at_once=at_once, requests=100, status=200)
-    return await closed_loop(url, lambda n: (headers, a_document(n)), at_once=at_once, requests=requests, status=200)
+    await closed_loop(url, lambda _: (headers, a_document(next(_changes))), at_once=at_once, requests=100, status=200)
+    return await closed_loop(url, lambda _: (headers, a_document(next(_changes))), at_once=at_once, requests=requests, status=200)
 
 
 def compared(what: str, mine: Load, theirs: Load, alternative: str) -> list[Row]:

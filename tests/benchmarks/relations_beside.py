@@ -83,9 +83,9 @@ class Served:
 
 
 @contextmanager
-def served(options: Sequence[str] = ()) -> Iterator[Served]:
-    """A real OpenFGA, its store in memory."""
-    with running_openfga(*options) as openfga:
+def served(options: Sequence[str] = (), *, postgresql: str | None = None) -> Iterator[Served]:
+    """A real OpenFGA, its store in memory, or in this empty database."""
+    with running_openfga(*options, postgresql=postgresql) as openfga:
         store = openfga.store(model_to_json(parse_model(starter_text())))
         store.write(tuples())
         yield Served(api_url=openfga.url, store_id=store.id, model_id=store.model_id)

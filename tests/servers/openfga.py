@@ -1,4 +1,4 @@
-"""A real OpenFGA on loopback with its store in memory, asked over plain HTTP.
+"""A real OpenFGA on loopback with its store in memory (or on PostgreSQL), asked over plain HTTP.
 
     with running_openfga() as openfga:                  # about 1 s
         store = openfga.store(model)                    # model: OpenFGA's JSON form
@@ -159,11 +159,14 @@ def session_openfga() -> OpenFga:
 
 
 @contextmanager
-def running_openfga(*options: str) -> Iterator[OpenFga]:
-    """An OpenFGA of its own until the block ends. options: more of `openfga run --help`."""
+def running_openfga(*options: str, postgresql: str | None = None) -> Iterator[OpenFga]:
+    """An OpenFGA of its own until the block ends. options: more of `openfga run --help`.
+
+    postgresql: URL of an empty database to keep its stores in; without it they are in memory.
+    """
     binary = need("openfga")
     port, grpc_port = free_port(), free_port()
-    command = [str(binary), "run", "--datastore-engine", "memory", "--log-level", "error"]
+    command = [str(binary), "run", *_datastore(binary, postgresql), "--log-level", "error"]
     command += ["--http-addr", f"127.0.0.1:{port}", "--grpc-addr", f"127.0.0.1:{grpc_port}"]
     command += ["--playground-enabled=false", "--metrics-enabled=false", "--profiler-enabled=false", "--experimentals", _EXPERIMENTS]
     command += options
@@ -184,6 +187,14 @@ def running_openfga(*options: str) -> Iterator[OpenFga]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _datastore(binary: Path, postgresql: str | None) -> list[str]:
+    if postgresql is None:
+        return ["--datastore-engine", "memory"]
+    datastore = ["--datastore-engine", "postgres", "--datastore-uri", f"{postgresql}?sslmode=disable"]
+    subprocess.run([str(binary), "migrate", *datastore], check=True, capture_output=True)
+    return datastore
 
 
 def _wait_until_ready(url: str, process: subprocess.Popen[bytes], output: Path, *, seconds: float = 240) -> None:
