@@ -56,10 +56,11 @@ approvers contains review.user.ref if {
 
 
 def a_document(number: int) -> bytes:
-    """About 2 kB, each a change of its own."""
+    """About 2 kB, each a change of its own, in one of a hundred repositories: those at the same time ask about other people and places."""
+    place = beside.place(number % 100)
     reviews = [
         {
-            "user": an_actor("ben", "8"),
+            "user": an_actor("ben", place.owner),
             "state": "approved",
             "commit_sha": "a" * 40,
             "submitted_at": "2026-03-02T10:00:00Z",
@@ -70,7 +71,10 @@ def a_document(number: int) -> bytes:
         {"path": f"app/module_{index}.py", "previous_path": None, "status": "modified", "additions": 5, "deletions": 2}
         for index in range(8)
     ]
-    return json.dumps({"version": 1, "change": a_change_document(number=number + 1, reviews=reviews, files=files)}).encode()
+    repository = {"id": place.repository, "name": f"acme/app-{place.repository}", "ref": f"repository:work/{place.repository}"}
+    author = an_actor("ana", place.writer)
+    change = a_change_document(number=number + 1, repository=repository, author=author, reviews=reviews, files=files)
+    return json.dumps({"version": 1, "change": change}).encode()
 
 
 @contextmanager
@@ -167,7 +171,7 @@ _changes = itertools.count()
 
 
 async def _judged(service: GatewayProcess | str, at_once: int, requests: int) -> Load:
-    """So many documents, each of a change that nobody has asked about before; after some to warm up by."""
+    """So many documents, each of a change that nobody has asked about before; after a hundred to warm up by, one of each repository."""
     if isinstance(service, str):
         url, headers = f"{service}/judge", {"Content-Type": "application/json"}
     else:

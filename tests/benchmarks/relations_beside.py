@@ -45,11 +45,25 @@ def tuples() -> list[dict[str, str]]:
         found.append(_tuple(f"organization:{team % ORGANISATIONS}", "organization", f"team:{team}"))
         found += [_tuple(f"user:work/{team + TEAMS * place}", "member", f"team:{team}") for place in range(MEMBERS)]
     for repository in range(REPOSITORIES):
-        object = f"repository:work/{repository}"
+        there, object = place(repository), f"repository:work/{repository}"
         found.append(_tuple(f"organization:{repository % ORGANISATIONS}", "organization", object))
-        found.append(_tuple(f"team:{(repository - 4) % TEAMS}#member", "owner", object))  # of 12: the team of the reviewer, 8
-        found.append(_tuple(f"team:{(repository - 5) % TEAMS}#member", "writer", object))  # of 12: the team of the author, 7
+        found.append(_tuple(f"team:{there.owner}#member", "owner", object))
+        found.append(_tuple(f"team:{there.writer}#member", "writer", object))
     return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A repository's number, and those of an owner and a writer of it: each the first of the team of the same number."""
+
+    repository: str
+    owner: str
+    writer: str
+
+
+def place(repository: int) -> Place:
+    """Teams look after one repository or two."""
+    return Place(repository=str(repository), owner=str((repository - 4) % TEAMS), writer=str((repository - 5) % TEAMS))
 
 
 def _tuple(user: str, relation: str, object: str) -> dict[str, str]:
