@@ -152,6 +152,12 @@ class PlainLoop:
         else:
             self._selector.modify(file, events, callbacks)
 
+    def _if_watched(self, number: int, event: int, callback: Callable[[], object]) -> None:
+        """What was done before it in this turn may have ended the watch, and closed the file."""
+        key = self._selector.get_map().get(number)
+        if key is not None and key.data.get(event) == callback:
+            callback()
+
     def _turn(self) -> None:
         """Wait for what comes first; then what is due, once each."""
         while self._timers and self._timers[0][2].cancelled:
@@ -160,7 +166,7 @@ class PlainLoop:
             raise RuntimeError("expected something to wait for, found nothing that could still come")
         wait = 0.0 if self._ready else max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else None
         for key, events in self._selector.select(wait):
-            self._ready.extend((callback, ()) for event, callback in key.data.items() if event & events)
+            self._ready.extend((self._if_watched, (key.fd, event, callback)) for event, callback in key.data.items() if event & events)
         while self._timers and self._timers[0][0] <= time.monotonic():
             heapq.heappop(self._timers)[2].move_to(self._ready)
         for _ in range(len(self._ready)):

@@ -118,3 +118,32 @@ def test_what_is_interrupted_puts_in_order_what_it_holds(run):
     with pytest.raises(KeyboardInterrupt):
         run(whole())
     assert steps == ["in order"]
+
+
+@LOOPS
+def test_a_socket_that_was_left_is_not_read_any_more(run):
+    """Not even where both had something to read, and the one that came first left the other."""
+    read = []
+
+    async def whole():
+        running = loop.running_loop()
+        pairs = [socket.socketpair() for _ in range(2)]
+        done = running.create_future()
+
+        def first(own):
+            read.append(own)
+            for here, _ in pairs:
+                running.remove_reader(here)
+            done.set_result(None)
+
+        for number, (here, there) in enumerate(pairs):
+            running.add_reader(here, lambda number=number: first(number))
+            there.send(b"x")
+        await done
+        await loop.turn()
+        for pair in pairs:
+            for end in pair:
+                end.close()
+
+    run(whole())
+    assert len(read) == 1
