@@ -32,6 +32,7 @@ LAST = (
     .limit(1)
 )
 _LAST = Prepared(LAST)
+_CONFIRM = Prepared(update(decisions).where(decisions.c.ord == bindparam("last")).values(confirmed_at=bindparam("now")))
 
 
 def record_decision(connection: Connection, decision: Decision, row: Mapping[str, Any]) -> Decision:
@@ -97,5 +98,5 @@ def _confirm_last(connection: Connection, decision: Decision, row: Mapping[str, 
     ord, known, document = found[0] if found else (None, None, b"")
     if known is None or known != row["substance"]:
         return None
-    connection.execute(update(decisions).where(decisions.c.ord == ord).values(confirmed_at=rfc3339(decision.at)))
+    _CONFIRM.run(connection, last=ord, now=rfc3339(decision.at))
     return replace(decision_from_document(json.loads(document)), confirmed_at=decision.at)
