@@ -28,6 +28,10 @@ _TURN = 0.0005
 thread that writes would wait for it after each of its statements."""
 
 
+_LOADING = 50_000
+"""Allocations between two looks for garbage until the gateway is up: next to all that is made meanwhile stays."""
+
+
 _YOUNG = (10_000, 10, 10)
 """Allocations between two looks for garbage. Python's 700 is a look for every other request, most of whose objects still live."""
 
@@ -46,6 +50,7 @@ def serve(
     """
     configure_logs()
     share_one_heap()
+    gc.set_threshold(_LOADING)
     sys.setswitchinterval(_TURN)
     with plain_errors():
         settings = settings_from(config, tell=True)
