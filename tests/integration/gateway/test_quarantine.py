@@ -11,7 +11,7 @@ from policies.engines.opa_library import OpaLibrary
 from providers.vcs.memory import MemoryForge
 from tests.contract.engines.test_faults import LOOP
 from tests.integration.gateway.house import REPOSITORY, SECRET, a_bundle_folder
-from tests.integration.gateway.test_unnoticed import Side
+from tests.integration.gateway.sides import Side
 
 LOOPS = f"package merge.label\n\ndeny contains 1 if {{ {LOOP} }}\n"
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 
 from gateway.operations.judge import new_decision_id
 
 
 def test_no_id_looks_like_an_option(monkeypatch):
     """One that would begin with a dash is not given out."""
-    made = iter(["-option", "-o", "fine-id"])
-    monkeypatch.setattr(secrets, "token_urlsafe", lambda count: next(made))
-    assert new_decision_id() == "fine-id"
+    dash = bytes([62 << 2]) + bytes(23)  # https://www.rfc-editor.org/rfc/rfc4648#section-5: 62 is a dash
+    made = iter([dash, dash, bytes(24)])
+    monkeypatch.setattr(os, "urandom", lambda count: next(made))
+    assert new_decision_id() == "A" * 32
+    assert next(made, None) is None
 
 
 def test_ids_are_long_distinct_and_fit_into_a_link():
