@@ -36,6 +36,11 @@ _YOUNG = (10_000, 10, 10)
 """Allocations between two looks for garbage. Python's 700 is a look for every other request, most of whose objects still live."""
 
 
+_QUIET = 75
+"""Seconds a connection stays open without a request: longer than the minute that load balancers keep theirs, which would send
+one into a connection just closed (https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-load-balancer-attributes.html)."""
+
+
 def register(app: typer.Typer) -> None:
     app.command()(serve)
 
@@ -123,5 +128,5 @@ async def listen(app: FastAPI, listening: socket.socket) -> None:
     """Serve until told to stop; requests under way are answered."""
     import uvicorn
 
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=10, lifespan="off")
+    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_keep_alive=_QUIET, timeout_graceful_shutdown=10)
     await uvicorn.Server(config).serve(sockets=[listening])
