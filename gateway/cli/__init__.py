@@ -21,5 +21,7 @@ def main() -> None:
         gc.freeze()  # nor at the end, where the interpreter would look for it three times
         sys.exit(code)
     from gateway.cli.app import app
+    from gateway.cli.leaving import leaving_threads_behind
 
-    app()
+    with leaving_threads_behind():
+        app()
