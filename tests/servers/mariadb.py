@@ -41,6 +41,7 @@ class MariaDB(DatabaseServer):
             check=True,
             stdout=subprocess.DEVNULL,
             cwd=self.folder,
+            env={**os.environ, "TMPDIR": str(self.folder)},  # a server that starts removes what others have put beside it
         )
 
     def _command(self) -> list[str]:
@@ -52,6 +53,7 @@ class MariaDB(DatabaseServer):
             f"--port={self.port}",
             f"--socket={self.folder / 'socket'}",
             f"--pid-file={self.folder / 'pid'}",
+            f"--tmpdir={self.folder}",
             "--lock-wait-timeout=60",  # a test that leaves a transaction open is told, not waited for
             "--innodb-flush-log-at-trx-commit=2",  # these data outlive no power cut
             *self._user(),
