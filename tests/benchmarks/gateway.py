@@ -9,6 +9,7 @@ for trying it out, and beside that, in rows of their own, on PostgreSQL, where a
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import itertools
@@ -193,15 +194,10 @@ _deliveries = iter(range(10**9))
 
 
 def _delivery(number: int) -> tuple[Mapping[str, str], bytes]:
-    """Each body differs, as a forge's do: bytes that are known already would not be kept a second time."""
+    """A push of 28 commits, 25 kB, as Gitea words it. Each body differs, as a forge's do: bytes that are known already would not
+    be kept a second time."""
     unique = next(_deliveries)
-    payload = {
-        "ref": "refs/heads/main",
-        "after": f"{unique + 1:040x}",
-        "repository": {"id": 12, "full_name": "acme/app"},
-        "pad": "x" * 25_000,
-    }
-    body = json.dumps(payload).encode()
+    body = _push().replace(b"HEAD", f"{unique + 1:040x}".encode())
     return {
         "Content-Type": "application/json",
         "X-Gitea-Delivery": str(unique),
@@ -209,6 +205,30 @@ def _delivery(number: int) -> tuple[Mapping[str, str], bytes]:
         "X-Gitea-Event-Type": "push",
         "X-Gitea-Signature": hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest(),
     }, body
+
+
+@functools.cache
+def _push() -> bytes:
+    """What it is made of; `HEAD` stands where the new head does."""
+    shas = [hashlib.sha1(f"{number}".encode()).hexdigest() for number in range(28)]
+    ana = {"name": "Ana", "email": "ana@example.org", "username": "ana"}
+    commits = [
+        {
+            "id": sha,
+            "message": f"Sell {sha[:9]} to whoever asks for it\n",
+            "url": f"http://127.0.0.1:9/acme/app/commit/{sha}",
+            "author": ana,
+            "committer": ana,
+            "verification": None,
+            "timestamp": f"2026-03-02T10:00:{number:02}Z",
+            "added": [],
+            "removed": [],
+            "modified": [f"app/catalogue/articles/{sha[place : place + 7]}.py" for place in range(12)],
+        }
+        for number, sha in enumerate(shas)
+    ]
+    repository = {"id": 12, "full_name": "acme/app"}
+    return json.dumps({"ref": "refs/heads/main", "after": "HEAD", "repository": repository, "commits": commits, "pusher": ana}).encode()
 
 
 @contextmanager
