@@ -1,6 +1,6 @@
 """Content-addressed bytes: written once, checked against their digest on the way out.
 
-A large blob is kept in parts: a whole one of 25 MB does not pass MariaDB's 16 MB packets.
+A large blob is kept in parts: a whole one of 25 MB does not pass MariaDB's 16 MB packets. One that need not be is packed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 
 from gateway.errors import Erased, StorageError
 from gateway.storage.prepared import PreparedFor, prepared_insert
+from gateway.storage.sql.packing import ZLIB, packed, unpacked
 from gateway.storage.sql.tables import blobs
 from gateway.storage.sql.upsert import insert_new
 from policies.canonical import Kind, digest
@@ -42,8 +43,11 @@ def keep_new_blobs(connection: Connection, kind: Kind, contents: Mapping[Digest,
 
 
 def _parts(kind: Kind, name: Digest, content: bytes) -> Iterator[dict[str, object]]:
-    for part, start in enumerate(range(0, max(len(content), 1), _PART)):
-        yield {"digest": name, "part": part, "kind": kind, "content": content[start : start + _PART]}
+    smaller = packed(content)
+    row = {"digest": name, "kind": kind, "packing": None if smaller is None else ZLIB}
+    kept = content if smaller is None else smaller
+    for part, start in enumerate(range(0, max(len(kept), 1), _PART)):
+        yield {**row, "part": part, "content": kept[start : start + _PART]}
 
 
 def erased(name: str, tombstone: bytes) -> Erased:
@@ -60,17 +64,25 @@ def read_blob(connection: Connection, name: str) -> bytes | None:
 def read_blobs(connection: Connection, names: Iterable[str]) -> dict[str, bytes]:
     """Those of them that are kept. Raises Erased, and StorageError if one is not what its digest says."""
     wanted = list(names)
-    columns = (blobs.c.digest, blobs.c.kind, blobs.c.content)
+    columns = (blobs.c.digest, blobs.c.kind, blobs.c.packing, blobs.c.content)
     rows = connection.execute(select(*columns).where(blobs.c.digest.in_(wanted)).order_by(blobs.c.digest, blobs.c.part))
-    parts: dict[str, tuple[str, list[bytes]]] = {}
-    for name, kind, content in rows:
-        parts.setdefault(name, (kind, []))[1].append(content)
-    return {name: _checked(name, kind, b"".join(pieces)) for name, (kind, pieces) in parts.items()}
+    parts: dict[str, tuple[str, str | None, list[bytes]]] = {}
+    for name, kind, packing, content in rows:
+        parts.setdefault(name, (kind, packing, []))[2].append(content)
+    return {name: _checked(name, kind, packing, b"".join(pieces)) for name, (kind, packing, pieces) in parts.items()}
 
 
-def _checked(name: str, kind: str, content: bytes) -> bytes:
+def _checked(name: str, kind: str, packing: str | None, kept: bytes) -> bytes:
     if kind == ERASED:
-        raise erased(name, content)
+        raise erased(name, kept)
+    try:
+        content = unpacked(kept) if packing == ZLIB else kept
+    except StorageError as problem:
+        raise _changed(name) from problem
     if digest(cast("Kind", kind), content) != name:
-        raise StorageError(f"the blob {name} has been changed: its bytes have another digest", advice="restore the database from a copy")
+        raise _changed(name)
     return content
+
+
+def _changed(name: str) -> StorageError:
+    return StorageError(f"the blob {name} has been changed: its bytes have another digest", advice="restore the database from a copy")

@@ -58,7 +58,7 @@ def erase_blobs(connection: Connection, digests: Sequence[Digest], *, why: str, 
     for start in range(0, len(wanted), _AT_ONCE):
         some = blobs.c.digest.in_(wanted[start : start + _AT_ONCE])
         connection.execute(delete(blobs).where(some, blobs.c.part > 0))
-        connection.execute(update(blobs).where(some).values(kind=ERASED, content=tombstone))
+        connection.execute(update(blobs).where(some).values(kind=ERASED, content=tombstone, packing=None))
     write_event(connection, event)
 
 

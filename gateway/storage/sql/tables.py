@@ -18,6 +18,7 @@ blobs = Table(
     Column("part", Integer, primary_key=True, autoincrement=False),
     Column("kind", String(16), nullable=False),
     Column("content", LongBytes, nullable=False),
+    Column("packing", String(8)),
 )
 
 deliveries = Table(
