@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from policies.errors import RelationsRefused, RelationsUnavailable
 from policies.model import Json, Question
@@ -29,11 +30,19 @@ AT_ONCE = 50  # questions answered before others on the event loop get their tur
 TRIES = 3
 
 
+class _Kept(NamedTuple):
+    """Answers, and of which state of the tuples and which second they are."""
+
+    of: tuple[object, Json] | None
+    answers: dict[Question, bool]
+
+
 class LocalRelations:
     """`Relations` and `Explaining` from a model and tuples. Raises ModelRefused for a model that is not sound."""
 
     def __init__(self, model: AuthorizationModel | SoundModel, tuples: TupleReader | Iterable[RelationshipTuple]) -> None:
         self.evaluator = Evaluator(model, tuples)
+        self._kept = _Kept(of=None, answers={})
 
     @classmethod
     def from_store_file(cls, source: Path | str) -> LocalRelations:
@@ -53,13 +62,25 @@ class LocalRelations:
 
     async def _answered(self, questions: Sequence[Question], at: datetime, given: Given) -> dict[Question, bool]:
         context = context_at(at)
+        kept = self._kept_for(context)
         checks: dict[tuple[str, str], Check] = {}
         answers: dict[Question, bool] = {}
         for number, question in enumerate(questions, 1):
-            answers[question] = self._proof(question, context, checks, given) is not None
+            alone = question.object not in given
+            known = kept.get(question) if alone else None
+            answers[question] = self._proof(question, context, checks, given) is not None if known is None else known
+            if alone:
+                kept[question] = answers[question]
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
         return answers
+
+    def _kept_for(self, context: Mapping[str, Json]) -> dict[Question, bool]:
+        """What was answered already in this second and from these tuples: judgements of one repository ask much the same."""
+        of = (self.evaluator.tuples.version, context["current_time"])
+        if self._kept.of != of:
+            self._kept = _Kept(of=of, answers={})
+        return self._kept.answers
 
     def _proof(
         self, question: Question, context: Mapping[str, Json], checks: dict[tuple[str, str], Check], given: Given = NOTHING_GIVEN

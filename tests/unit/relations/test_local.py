@@ -65,6 +65,29 @@ def test_a_store_file_answers_questions():
     assert answer(relations, "user:work/2", "owner", "repository:work/12", at=NOON.replace(hour=13)) is False
 
 
+def test_an_answer_given_before_is_given_again_only_while_it_is_one():
+    """What was answered is remembered for one second and one state of the tuples, and never for what one judgement brings along."""
+    index = TupleIndex(LocalRelations.from_store_file(STORE).evaluator.tuples)
+    relations = LocalRelations(LocalRelations.from_store_file(STORE).evaluator.model, index)
+    grant = RelationshipTuple(object="repository:work/12", relation="owner", user="user:work/3")
+    asked_of_three = asked("user:work/3", "owner", "repository:work/12")
+
+    def with_the_grant():
+        return asyncio.run(relations.answers([asked_of_three], at=NOON, given={"repository:work/12": [grant]}))
+
+    assert answers(relations, asked_of_three) == {asked_of_three: False}
+    assert with_the_grant() == {asked_of_three: True}
+    assert answers(relations, asked_of_three) == {asked_of_three: False}
+    index.add(grant)
+    assert answers(relations, asked_of_three) == {asked_of_three: True}
+    index.discard(grant)
+    assert answers(relations, asked_of_three) == {asked_of_three: False}
+    last = NOON.replace(minute=59, second=59)
+    assert answer(relations, "user:work/2", "owner", "repository:work/12", at=last) is True
+    assert answer(relations, "user:work/2", "owner", "repository:work/12", at=NOON.replace(hour=13)) is False
+    assert answer(relations, "user:work/2", "owner", "repository:work/12", at=last) is True
+
+
 def test_an_answer_is_explained_and_who_could_help_is_named():
     """What a decision's page shows: the path for who did, and the names of who could, at the judgement's time."""
     relations = LocalRelations.from_store_file(STORE)
