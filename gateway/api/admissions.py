@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import Receive, Send
@@ -17,14 +17,13 @@ from gateway.api.rights import allowed, needs
 from gateway.api.services import Services
 from gateway.api.webhooks import Asked
 from gateway.domain.access import Scope
-from gateway.domain.record import decision_document
 
 router = APIRouter(prefix="/v1", tags=["admissions"])
 
 
-@router.post("/admissions")
+@router.post("/admissions", response_class=JSONResponse)
 @needs(Scope.SUBMITTER, Scope.AUTHOR, Scope.OPERATOR)
-async def judge(request: Request, asked: Asked, dry_run: bool = False) -> JSONResponse:
+async def judge(request: Request, asked: Asked, dry_run: bool = False) -> Response:
     """Judge a change by URL (`{"change": {"url": …}}`: its facts are gathered, the decision is reported), or a whole input
     document (`facts: provided`, never reported). `?dry_run=true` records nothing.
 
@@ -39,7 +38,7 @@ async def judge(request: Request, asked: Asked, dry_run: bool = False) -> JSONRe
         asked.core.wake()
     else:
         decision = await asked.judge_on_request.facts(body, dry_run=dry_run)
-    return JSONResponse(decision_document(decision))
+    return Response(decision, media_type="application/json")
 
 
 def _url(body: dict[str, Any]) -> str | None:

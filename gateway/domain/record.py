@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NewType
 
 from gateway.domain.dispatch import id_of
+from policies.canonical import canonical
 from policies.model import (
     Action,
     BundleId,
@@ -227,16 +227,19 @@ def override_from_document(document: dict[str, Any] | None) -> Override | None:
     return None if document is None else Override(by=document["by"], reason=document["reason"], until=_time(document["until"]))
 
 
-def substance(document: Mapping[str, Json], facts: bytes) -> str:
-    """Equal for two decisions, as `decision_document` writes them, that say the same of the same facts: all but its id, when,
-    how long, and the judgement's clock.
+def written(decision: Decision) -> bytes:
+    """The canonical bytes that the record keeps; when it was confirmed they do not tell. Raises NotCanonical."""
+    return canonical({**decision_document(decision), "confirmed_at": None})
+
+
+def substance(document: bytes, facts: bytes) -> str:
+    """Equal for two decisions, as `written`, that say the same of the same facts: all but its id, when, how long, and the
+    judgement's clock.
 
     Facts carry the time they were judged at, so their digests never meet twice; everything else in them counts.
     """
-    said = {key: value for key, value in document.items() if key not in _INCIDENTAL}
-    # written and read by this process's like only, and a difference merely costs a row: no canonical form is needed
-    written = _COMPACT.encode(said).encode()
-    return hashlib.sha256(b"%d:%b%b" % (len(written), written, _without_time(facts))).hexdigest()
+    said = _INCIDENTAL.sub(b"", document)
+    return hashlib.sha256(b"%d:%b%b" % (len(said), said, _without_time(facts))).hexdigest()
 
 
 def _without_time(facts: bytes) -> bytes:
@@ -250,7 +253,8 @@ def _without_time(facts: bytes) -> bytes:
     return _COMPACT.encode(judged).encode()
 
 
-_INCIDENTAL = frozenset({"id", "at", "microseconds", "confirmed_at", "input_digest"})
+_INCIDENTAL = re.compile(rb'"(?:at|confirmed_at|id|input_digest|microseconds)":(?:"[^"\\]*"|null|\d+)')
+"""Never within a text: there each quotation mark has a backslash before it."""
 _COMPACT = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 _LAST_TIME = re.compile(rb',"time":"[^"\\]*","version":1}\Z')
 

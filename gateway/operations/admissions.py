@@ -8,7 +8,7 @@ from datetime import UTC
 
 from gateway.domain.admission import change_ref, merge_request, provided_ref
 from gateway.domain.clock import Clock
-from gateway.domain.record import ChangeRef, Decision, FactsOrigin
+from gateway.domain.record import ChangeRef, Decision, FactsOrigin, decision_document, written
 from gateway.errors import GenerationMoved, UnknownThing
 from gateway.operations.judge import Judge
 from gateway.operations.judge_change import JudgeChange
@@ -16,7 +16,7 @@ from gateway.operations.own_policies import read_own_policies
 from gateway.operations.seal_record import seal_dispatch
 from gateway.storage import Storage
 from gateway.storage.keys import is_name
-from policies import AdmissionRequest
+from policies import AdmissionRequest, canonical
 from policies.document import request_from_document
 from policies.errors import RequestRefused
 from providers.errors import TemporaryError
@@ -38,8 +38,8 @@ class JudgeOnRequest:
     clock: Clock
     _sealing: list[str] = field(default_factory=list)
 
-    async def change(self, url: str, *, dry_run: bool) -> Decision:
-        """Gather, judge, record and report like an event would; a dry run only gathers and judges.
+    async def change(self, url: str, *, dry_run: bool) -> bytes:
+        """Gather, judge, record and report like an event would; a dry run only gathers and judges. The decision's document.
 
         Raises UnknownThing (no connection's URL, or nothing there to judge), EngineBusy, and what the forge raises.
         """
@@ -48,23 +48,23 @@ class JudgeOnRequest:
             decision = await self.judge_change(connection, key)
             if decision is None:
                 raise UnknownThing(f"{url} is closed, merged or gone: there is nothing to judge")
-            return decision
+            return canonical(decision_document(decision))
         change = await self.forges[connection].read_change(key)
         own = await read_own_policies(self.forges[connection], change)
         owners = await self.judge_change.gather.code_owners.if_wanted(self.forges[connection], change, own)
         request = merge_request(change, at=self.clock(), code_owners=owners)
         decision, _ = await self.judge(request, facts=FactsOrigin.GATHERED, change=change_ref(change), own=own)
-        return decision
+        return canonical(decision_document(decision))
 
-    async def facts(self, document: object, *, dry_run: bool) -> Decision:
-        """Judge provided facts. Recorded as provided; such a decision is about no tracked change and is never reported.
+    async def facts(self, document: object, *, dry_run: bool) -> bytes:
+        """Judge provided facts; the decision's document. Recorded as provided; it is about no tracked change and is never reported.
 
         Raises RequestRefused (the document does not fit the schema), NotCanonical, EngineBusy.
         """
         request = request_from_document(document, at=self.clock())
         about = _recordable(request)
         if dry_run:
-            return (await self.judge(request, facts=FactsOrigin.PROVIDED, change=about))[0]
+            return written((await self.judge(request, facts=FactsOrigin.PROVIDED, change=about))[0])
         for judge in (self.guarded, self.judge, self.judge):
             decision, blob = await judge(request, facts=FactsOrigin.PROVIDED, change=about)
             try:
@@ -73,14 +73,20 @@ class JudgeOnRequest:
                 continue
         raise TemporaryError("other bundles came into force again and again while this was judged")
 
-    async def _recorded(self, decision: Decision, blob: bytes) -> Decision:
+    async def _recorded(self, decision: Decision, blob: bytes) -> bytes:
         seal = seal_dispatch(self.clock())
         known = seal.id in self._sealing  # written by this process before, so that writing it again would change nothing
+        document = written(decision)
         recorded = await self.storage.record_decision(
-            decision, facts=blob, change=None, generation=decision.generation or None, dispatches=[] if known else [seal]
+            decision,
+            facts=blob,
+            change=None,
+            generation=decision.generation or None,
+            dispatches=[] if known else [seal],
+            document=document,
         )
         self._sealing[:] = [seal.id]
-        return recorded
+        return document if recorded is decision else canonical(decision_document(recorded))
 
     def _located(self, url: str) -> tuple[str, ChangeKey]:
         for name, forge in self.forges.items():

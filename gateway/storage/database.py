@@ -44,6 +44,7 @@ class Database:
         self._writing = for_writing(self.engine)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="database-reader")
         self._writer = Writer(self._writing, patience=patience)
+        self._coming: dict[asyncio.AbstractEventLoop, list[Unit]] = {}
         self._closed = False
 
     def listen(self, told: Callable[[], None]) -> Callable[[], None]:
@@ -63,7 +64,7 @@ class Database:
         """
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[T] = loop.create_future()
-        self._writer.submit(Unit(work=work, loop=loop, waiter=waiter, prepared=prepared))
+        self._hand_in(Unit(work=work, loop=loop, waiter=waiter, prepared=prepared))
         return await waiter
 
     async def write_each(self, work: Callable[[Connection, Sequence[Item]], Sequence[T]], item: Item) -> T:
@@ -73,8 +74,23 @@ class Database:
         """
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[T] = loop.create_future()
-        self._writer.submit(Unit(work=lambda connection: work(connection, [item])[0], loop=loop, waiter=waiter, shared=(work, item)))
+        self._hand_in(Unit(work=lambda connection: work(connection, [item])[0], loop=loop, waiter=waiter, shared=(work, item)))
         return await waiter
+
+    def _hand_in(self, unit: Unit) -> None:
+        """What comes in one turn of the loop is handed to the writer at its end: then it is one group, not a first and a rest."""
+        units = self._coming.setdefault(unit.loop, [])
+        units.append(unit)
+        if len(units) == 1:
+            unit.loop.call_soon(self._hand_over, unit.loop)
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        for unit in self._coming.pop(loop, ()):
+            try:
+                self._writer.submit(unit)
+            except DatabaseUnavailable as problem:
+                if not unit.waiter.done():
+                    unit.waiter.set_exception(problem)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run a read-only unit on a reader's thread. Raises what it raised, or DatabaseUnavailable."""
@@ -105,6 +121,7 @@ class Database:
     async def close(self) -> None:
         """Commit what was handed in, then let go. A second time changes nothing."""
         self._closed = True
+        self._hand_over(asyncio.get_running_loop())
         await asyncio.to_thread(self._let_go)
 
     def _let_go(self) -> None:

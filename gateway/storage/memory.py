@@ -24,9 +24,9 @@ from gateway.domain.record import (
     TrackedChange,
     carried_over,
     decided,
-    decision_document,
     decision_from_document,
     substance,
+    written,
 )
 from gateway.errors import DatabaseUnavailable, Erased, GenerationMoved, StorageError
 from gateway.storage import checks
@@ -185,6 +185,7 @@ class MemoryStorage:
         generation: int | None,
         dispatches: Sequence[Dispatch] = (),
         seen: Seen | None = None,
+        document: bytes | None = None,
     ) -> Decision:
         self._open()
         checks.dispatchable(dispatches)
@@ -386,7 +387,7 @@ class MemoryStorage:
             raise DatabaseUnavailable("the storage has been closed")
 
     def _record(self, decision: Decision, facts: bytes) -> Decision:
-        document = canonical(decision_document(replace(decision, confirmed_at=None)))
+        document = written(decision)
         known = self._decisions.get(decision.id)
         if known is not None:
             if known.document != document:
@@ -394,15 +395,15 @@ class MemoryStorage:
             return known.decision
         said = None
         if decision.change is not None:
-            said = substance(decision_document(decision), facts)
+            said = substance(document, facts)
             last = self._last(decision.change, decision)
             if last is not None and last.substance == said:
                 last.decision = replace(last.decision, confirmed_at=decision.at)
                 return last.decision
         self._keep("facts", facts)
-        written = replace(decision_from_document(json.loads(document)), confirmed_at=decision.confirmed_at)
+        kept = replace(decision_from_document(json.loads(document)), confirmed_at=decision.confirmed_at)
         self._enlist(EntryKind.DECISION, decision.id, document)
-        self._decisions[decision.id] = _Recorded(order=len(self._decisions) + 1, document=document, substance=said, decision=written)
+        self._decisions[decision.id] = _Recorded(order=len(self._decisions) + 1, document=document, substance=said, decision=kept)
         return decision
 
     def _last(self, change: ChangeRef, decision: Decision) -> _Recorded | None:

@@ -169,6 +169,7 @@ class Storage(Protocol):
         generation: int | None,
         dispatches: Sequence[Dispatch] = (),
         seen: Seen | None = None,
+        document: bytes | None = None,
     ) -> Decision:
         """Keep the decision with the blob of its facts, what it says of the change, and what it sets going, together.
 
@@ -183,7 +184,7 @@ class Storage(Protocol):
         Raises ValueError if `facts` are not those the decision names. `generation` not being in force any more raises
         GenerationMoved and changes nothing; None = do not compare (a dry run's facts were provided). `seen`: what was known
         of the change before its facts were read; where that has changed since, but for an override, it raises ChangeMoved
-        and changes nothing. None = do not compare.
+        and changes nothing. None = do not compare. `document`: the decision as `written`, from who has it at hand.
         """
 
     async def track_change(

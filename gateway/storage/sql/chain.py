@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, delete, select, update
 
 from gateway.domain.chain import Entry, EntryKind, Head, Seal, content_hash, sealed
@@ -16,7 +18,12 @@ _AT_ONCE = 500
 
 def enlist(connection: Connection, kind: EntryKind, id: str, written: bytes) -> None:
     """Have this entry sealed; in the transaction that records it, with what it is from then on."""
-    _ENLIST.run(connection, kind=kind.value, ref=id, content=content_hash(kind, written))
+    enlist_each(connection, kind, [(id, written)])
+
+
+def enlist_each(connection: Connection, kind: EntryKind, entries: Sequence[tuple[str, bytes]]) -> None:
+    """The same for each of these: its id and what is written, in order."""
+    _ENLIST.run_many(connection, [{"kind": kind.value, "ref": id, "content": content_hash(kind, written)} for id, written in entries])
 
 
 def read_head(connection: Connection) -> Head:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -11,15 +11,14 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select, update
 
 from gateway.domain.chain import EntryKind
-from gateway.domain.record import Decision, DecisionId, decision_document, decision_from_document, substance
+from gateway.domain.record import Decision, DecisionId, decision_from_document, substance, written
 from gateway.errors import StorageError
 from gateway.storage.columns import to_ms
 from gateway.storage.keys import change_key, is_name, repository_key
-from gateway.storage.prepared import Prepared
-from gateway.storage.sql.chain import enlist
+from gateway.storage.prepared import Prepared, prepared_insert
+from gateway.storage.sql.chain import enlist, enlist_each
 from gateway.storage.sql.tables import decisions
 from gateway.storage.sql.upsert import insert_new
-from policies.canonical import canonical
 from policies.model import rfc3339
 
 _SHOWN = (decisions.c.document, decisions.c.confirmed_at)
@@ -32,6 +31,7 @@ LAST = (
     .limit(1)
 )
 _LAST = Prepared(LAST)
+_INSERT = prepared_insert(decisions, without={"ord"})
 _CONFIRM = Prepared(update(decisions).where(decisions.c.ord == bindparam("last")).values(confirmed_at=bindparam("now")))
 
 
@@ -40,7 +40,7 @@ def record_decision(connection: Connection, decision: Decision, row: Mapping[str
 
     The same id again is the same decision again: it is returned as it stands.
     """
-    confirmed = _confirm_last(connection, decision, row) if decision.change is not None else None
+    confirmed = confirm_last(connection, decision, row)
     if confirmed is not None:
         return confirmed
     if insert_new(connection, decisions, row):
@@ -52,14 +52,20 @@ def record_decision(connection: Connection, decision: Decision, row: Mapping[str
     return decision_of(known.document, known.confirmed_at)
 
 
-def row_of(decision: Decision, facts: bytes) -> dict[str, Any]:
-    """The decision as a row. Raises NotCanonical for text that JSON cannot carry."""
-    said = {**decision_document(decision), "confirmed_at": None}
+def write_new(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """New rows (from `row_of`). Raises where one of them is on record already."""
+    _INSERT.run_many(connection, rows)
+    enlist_each(connection, EntryKind.DECISION, [(row["id"], row["document"]) for row in rows])
+
+
+def row_of(decision: Decision, facts: bytes, document: bytes | None = None) -> dict[str, Any]:
+    """The decision as a row. document: as `written`, where that is at hand. Raises NotCanonical for text that JSON cannot carry."""
+    document = document or written(decision)
     return {
         **searched_columns(decision),
-        "substance": substance(said, facts) if decision.change else None,
+        "substance": substance(document, facts) if decision.change else None,
         "confirmed_at": rfc3339(decision.confirmed_at) if decision.confirmed_at else None,
-        "document": canonical(said),
+        "document": document,
     }
 
 
@@ -93,7 +99,10 @@ def decision_of(document: bytes, confirmed_at: str | None) -> Decision:
     return decision if confirmed_at is None else replace(decision, confirmed_at=datetime.fromisoformat(confirmed_at))
 
 
-def _confirm_last(connection: Connection, decision: Decision, row: Mapping[str, Any]) -> Decision | None:
+def confirm_last(connection: Connection, decision: Decision, row: Mapping[str, Any]) -> Decision | None:
+    """The last decision on the same change, confirmed, where it says the same; None where it does not, or there is none."""
+    if decision.change is None:
+        return None
     found = _LAST.run(connection, change_key=row["change_key"], facts=row["facts"])
     ord, known, document = found[0] if found else (None, None, b"")
     if known is None or known != row["substance"]:

@@ -39,6 +39,7 @@ from gateway.storage.sql import (
     generations,
     listing,
     merges,
+    recordings,
     tokens,
 )
 from policies.canonical import Kind
@@ -110,22 +111,19 @@ class SqlStorage:
         generation: int | None,
         dispatches: Sequence[Dispatch] = (),
         seen: Seen | None = None,
+        document: bytes | None = None,
     ) -> Decision:
         checks.storable(decision, facts)
-        row = decisions.row_of(decision, facts)
-
-        def unit(c: Connection) -> Decision:
-            if generation is not None:
-                generations.require_generation(c, generation)
-            recorded = decisions.record_decision(c, decision, row)
-            if recorded.id == decision.id:
-                blobs.keep_blobs(c, "facts", [(decision.input_digest, facts)])
-            if change is not None:
-                changes.record_decided(c, change, recorded, seen)
-            write_dispatches(c, dispatches, now_ms=_now_ms())
-            return recorded
-
-        return await self._database.write(unit)
+        recording = recordings.Recording(
+            decision=decision,
+            row=decisions.row_of(decision, facts, document),
+            facts=facts,
+            change=change,
+            generation=generation,
+            dispatches=dispatches,
+            seen=seen,
+        )
+        return await self._database.write_each(_record_decisions, recording)
 
     async def track_change(
         self,
@@ -238,6 +236,10 @@ class SqlStorage:
 
 def _record_deliveries(connection: Connection, arrived: Sequence[deliveries.Arrived]) -> Sequence[bool]:
     return deliveries.record_deliveries(connection, arrived, now_ms=_now_ms())
+
+
+def _record_decisions(connection: Connection, given: Sequence[recordings.Recording]) -> Sequence[Decision]:
+    return recordings.record_decisions(connection, given, now_ms=_now_ms())
 
 
 def _now_ms() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -128,6 +129,43 @@ class DecisionsExam:
         decision = await recorded(storage, change=None, workflow="deploy")
         with pytest.raises(StorageError):
             await recorded(storage, id=decision.id, change=None, workflow="other")
+
+    async def test_decisions_recorded_at_once_are_each_whole(self, storage, outbox):
+        """New ones, one that confirms, one without a change: each with its facts, and with what it sets going."""
+        first = await recorded(storage)
+        later = [
+            {"at": NOON + minutes(1), "facts": some_facts(NOON + minutes(1))},
+            *({"change": a_ref(number=number), "facts": some_facts(title=f"change {number}")} for number in range(20, 25)),
+            {"change": None, "workflow": "deploy"},
+        ]
+        answers = await asyncio.gather(
+            *(recorded(storage, dispatches=[a_dispatch(id=f"report-{place}")], **each) for place, each in enumerate(later))
+        )
+        assert answers[0] == replace(first, confirmed_at=NOON + minutes(1))
+        for answer in answers:
+            assert await storage.decision(answer.id) == answer
+            assert await storage.blob(answer.input_digest) is not None
+        assert len((await storage.decisions(DecisionFilter())).decisions) == len(later)
+        assert sorted(await outbox()) == [f"report-{place}" for place in range(len(later))]
+
+    async def test_same_judgement_twice_at_once_is_one(self, storage):
+        """The second confirms the first, also where both are written together."""
+        first, second = await asyncio.gather(recorded(storage), recorded(storage, at=NOON + minutes(1)))
+        assert second == replace(first, confirmed_at=NOON + minutes(1))
+
+    async def test_a_decision_that_cannot_be_recorded_takes_none_along(self, storage):
+        """One of several at once says two things under one id, or was judged by what is not in force."""
+        await storage.activate([a_bundle()], at=NOON, by="ana")
+        known = await recorded(storage, change=None, workflow="deploy")
+        answers = await asyncio.gather(
+            recorded(storage, change=a_ref(number=20)),
+            recorded(storage, id=known.id, change=None, workflow="other"),
+            recorded(storage, change=a_ref(number=21), in_force=2),
+            recorded(storage, change=a_ref(number=22), in_force=1),
+            return_exceptions=True,
+        )
+        assert [type(answer).__name__ for answer in answers] == ["Decision", "StorageError", "GenerationMoved", "Decision"]
+        assert len((await storage.decisions(DecisionFilter())).decisions) == 3
 
     async def test_decision_of_a_generation_that_has_gone_changes_nothing(self, storage, outbox):
         """Judged by rules no longer in force: not recorded, nothing said of the change, nothing set going."""

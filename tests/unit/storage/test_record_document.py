@@ -19,6 +19,7 @@ from gateway.domain.record import (
     decision_document,
     decision_from_document,
     substance,
+    written,
 )
 from policies.canonical import canonical
 from policies.model import (
@@ -199,7 +200,7 @@ def facts_of(title="A title", time="2026-11-24T12:00:00Z", kind="change"):
 @pytest.mark.parametrize("kind", ["change", "workflow"])
 def test_facts_that_differ_in_their_time_alone_have_one_substance(kind):
     """Whatever a title says, and wherever the time stands: else a judgement made again would be a row of its own, or none."""
-    said, tricky = decision_document(a_decision()), 'x","time":"2026-11-24T12:00:00Z","version":1}'
+    said, tricky = written(a_decision()), 'x","time":"2026-11-24T12:00:00Z","version":1}'
     assert substance(said, facts_of(time="2027-01-01T00:00:00Z", kind=kind)) == substance(said, facts_of(kind=kind))
     titles = ["A title", "Another", tricky, tricky + "}"]
     assert len({substance(said, facts_of(title, kind=kind)) for title in titles}) == len(titles)
