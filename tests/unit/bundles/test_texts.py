@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -42,6 +43,75 @@ def test_json_is_read_alike_as_json_and_as_yaml(value):
     text = json.dumps(value)
     assert read_json("x.json", text.encode()).value == value
     assert read_yaml("x.yaml", text.encode()).value == value
+
+
+_PIECES = [
+    "a",
+    "b: ",
+    "- ",
+    "[",
+    "]",
+    "{",
+    "}",
+    ", ",
+    "# c",
+    "'",
+    '"',
+    "\n",
+    "\n  ",
+    "\n    ",
+    " ",
+    "|\n",
+    "> \n",
+    "&x ",
+    "*x",
+    "!t ",
+    "%",
+    "@",
+]
+_PIECES += [
+    "0",
+    "1.5",
+    "~",
+    "null",
+    "yes",
+    "0x1f",
+    "? ",
+    ": ",
+    ":",
+    "-",
+    "---\n",
+    "...\n",
+    "\t",
+    "\\n",
+    "\\ud83d",
+    "ü",
+    "\ufeff",
+    "\x85",
+    "<<: ",
+]
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(st.sampled_from(_PIECES), max_size=9).map("".join))
+def test_yaml_is_read_alike_with_and_without_libyaml(text):
+    """The same value or the same refusal: what is in force must not depend on how PyYAML was installed."""
+
+    def read():
+        try:
+            return json.dumps(read_yaml("x.yaml", text.encode()).value)
+        except Unreadable as problem:
+            return str(problem)
+
+    with pytest.MonkeyPatch.context() as patch:
+        quick = read()
+        patch.delattr(yaml, "CSafeLoader")
+        assert read() == quick
+
+
+def test_libyaml_is_what_reads_large_files():
+    """The installation the tests run in has it, so that the comparison above is one."""
+    assert hasattr(yaml, "CSafeLoader")
 
 
 REFUSED_YAML = {
