@@ -8,6 +8,7 @@ to `policies` and an engine in worker processes go; whatever needs more runs und
 from __future__ import annotations
 
 import contextlib
+import functools
 import heapq
 import itertools
 import selectors
@@ -30,9 +31,15 @@ def running_loop() -> asyncio.AbstractEventLoop:
     """The loop that runs. Of the plain one only what `PlainLoop` has is there. Raises RuntimeError where none runs."""
     if _plain is not None:
         return cast("asyncio.AbstractEventLoop", _plain)
+    return _running()()
+
+
+@functools.cache
+def _running() -> Callable[[], asyncio.AbstractEventLoop]:
+    """Kept: an `import` costs a microsecond each time, and the loop is asked for several times a judgement."""
     import asyncio
 
-    return asyncio.get_running_loop()
+    return asyncio.get_running_loop
 
 
 async def together(*coroutines: Coroutine[Any, Any, Result]) -> list[Result]:
