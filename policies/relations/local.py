@@ -11,13 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
 
 from policies.errors import RelationsRefused, RelationsUnavailable
 from policies.model import Json, Question
 from policies.relations.asking import context_at, given_to, require_few, unanswerable
 from policies.relations.check import Check
 from policies.relations.evaluator import Evaluator
+from policies.relations.kept import KeptAnswers
 from policies.relations.listing import Listing
 from policies.relations.model import AuthorizationModel
 from policies.relations.port import NOTHING_GIVEN, Given
@@ -30,19 +30,12 @@ AT_ONCE = 50  # questions answered before others on the event loop get their tur
 TRIES = 3
 
 
-class _Kept(NamedTuple):
-    """Answers, and of which state of the tuples and which second they are."""
-
-    of: tuple[object, Json] | None
-    answers: dict[Question, bool]
-
-
 class LocalRelations:
     """`Relations` and `Explaining` from a model and tuples. Raises ModelRefused for a model that is not sound."""
 
     def __init__(self, model: AuthorizationModel | SoundModel, tuples: TupleReader | Iterable[RelationshipTuple]) -> None:
         self.evaluator = Evaluator(model, tuples)
-        self._kept = _Kept(of=None, answers={})
+        self._kept = KeptAnswers(self.evaluator.model, self.evaluator.tuples)
 
     @classmethod
     def from_store_file(cls, source: Path | str) -> LocalRelations:
@@ -62,7 +55,7 @@ class LocalRelations:
 
     async def _answered(self, questions: Sequence[Question], at: datetime, given: Given) -> dict[Question, bool]:
         context = context_at(at)
-        kept = self._kept_for(context)
+        kept = self._kept.in_force(context)
         checks: dict[tuple[str, str], Check] = {}
         answers: dict[Question, bool] = {}
         for number, question in enumerate(questions, 1):
@@ -74,13 +67,6 @@ class LocalRelations:
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
         return answers
-
-    def _kept_for(self, context: Mapping[str, Json]) -> dict[Question, bool]:
-        """What was answered already in this second and from these tuples: judgements of one repository ask much the same."""
-        of = (self.evaluator.tuples.version, context["current_time"])
-        if self._kept.of != of:
-            self._kept = _Kept(of=of, answers={})
-        return self._kept.answers
 
     def _proof(
         self, question: Question, context: Mapping[str, Json], checks: dict[tuple[str, str], Check], given: Given = NOTHING_GIVEN
