@@ -56,9 +56,9 @@ approvers contains review.user.ref if {
 """
 
 
-def a_document(number: int) -> bytes:
+def a_document(number: int, world: beside.World = beside.FLAT) -> bytes:
     """About 2 kB, each a change of its own, in one of a hundred repositories: those at the same time ask about other people and places."""
-    place = beside.place(number % 100)
+    place = world.places[number % 100]
     reviews = [
         {
             "user": an_actor("ben", place.owner),
@@ -138,29 +138,49 @@ async def measure() -> list[Row]:
     """At 1, 8 and 32 at once; each pair one after the other in the same run."""
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="admit-bench-") as name, ExitStack() as stack:
-        folder = Path(name)
-        opa = stack.enter_context(opa_server(folder))
-        openfga = stack.enter_context(beside.served(beside.CACHING))
-        kept = stack.enter_context(beside.served(postgresql=stack.enter_context(fresh_postgresql())))
+        opa = stack.enter_context(opa_server(Path(name)))
+        for number, world in enumerate((beside.FLAT, beside.NESTED)):
+            folder = Path(name) / str(number)
+            folder.mkdir()
+            rows += await _admissions(folder, opa, world)
+        rows += await _intake(Path(name), opa)
+    return rows
+
+
+async def _admissions(folder: Path, opa: str, world: beside.World) -> list[Row]:
+    rows: list[Row] = []
+    with ExitStack() as stack:
+        openfga = stack.enter_context(beside.served(beside.CACHING, world=world))
+        kept = stack.enter_context(beside.served(world=world, postgresql=stack.enter_context(fresh_postgresql())))
         other = stack.enter_context(by_hand(folder / "other", opa, openfga, "HIGHER_CONSISTENCY"))
         cached = stack.enter_context(by_hand(folder / "cached", opa, openfga, "MINIMIZE_LATENCY"))
         on_disk = stack.enter_context(by_hand(folder / "on_disk", opa, kept, "HIGHER_CONSISTENCY"))
-        local = stack.enter_context(our_gateway(folder / "local", {"file": str(beside.write_store_file(folder))}))
+        local = stack.enter_context(our_gateway(folder / "local", {"file": str(beside.write_store_file(folder, world))}))
         remote = stack.enter_context(our_gateway(folder / "remote", openfga.setting))
         remote_on_disk = stack.enter_context(our_gateway(folder / "remote_on_disk", kept.setting))
         for at_once, requests in ((1, 300), (8, 1500), (32, 1500)):
-            what = f"admissions, {at_once} at once, {len(beside.tuples()):,} tuples"
-            here, there = await _judged(local, at_once, requests), await _judged(remote, at_once, requests)
-            theirs, theirs_cached = await _judged(other, at_once, requests), await _judged(cached, at_once, requests)
-            there_on_disk, theirs_on_disk = (
-                await _judged(remote_on_disk, at_once, requests // 3),
-                await _judged(on_disk, at_once, requests // 3),
-            )
-            rows += compared(f"{what} here", here, theirs, "by hand, OpenFGA")
-            rows += compared(f"{what} here", here, theirs_cached, "by hand, OpenFGA from its cache")
-            rows += compared(f"{what} here", here, theirs_on_disk, "by hand, OpenFGA on PostgreSQL")
-            rows += compared(f"{what}, OpenFGA", there, theirs, "by hand, OpenFGA")
-            rows += compared(f"{what}, OpenFGA", there_on_disk, theirs_on_disk, "by hand, both with OpenFGA on PostgreSQL")
+            what = f"admissions, {at_once} at once, {world.name}"
+
+            async def judged(service: GatewayProcess | str, requests: int = requests, at_once: int = at_once) -> Load:
+                return await _judged(service, at_once, requests, world)
+
+            here, there = await judged(local), await judged(remote, requests // 3)
+            theirs, theirs_cached = await judged(other, requests // 3), await judged(cached)
+            there_on_disk, theirs_on_disk = await judged(remote_on_disk, requests // 3), await judged(on_disk, requests // 3)
+            rows += compared(f"{what}; here", here, theirs, "by hand, OpenFGA")
+            rows += compared(f"{what}; here", here, theirs_cached, "by hand, OpenFGA from its cache")
+            rows += compared(f"{what}; here", here, theirs_on_disk, "by hand, OpenFGA on PostgreSQL")
+            rows += compared(f"{what}; OpenFGA", there, theirs, "by hand, OpenFGA")
+            rows += compared(f"{what}; OpenFGA", there_on_disk, theirs_on_disk, "by hand, both with OpenFGA on PostgreSQL")
+    return rows
+
+
+async def _intake(folder: Path, opa: str) -> list[Row]:
+    rows: list[Row] = []
+    with ExitStack() as stack:
+        store = beside.Served(api_url="", store_id="", model_id="")  # nothing is asked there
+        other = stack.enter_context(by_hand(folder / "other", opa, store, "HIGHER_CONSISTENCY"))
+        local = stack.enter_context(our_gateway(folder / "local", {"file": str(beside.write_store_file(folder))}))
         for at_once, requests in ((1, 500), (8, 3000), (32, 3000)):
             mine = await closed_loop(f"{local.url}/webhooks/work", _delivery, at_once=at_once, requests=requests, status=202)
             theirs = await closed_loop(f"{other}/webhook", _delivery, at_once=at_once, requests=requests, status=202)
@@ -171,14 +191,18 @@ async def measure() -> list[Row]:
 _changes = itertools.count()
 
 
-async def _judged(service: GatewayProcess | str, at_once: int, requests: int) -> Load:
+async def _judged(service: GatewayProcess | str, at_once: int, requests: int, world: beside.World = beside.FLAT) -> Load:
     """So many documents, each of a change that nobody has asked about before; after a hundred to warm up by, one of each repository."""
     if isinstance(service, str):
         url, headers = f"{service}/judge", {"Content-Type": "application/json"}
     else:
         url, headers = f"{service.url}/v1/admissions", {"Content-Type": "application/json", "Authorization": f"Bearer {service.token}"}
-    await closed_loop(url, lambda _: (headers, a_document(next(_changes))), at_once=at_once, requests=100, status=200)
-    return await closed_loop(url, lambda _: (headers, a_document(next(_changes))), at_once=at_once, requests=requests, status=200)
+
+    def bodies(_: int) -> tuple[Mapping[str, str], bytes]:
+        return headers, a_document(next(_changes), world)
+
+    await closed_loop(url, bodies, at_once=at_once, requests=100, status=200)
+    return await closed_loop(url, bodies, at_once=at_once, requests=requests, status=200)
 
 
 def compared(what: str, mine: Load, theirs: Load, alternative: str) -> list[Row]:

@@ -1,7 +1,12 @@
-"""What both sides of the gateway's benchmark are asked about: 5,000 tuples of the starter model, in a file and in a real OpenFGA."""
+"""What both sides of the gateway's benchmark are asked about: about 5,000 tuples of the starter model, in a file and in a real OpenFGA.
+
+In two worlds, since what a server has to look up depends on them more than on anything else. In `FLAT` accounts are members of
+teams. In `NESTED` teams are parts of divisions, and the members are people, each with an account, as the starter model advises.
+"""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +20,7 @@ from policies.relations.json_form import model_to_json
 from policies.relations.starter import starter_text
 from tests.servers.openfga import running_openfga
 
-TEAMS, MEMBERS, REPOSITORIES, ORGANISATIONS = 195, 20, 300, 5
+MEMBERS, REPOSITORIES, ORGANISATIONS, DIVISIONS = 20, 300, 5, 9
 
 RULES = """\
 
@@ -38,42 +43,78 @@ owner_approved if {
 """
 
 
-def tuples() -> list[dict[str, str]]:
-    """5,000 of the starter model: teams of an organisation, and its repositories, which one team owns and another writes."""
-    found = [_tuple(f"user:work/{owner}", "owner", f"organization:{owner}") for owner in range(ORGANISATIONS)]
-    for team in range(TEAMS):
-        found.append(_tuple(f"organization:{team % ORGANISATIONS}", "organization", f"team:{team}"))
-        found += [_tuple(f"user:work/{team + TEAMS * place}", "member", f"team:{team}") for place in range(MEMBERS)]
-    for repository in range(REPOSITORIES):
-        there, object = place(repository), f"repository:work/{repository}"
-        found.append(_tuple(f"organization:{repository % ORGANISATIONS}", "organization", object))
-        found.append(_tuple(f"team:{there.owner}#member", "owner", object))
-        found.append(_tuple(f"team:{there.writer}#member", "writer", object))
-    return found
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A repository's number, and those of an owner and a writer of it: each the first of the team of the same number."""
+    """A repository's number, and those of an owner and a writer of it: accounts `user:work/<number>`."""
 
     repository: str
     owner: str
     writer: str
 
 
-def place(repository: int) -> Place:
-    """Teams look after one repository or two."""
-    return Place(repository=str(repository), owner=str((repository - 4) % TEAMS), writer=str((repository - 5) % TEAMS))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Tuples, and of each repository who owns and who writes it; each team looks after a few."""
+
+    name: str
+    tuples: Sequence[dict[str, str]]
+    places: Sequence[Place]
+
+
+def _flat(teams: int) -> World:
+    """One team owns a repository and another writes it."""
+    found = _organised(teams)
+    for team, place in itertools.product(range(teams), range(MEMBERS)):
+        found.append(_tuple(f"user:work/{team + teams * place}", "member", f"team:{team}"))
+    places = [_place(repository, (repository - 4) % teams, (repository - 5) % teams) for repository in range(REPOSITORIES)]
+    for repository, place in enumerate(places):
+        found += _looked_after(repository, f"team:{place.owner}", f"team:{place.writer}")
+    return World(name="teams of accounts", tuples=found, places=places)
+
+
+def _nested(teams: int) -> World:
+    """One team owns a repository, and a division writes it: the first of its teams' people are asked about."""
+    found = _organised(teams)
+    for division in range(DIVISIONS):
+        found.append(_tuple(f"organization:{division % ORGANISATIONS}", "organization", f"team:division-{division}"))
+    for team in range(teams):
+        found.append(_tuple(f"team:{team}#member", "member", f"team:division-{team % DIVISIONS}"))
+        for person in range(team, teams * MEMBERS, teams):
+            found.append(_tuple(f"person:{person}#account", "member", f"team:{team}"))
+            found.append(_tuple(f"user:work/{person}", "account", f"person:{person}"))
+    places = [_place(repository, (repository - 4) % teams, (repository - 5) % DIVISIONS) for repository in range(REPOSITORIES)]
+    for repository, place in enumerate(places):
+        found += _looked_after(repository, f"team:{place.owner}", f"team:division-{place.writer}")
+    return World(name="people in teams within teams", tuples=found, places=places)
+
+
+def _organised(teams: int) -> list[dict[str, str]]:
+    owners = [_tuple(f"user:work/{owner}", "owner", f"organization:{owner}") for owner in range(ORGANISATIONS)]
+    return owners + [_tuple(f"organization:{team % ORGANISATIONS}", "organization", f"team:{team}") for team in range(teams)]
+
+
+def _place(repository: int, owner: int, writer: int) -> Place:
+    return Place(repository=str(repository), owner=str(owner), writer=str(writer))
+
+
+def _looked_after(repository: int, owner: str, writer: str) -> Iterator[dict[str, str]]:
+    object = f"repository:work/{repository}"
+    yield _tuple(f"organization:{repository % ORGANISATIONS}", "organization", object)
+    yield _tuple(f"{owner}#member", "owner", object)
+    yield _tuple(f"{writer}#member", "writer", object)
 
 
 def _tuple(user: str, relation: str, object: str) -> dict[str, str]:
     return {"user": user, "relation": relation, "object": object}
 
 
-def write_store_file(folder: Path) -> Path:
+FLAT, NESTED = _flat(195), _nested(95)
+
+
+def write_store_file(folder: Path, world: World = FLAT) -> Path:
     """The model and the tuples as OpenFGA's store file."""
     path = folder / "store.fga.yaml"
-    path.write_text(yaml.safe_dump({"name": "bench", "model": starter_text(), "tuples": tuples()}))
+    path.write_text(yaml.safe_dump({"name": "bench", "model": starter_text(), "tuples": list(world.tuples)}))
     return path
 
 
@@ -97,11 +138,11 @@ class Served:
 
 
 @contextmanager
-def served(options: Sequence[str] = (), *, postgresql: str | None = None) -> Iterator[Served]:
+def served(options: Sequence[str] = (), *, world: World = FLAT, postgresql: str | None = None) -> Iterator[Served]:
     """A real OpenFGA, its store in memory, or in this empty database."""
     with running_openfga(*options, postgresql=postgresql) as openfga:
         store = openfga.store(model_to_json(parse_model(starter_text())))
-        store.write(tuples())
+        store.write(world.tuples)
         yield Served(api_url=openfga.url, store_id=store.id, model_id=store.model_id)
 
 
