@@ -25,9 +25,9 @@ class AServer:
     def __init__(self):
         self.batches, self.entries = [], 0
         self.began = asyncio.Event()
-        self.act = self.nothing
+        self.act = self.look = self.nothing
 
-    async def nothing(self, users):
+    async def nothing(self, *_):
         return None
 
     async def checked(self, checks, model_id):
@@ -41,6 +41,7 @@ class AServer:
         return NOON
 
     async def changes(self, *, token, since):
+        await self.look()
         return Changes(count=self.entries - int(token or 0), token=str(self.entries))
 
 
@@ -96,6 +97,33 @@ def test_those_who_come_during_a_call_go_together_and_equal_questions_once():
             assert await first == [True]
             assert await asyncio.gather(*late) == [[False, True], [True, False], [True]]
             assert server.batches == [["user:0"], ["user:1", "user:2", "user:3", "user:4"]]
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("at_first", [[(0,)], [(0,), (2,)]], ids=["one", "two"])
+def test_the_next_call_begins_while_the_state_is_read_for_the_last(at_first):
+    """Each still has to do with a reading that began after its own answers."""
+
+    async def story():
+        async with sharing() as (server, calls):
+            reading, gate = asyncio.Event(), asyncio.Event()
+            await calls.answers(about(8), "M")
+
+            async def look():
+                reading.set()
+                await gate.wait()
+
+            server.look = look
+            first = [asyncio.create_task(answered(calls, *numbers)) for numbers in at_first]
+            await reading.wait()
+            server.look, server.entries = server.nothing, 1
+            late = [asyncio.create_task(calls.answers(about(*numbers), "M")) for numbers in ((4,), (6,))]
+            while server.batches[-1] not in (["user:4", "user:6"], ["user:6"]):
+                await asyncio.sleep(0)
+            gate.set()
+            assert await asyncio.gather(*first) == [[True]] * len(at_first)
+            assert {found.after.token for found in await asyncio.gather(*late)} == {"1"}
 
     asyncio.run(story())
 
