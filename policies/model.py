@@ -179,7 +179,7 @@ class AdmissionRequest:
 
 def rfc3339(moment: datetime) -> str:
     """UTC with `Z`; microseconds only where there are any."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat().replace("+00:00", "Z")
 
 
 @ordered_value

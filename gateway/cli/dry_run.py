@@ -121,7 +121,7 @@ async def dry_run(basis: Basis, *, at: datetime | None) -> AsyncIterator[DryRun]
 
 def _read(source: str) -> object:
     """The document: JSON, or YAML where the name says so. Raises OSError, ValueError."""
-    text = sys.stdin.read() if source == "-" else Path(source).read_bytes().decode().removeprefix("\ufeff")
+    text = sys.stdin.read() if source == "-" else _bytes(source).decode().removeprefix("\ufeff")
     try:
         if source.endswith((".yaml", ".yml")):
             return yaml.safe_load(text)
@@ -132,3 +132,9 @@ def _read(source: str) -> object:
         raise ValueError(f"{source} is nested too deeply") from problem
     except ValueError as problem:
         raise ValueError(f"{source} is not JSON: {problem}") from problem
+
+
+def _bytes(source: str) -> bytes:
+    """Of a file, without what a `Path` is made of: documents may come by the thousand."""
+    with open(source, "rb", buffering=0) as file:
+        return file.read()
