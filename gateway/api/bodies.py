@@ -17,12 +17,13 @@ async def limited_body(request: Request, limit: int = BODY_LIMIT) -> bytes:
         raise HTTPException(
             413 if _is_number(declared) else 400, too_large(limit) if _is_number(declared) else "Content-Length is not a number"
         )
-    body = bytearray()
+    chunks, length = [], 0
     async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
+        chunks.append(chunk)
+        length += len(chunk)
+        if length > limit:
             raise HTTPException(413, too_large(limit))
-    return bytes(body)
+    return b"".join(chunks)
 
 
 async def json_body(request: Request, limit: int = BODY_LIMIT) -> object:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import Receive, Scope, Send
 
 from gateway.api.bodies import limited_body
 from gateway.api.services import Services
+from gateway.operations.receive import Received
 
 _PLACE = "/webhooks/"
 router = APIRouter(tags=["webhooks"])
@@ -25,8 +28,8 @@ async def services(request: Request) -> Services:
 Asked = Annotated[Services, Depends(services)]
 
 
-@router.post("/webhooks/{connection}", status_code=202)
-async def receive_delivery(connection: str, request: Request, asked: Asked) -> JSONResponse:
+@router.post("/webhooks/{connection}", status_code=202, response_class=JSONResponse)
+async def receive_delivery(connection: str, request: Request, asked: Asked) -> Response:
     """A forge's delivery: verified, kept, acknowledged with 202; judged afterwards.
 
     401: the signature is missing or wrong (whatever the body holds). 404: no such connection. 413: over 25 MB.
@@ -34,9 +37,19 @@ async def receive_delivery(connection: str, request: Request, asked: Asked) -> J
     """
     asked.receive.known(connection)
     body = await limited_body(request)
-    received = await asked.receive(connection, dict(request.headers), body)
+    received = await asked.receive(connection, _headers(request.scope), body)
     asked.core.wake()
-    return JSONResponse({"event": received.what, "ignored": received.ignored, "known": received.known}, status_code=202)
+    return Response(_acknowledged(received), status_code=202, media_type="application/json")
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    """By their names in lower case, as ASGI has them. Of two with one name the first counts."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
+
+
+@functools.lru_cache(maxsize=256)  # as many as there are kinds of events, but a forge words them
+def _acknowledged(received: Received) -> bytes:
+    return json.dumps({"event": received.what, "ignored": received.ignored, "known": received.known}, ensure_ascii=False).encode()
 
 
 class Deliveries:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 from uuid import uuid4
 
 import structlog
+from prometheus_client import Counter
 
 from gateway.domain.clock import Clock
 from gateway.domain.delivery import Delivery
@@ -117,7 +119,7 @@ class ReceiveDelivery:
             what=parsed.event.what,
         )
         new = await self.storage.record_delivery(delivery, dispatches)
-        DELIVERIES.labels(connection, "known" if not new else "taken" if dispatches else "ignored").inc()
+        _counted(connection, "known" if not new else "taken" if dispatches else "ignored").inc()
         log.info(
             "delivery received", connection=connection, delivery=parsed.id, what=parsed.event.what, new=new, sets_going=len(dispatches)
         )
@@ -172,6 +174,11 @@ class ReceiveDelivery:
                 assert_never(event)
 
 
+@functools.cache  # as many as there are connections
+def _counted(connection: str, outcome: str) -> Counter:
+    return DELIVERIES.labels(connection, outcome)
+
+
 def judge_dispatch(connection: str, event: ChangeEvent, *, cause: str, touches: Iterable[str] | None = None) -> Dispatch:
     """Have a change judged; once for each `cause` and change. touches: the facts that can have been altered, None = any."""
     hint: dict[str, Json] = {
@@ -199,10 +206,10 @@ def recheck_dispatch(connection: str, key: ChangeKey) -> Dispatch:
 
 
 def _worth_keeping(headers: Mapping[str, str]) -> dict[str, str]:
-    """The forge's own headers; nothing that is, or proves knowledge of, a secret."""
-    lower = {name.lower(): value for name, value in headers.items()}
-    return {
-        name: value
-        for name, value in sorted(lower.items())
-        if (name in _KEPT_HEADERS or name.startswith(_KEPT_PREFIXES)) and not any(word in name for word in _DROPPED)
-    }
+    """The forge's own headers, by their names in lower case; nothing that is, or proves knowledge of, a secret."""
+    return {name.lower(): value for name, value in sorted(headers.items()) if _is_kept(name.lower())}
+
+
+@functools.lru_cache(maxsize=1024)  # a forge has some dozens
+def _is_kept(name: str) -> bool:
+    return (name in _KEPT_HEADERS or name.startswith(_KEPT_PREFIXES)) and not any(word in name for word in _DROPPED)
