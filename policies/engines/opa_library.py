@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 _WORKERS_AT_MOST = 4
 """Where nobody says how many: each holds every bundle in force."""
+_IN_TEXT = 2048
+"""Bytes of parameters in a query's text. The library reads a text once, and keeps it for as long as its worker runs."""
 _OPA_VERSION_OF: Mapping[str, str] = {"0.4.4": "1.20.2"}
 """Of the bindings' release: the library cannot say it itself."""
 
@@ -148,7 +150,7 @@ class OpaLibrary:
     async def _pass(
         self, pinned: frozenset[str], evaluation: Evaluation, queries: tuple[PolicyQuery, ...]
     ) -> Mapping[str, PolicyValues] | PolicyFailure:
-        asked = one_pass(queries, evaluation.input, evaluation.time, pinned, f"{GIVEN}()")
+        asked = one_pass(queries, evaluation.input, evaluation.time, pinned, source=f"{GIVEN}()", in_text=_IN_TEXT)
         job = Job(
             kind=Kind.EVALUATE,
             bundle=evaluation.bundle,

@@ -82,6 +82,26 @@ def test_parameters_are_each_policys_own(engine, run):
     assert answers == {"a": {"answer": 0}, "b": {"answer": 1}, "c": {"answer": 2}}
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        ['"] } with input as {}', "\\u0041 \\ \" ` ' $", "{x} ${x} %d", "\n\t\x00"],
+        ["\ufeffé\u2028\U0001f600\x7f"],
+        "x" * 3000,
+        [-1, 0.1, 1e-7, 1e300, 10**14, True, None],
+        [2**53 - 1, 12345678901234567890123],
+        [[], {}, [[], {}, [None]], {"": "", "a b": {'"': [1, "1"]}}, {"input": "input", "$": 1}],
+    ],
+    ids=["texts like Rego", "more than ASCII", "long", "numbers", "large numbers", "nested"],
+)
+def test_parameters_of_a_policys_own_arrive_as_they_are(engine, run, odd):
+    """Wherever they stand on their way, and whatever Rego would take their text for."""
+    bundle = a_bundle({f"{name}.rego": f"package {name}\nanswer := input.parameters\n" for name in "ab"})
+    queries = tuple(PolicyQuery(package=name, rules=("answer",), parameters={"odd": odd, "of": name}) for name in "ab")
+    found = run(engine.evaluate(Evaluation(bundle=bundle, queries=queries, input=b"{}", time=NOON)))
+    assert found == {name: {"answer": {"odd": odd, "of": name}} for name in "ab"}
+
+
 def test_a_document_cannot_bring_its_own_parameters(answer):
     """Facts that hold a key `parameters` do not override the manifest's."""
     assert answer("answer := input.parameters\n", document={"parameters": {"minimum": 0}}, parameters={"minimum": 2})["answer"] == {

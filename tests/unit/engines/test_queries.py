@@ -57,6 +57,18 @@ def test_different_parameters_are_put_in_policy_by_policy():
     assert json.loads(made.given) == {"document": {"parameters": None}, "now": 1767312000000000000, "parameters": [{"n": 1}, {"n": 2}]}
 
 
+def test_short_parameters_stand_in_the_text_of_an_engine_that_reads_it_once():
+    """Then they are not given as well; as long as there is room for all of them, and Rego reads them as JSON does."""
+    queries = [a_query("a", parameters={"n": 1}), a_query("b", parameters={"n": 2})]
+    made = one_pass(queries, b"{}", NOW, frozenset(), in_text=16)
+    assert '{"parameters": {"n": 2}}' in made.text
+    assert json.loads(made.given)["parameters"] == []
+    for others, room in ((queries, 15), ([*queries, a_query("c", parameters={"n": "\N{ZERO WIDTH NO-BREAK SPACE}"})], 1000)):
+        made = one_pass(others, b"{}", NOW, frozenset(), in_text=room)
+        assert made.text == one_pass(others, b"{}", NOW, frozenset()).text
+        assert json.loads(made.given)["parameters"] == [dict(query.parameters) for query in others]
+
+
 @pytest.mark.parametrize("size", [1, 10_000], ids=["remembered", "too large to be"])
 def test_parameters_are_those_of_their_policy_however_many_were_written_before(size):
     """What comes and goes takes the place of others in memory, never their parameters."""
