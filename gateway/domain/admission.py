@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from gateway.domain.record import ChangeRef
+from gateway.domain.record import ChangeRef, TrackedChange
 from policies import AdmissionRequest, Approvals, ChangeFacts, Json, JsonObject, rfc3339
 
 if TYPE_CHECKING:
@@ -46,6 +46,13 @@ def change_ref(change: Change) -> ChangeRef:
         target_branch=change.target_branch,
         url=change.url,
         title=shown_title(change.title),
+    )
+
+
+def tracked_change(change: Change) -> TrackedChange:
+    """What is known of a change by its facts alone, before there is a decision."""
+    return TrackedChange(
+        ref=change_ref(change), state=change.state.value, decision_id=None, outcome=None, updated_at=change.updated_at, draft=change.draft
     )
 
 

@@ -6,26 +6,21 @@ A fault on the way is a decision too: undecided, with its reason, recorded and r
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 import structlog
 
-from gateway.domain.admission import change_ref, merge_request, shown_title
-from gateway.domain.audit import AuditEvent
-from gateway.domain.bypass import bypass_of
+from gateway.domain.admission import merge_request, shown_title, tracked_change
 from gateway.domain.clock import Clock
-from gateway.domain.code_owners import touches_code_owners
-from gateway.domain.dispatch import Dispatch
-from gateway.domain.landing import Landing, change_about, landing_of
-from gateway.domain.override import MERGED_UNDER_OVERRIDE, in_force
+from gateway.domain.landing import change_about
+from gateway.domain.override import in_force
 from gateway.domain.record import ChangeRef, Decision, FactsOrigin, TrackedChange, carried_over
 from gateway.errors import ChangeMoved, DatabaseUnavailable, GenerationMoved, UnknownThing
+from gateway.operations.end_change import EndChange, reports_of
 from gateway.operations.gather import Gather
 from gateway.operations.judge import Judge
-from gateway.operations.measures import BYPASSES, DECISIONS, JUDGING, OVERRIDDEN_MERGES
-from gateway.operations.own_policies import own_policies_dispatch, touches_own_policies
-from gateway.operations.report_status import report_dispatch
+from gateway.operations.measures import DECISIONS, JUDGING
 from gateway.operations.seal_record import seal_dispatch
 from gateway.operations.stored_facts import StoredFacts
 from gateway.operations.unnoticed import Unnoticed
@@ -60,6 +55,10 @@ class JudgeChange:
     same_person: str | None = None
     unnoticed: Unnoticed | None = None
     stored_facts: StoredFacts | None = None
+
+    @property
+    def _end(self) -> EndChange:
+        return EndChange(storage=self.storage, clock=self.clock)
 
     async def __call__(
         self, connection: str, key: ChangeKey, *, hint: ChangeEvent | None = None, touches: frozenset[str] | None = None
@@ -96,10 +95,9 @@ class JudgeChange:
         except ProviderError as problem:
             return await self._undecided(forge, key, problem, seen)
         if isinstance(gathered, Change):
-            landing = landing_of(gathered, seen.change, at=self.clock())
-            await self._ended(_tracked(gathered), _after_merge(gathered), await self._bypass(gathered), landing)
+            await self._end.as_read(gathered, seen.change)
             return None
-        tracked = _tracked(gathered.change)
+        tracked = tracked_change(gathered.change)
         approvals = await self._approvals(tracked.ref)
         request = merge_request(gathered.change, at=self.clock(), approvals=approvals, code_owners=gathered.owners)
         try:
@@ -152,7 +150,7 @@ class JudgeChange:
         try:
             summary = await forge.summary(key)
         except NotFound:
-            await self._gone(forge.connection, key)
+            await self._end.as_gone(forge.connection, key)
             return None
         except ProviderError as second:
             raise TemporaryError(f"neither facts nor summary of {key.repository}#{key.number} can be had: {second}") from problem
@@ -164,33 +162,10 @@ class JudgeChange:
             updated_at=summary.updated_at,
         )
         if summary.state is not ChangeState.OPEN:
-            await self._ended(tracked)
+            await self._end.as_known(tracked)
             return None
         decision, facts = await self.judge.without_facts(tracked.ref, _reason(problem), f"the facts could not be read: {problem}")
         return await self._recorded(decision, facts, tracked, seen)
-
-    async def _gone(self, connection: str, key: ChangeKey) -> None:
-        """Deleted, or hidden from us: either way nothing can be said of it any more, and it counts for nothing."""
-        log.info("change is gone", connection=connection, repository=key.repository, number=key.number)
-        known = await self.storage.change(connection, key.repository, key.number)
-        if known is not None and known.state == ChangeState.OPEN:
-            await self._ended(replace(known, state=ChangeState.CLOSED.value))
-
-    async def _bypass(self, change: Change) -> AuditEvent | None:
-        first = await self.storage.generation_numbered(1)
-        before = await self.storage.change(change.connection, change.repository.name, change.number)
-        event = bypass_of(change, before, since=first.activated_at if first else None, at=self.clock())
-        if event is not None:
-            (OVERRIDDEN_MERGES if event.what == MERGED_UNDER_OVERRIDE else BYPASSES).labels(change.connection).inc()
-            log.warning("merged without an admitted decision", what=event.what, about=event.about, by=event.who, **event.details)
-        return event
-
-    async def _ended(
-        self, tracked: TrackedChange, others: Sequence[Dispatch] = (), event: AuditEvent | None = None, landing: Landing | None = None
-    ) -> None:
-        """others: what its end means to other changes. event: what of it belongs on record."""
-        reports = await self._reports(tracked.ref, f"{tracked.state}:{tracked.ref.url}:{self.clock().timestamp()}")
-        await self.storage.track_change(tracked, [*reports, *others, seal_dispatch(self.clock())], event=event, landing=landing)
 
     async def _recorded(self, decision: Decision, facts: bytes, tracked: TrackedChange, seen: Seen) -> Decision:
         known = await self.storage.change(tracked.ref.connection, tracked.ref.repository, tracked.ref.number)
@@ -202,7 +177,7 @@ class JudgeChange:
             facts=facts,
             change=replace(tracked, decision_id=decision.id, outcome=decision.outcome),
             generation=decision.generation or None,
-            dispatches=[*await self._reports(tracked.ref, decision.id), seal_dispatch(self.clock())],
+            dispatches=[*await reports_of(self.storage, tracked.ref, decision.id), seal_dispatch(self.clock())],
             seen=seen,
         )
         if recorded.id == decision.id:
@@ -220,14 +195,6 @@ class JudgeChange:
         _alert_of_quarantine(recorded)
         return recorded
 
-    async def _reports(self, ref: ChangeRef, cause: str) -> list[Dispatch]:
-        """A report for where the change stands now, and for where it stood before: other changes may share that commit."""
-        before = await self.storage.change(ref.connection, ref.repository, ref.number)
-        places = {(ref.head_sha, ref.target_branch): ref}
-        if before is not None:
-            places.setdefault((before.ref.head_sha, before.ref.target_branch), before.ref)
-        return [report_dispatch(place, cause) for place in places.values()]
-
 
 def _alert_of_quarantine(decision: Decision) -> None:
     """Somebody has to mend or roll back the bundle: until then nothing it judges is admitted."""
@@ -235,21 +202,6 @@ def _alert_of_quarantine(decision: Decision) -> None:
     bundles = sorted({policy.bundle for policy in results if policy is not None})
     if bundles:
         log.error("bundle in quarantine", bundles=bundles, decision=decision.id, advice="mend it, or: admit bundle rollback NAME")
-
-
-def _after_merge(change: Change) -> list[Dispatch]:
-    """A merge into `.admit/` or CODEOWNERS may concern every change onto that branch; not every forge's hook tells of the push."""
-    if change.state is not ChangeState.MERGED or not (touches_own_policies(change) or touches_code_owners(change)):
-        return []
-    repository = change.repository
-    place = {"connection": change.connection, "repository_id": repository.id, "repository": repository.name}
-    return [own_policies_dispatch(**place, branch=change.target_branch, cause=f"merged:{change.url}:{change.head.sha}")]
-
-
-def _tracked(change: Change) -> TrackedChange:
-    return TrackedChange(
-        ref=change_ref(change), state=change.state.value, decision_id=None, outcome=None, updated_at=change.updated_at, draft=change.draft
-    )
 
 
 def _summary_ref(connection: str, summary: ChangeSummary) -> ChangeRef:
