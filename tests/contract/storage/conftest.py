@@ -6,11 +6,9 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from gateway.domain.chain import EMPTY
 from gateway.storage import Database
-from gateway.storage.columns import metadata
 from gateway.storage.migrations import migrate
-from gateway.storage.sql.tables import chain_head, in_force, relations_head
+from tests.contract.storage.builders import as_migrated
 from tests.servers.mariadb import fresh_mariadb
 from tests.servers.postgresql import fresh_postgresql
 
@@ -57,10 +55,6 @@ async def database(request, tmp_path, migrated_urls):
     opened = Database(f"sqlite:///{tmp_path}/admit.db" if request.param == "sqlite" else migrated_urls(request.param))
     migrate(opened)
     with opened.transaction() as connection:
-        for table in metadata.sorted_tables:
-            connection.execute(table.delete())
-        connection.execute(in_force.insert(), {"one": 1, "number": 0})
-        connection.execute(relations_head.insert(), {"one": 1, "sequence": 0, "model": 0})
-        connection.execute(chain_head.insert(), {"one": 1, "position": EMPTY.position, "hash": EMPTY.hash})
+        as_migrated(connection)
     yield opened
     await opened.close()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from gateway.storage import Database
 from gateway.storage.migrations import migrate
+from tests.contract.storage.builders import as_migrated
 from tests.integration.gateway import house, test_bypass, test_hostile, test_reconcile, test_thin_line, test_two_gateways
 
 TESTS = {
@@ -21,29 +21,36 @@ TESTS = {
 
 
 def databases_of(fresh):
-    """A fixture: each folder's house on a database of its own, from `fresh`, its tables made as `admit migrate` makes them."""
+    """Two fixtures. A database from `fresh` for the module, its tables made as `admit migrate` makes them: that costs more than most
+    tests. And each test's house on it, with nothing of an earlier test in it."""
+
+    @pytest.fixture(scope="module")
+    def migrated():
+        with fresh() as url, _opened(url) as database:
+            migrate(database)
+            yield url, database
 
     @pytest.fixture(autouse=True)
-    def on_another_database(monkeypatch):
-        made = {}
-        with contextlib.ExitStack() as stack:
+    def on_another_database(migrated, monkeypatch):
+        url, database = migrated
+        with database.transaction() as connection:
+            as_migrated(connection)
+        houses = set()
 
-            def database_of(folder):
-                if folder not in made:
-                    made[folder] = stack.enter_context(fresh())
-                    _migrate(made[folder])
-                return made[folder]
+        def database_of(folder):
+            houses.add(folder)
+            assert len(houses) == 1, f"expected one house's folder in a test, all share a database; there are {houses}"
+            return url
 
-            monkeypatch.setattr(house, "database_of", database_of)
-            yield
+        monkeypatch.setattr(house, "database_of", database_of)
 
-    return on_another_database
+    return migrated, on_another_database
 
 
-def _migrate(url):
+@contextlib.contextmanager
+def _opened(url):
     database = Database(url)
     try:
-        migrate(database)
+        yield database
     finally:
-        with ThreadPoolExecutor(1) as aside:  # the house is opened from within a loop, which cannot wait for another
-            aside.submit(asyncio.run, database.close()).result()
+        asyncio.run(database.close())

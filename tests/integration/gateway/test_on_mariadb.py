@@ -6,4 +6,4 @@ from tests.integration.gateway.other_databases import TESTS, databases_of
 from tests.servers.mariadb import fresh_mariadb
 
 globals().update(TESTS)
-on_mariadb = databases_of(fresh_mariadb)
+migrated, on_mariadb = databases_of(fresh_mariadb)

@@ -6,4 +6,4 @@ from tests.integration.gateway.other_databases import TESTS, databases_of
 from tests.servers.postgresql import fresh_postgresql
 
 globals().update(TESTS)
-on_postgresql = databases_of(fresh_postgresql)
+migrated, on_postgresql = databases_of(fresh_postgresql)
