@@ -1,8 +1,10 @@
-"""What every test shares: how examples are searched for, which files go first, and a closing word on servers that were missing."""
+"""What every test shares: where it puts its files, how examples are searched for, which files go first, and a closing word on
+servers that were missing."""
 
 from __future__ import annotations
 
 import os
+import tempfile
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,7 +17,33 @@ settings.register_profile("searching", **_PATIENT)
 settings.load_profile("same")  # a run says what was changed, not what was drawn; to look further: --hypothesis-profile searching
 
 
-_LONGEST_FIRST = ("torture", "test_against_the_server", "tests/e2e/", "tests/integration/", "tests/contract/")
+_MEMORY = "/dev/shm"
+_ROOM = 4 << 30
+
+
+def _use_memory() -> None:
+    """Temporary files of the tests and of their servers go into memory where there is room for them and programs may be run from
+    it: they outlive no power cut, and waiting for a disk to promise that they would is long. TMPDIR chooses another place."""
+    if "TMPDIR" in os.environ or not os.access(_MEMORY, os.W_OK | os.X_OK):
+        return
+    found = os.statvfs(_MEMORY)
+    if found.f_bavail * found.f_frsize >= _ROOM and not found.f_flag & os.ST_NOEXEC:
+        os.environ["TMPDIR"] = _MEMORY
+        tempfile.tempdir = None  # pytest has asked already where it is
+
+
+_use_memory()
+
+_LONGEST_FIRST = (
+    "torture",
+    "test_against_the_server",
+    "test_death",
+    "tests/contract/vcs/",
+    "test_gitea",
+    "tests/e2e/",
+    "tests/integration/",
+    "tests/contract/",
+)
 """Parts of a file's name. A file is one worker's: whatever is long and begins last is waited for by all others."""
 
 

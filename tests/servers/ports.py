@@ -9,11 +9,12 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
-import tempfile
 from pathlib import Path
 
 FIRST, LAST = 20_000, 32_000
 """Below what Linux and macOS give to outgoing connections (32768 and 49152 upwards)."""
+_SHARED = Path("/tmp")
+"""Where every test process of this machine looks, wherever it puts its own files."""
 
 
 def free_port() -> int:
@@ -30,7 +31,7 @@ def free_port() -> int:
 
 def _next_number() -> int:
     """One after the other, round and round, whoever asks."""
-    file = os.open(Path(tempfile.gettempdir()) / f"admittance-test-ports-{os.getuid()}", os.O_RDWR | os.O_CREAT, 0o600)
+    file = os.open(_SHARED / f"admittance-test-ports-{os.getuid()}", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX)
         last = int(os.read(file, 20) or b"0")
