@@ -87,7 +87,8 @@ def _text(checked: Sequence[Checked]) -> str:
 
 def _json(checked: Sequence[Checked]) -> str:
     """An array, a line for each decision: indenting takes most of the time a thousand of them take."""
-    lines = [json.dumps({"source": one.source, **_document(one)}, ensure_ascii=False) for one in checked]
+    written = json.JSONEncoder(ensure_ascii=False).encode
+    lines = [written({"source": one.source, **_document(one)}) for one in checked]
     return "[\n" + ",\n".join(lines) + "\n]\n"
 
 

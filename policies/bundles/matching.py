@@ -37,15 +37,23 @@ def could_match_in(match: Match, *, connection: str, repository: str) -> bool:
 
 
 def _fits_all(match: Match, facets: Mapping[str, str]) -> bool:
-    return all(
-        fits(getattr(match, facet), text, ignore_case=facet in _CASELESS)
-        and not fits(match.exclude.get(facet, ()), text, ignore_case=facet in _CASELESS)
-        for facet, text in facets.items()
-    )
+    for facet, text in facets.items():
+        ignore_case, excluded = facet in _CASELESS, match.exclude.get(facet, ())
+        if not fits(getattr(match, facet), text, ignore_case=ignore_case):
+            return False
+        if excluded and fits(excluded, text, ignore_case=ignore_case):
+            return False
+    return True
 
 
 def fits(globs: Iterable[str], text: str, *, ignore_case: bool = False) -> bool:
     """True if the whole text is described by one of the globs."""
+    return _fits_one_of(tuple(globs), text, ignore_case)
+
+
+@lru_cache(maxsize=8192)
+def _fits_one_of(globs: tuple[str, ...], text: str, ignore_case: bool) -> bool:
+    """Remembered: policies ask the same of every change to a repository."""
     if ignore_case:
         return any(_fits(glob.casefold(), text.casefold()) for glob in globs)
     return any(_fits(glob, text) for glob in globs)
@@ -58,7 +66,6 @@ def _facets(request: AdmissionRequest) -> dict[str, str]:
     return {"workflows": thing.name, "targets": thing.target}
 
 
-@lru_cache(maxsize=8192)
 def _fits(glob: str, text: str) -> bool:
     """All places the glob may have got to, character by character: linear, since a repository's own bundle brings globs too."""
     parts = _PARTS.findall(glob)
