@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import pytest
 from sqlalchemy import bindparam, select, text
 from sqlalchemy.exc import IntegrityError
@@ -40,6 +42,19 @@ async def test_values_come_back_as_they_were(database):
         assert (row.input, row.signal, row.created_at, row.taken) == ("é % ' \" null", None, 1_795_000_000_123, False)
         assert [row.id for row in UNTAKEN.run(connection, of="w")] == ["a"]
         assert connection.scalar(text("SELECT count(*) FROM dispatch")) == 2
+        connection.rollback()
+
+
+@pytest.mark.parametrize("count", [2, 7, 300])
+async def test_many_rows_are_inserted_in_their_order(database, count):
+    """By an old SQLite too, which took no more than 999 values in a statement."""
+    with database.transaction() as connection:
+        if database.dialect == "sqlite":
+            connection.connection.driver_connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)
+        ids = [f"{number * 7919 % count:03}-{number}" for number in range(count)]
+        INSERT.run_many(connection, [a_row(id, payload=str(number)) for number, id in enumerate(ids)])
+        found = connection.execute(select(dispatches.c.id, dispatches.c.payload).order_by(dispatches.c.ord)).all()
+        assert [tuple(row) for row in found] == [(id, str(number)) for number, id in enumerate(ids)]
         connection.rollback()
 
 
