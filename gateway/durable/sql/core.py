@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 
+from sqlalchemy import Connection
+
 from gateway.domain.dispatch import Dispatch
 from gateway.durable.commands import schedule_document
 from gateway.durable.execution import Execution
@@ -183,10 +185,16 @@ class SqlDurableCore:
 
     async def _order(self, workflow_id: str, name: str, details: dict[str, Json]) -> None:
         text, now_ms = encoded(details, "the order"), self._clock.now_ms()
-        run_id = await self._database.write(lambda connection: order(connection, workflow_id, name, text, now_ms))
-        if run_id is None:
-            await self.describe(workflow_id)  # raises where nothing is known; an ended run stays as it ended
-        else:
+
+        def unit(connection: Connection) -> str | None:
+            run_id = order(connection, workflow_id, name, text, now_ms)
+            # raises where nothing is known; an ended run stays as it ended; one that has begun since gets the order after all
+            if run_id is None and not find_run(connection, workflow_id, None).status.ended:
+                run_id = order(connection, workflow_id, name, text, now_ms)
+            return run_id
+
+        run_id = await self._database.write(unit)
+        if run_id is not None:
             self._worker.signalled({run_id})
             self._worker.wake()
 

@@ -254,6 +254,24 @@ class RetriesExam:
             assert (await ended(core, "w")).error == "cancelled by ana"
         assert calls.made == []
 
+    async def test_order_to_a_run_that_begins_at_that_moment_is_refused_or_carried_out(self, cores):
+        """Never accepted and forgotten: whoever was told yes need not look again."""
+
+        async def for_ever(ctx, input):
+            await ctx.wait_signal("never")
+
+        async def cancelled(core, id):
+            while True:
+                try:
+                    return await core.cancel(id)
+                except UnknownWorkflow:
+                    await asyncio.sleep(0)
+
+        async with cores({"w": for_ever}) as core:
+            ids = [f"w{number}" for number in range(30)]
+            await asyncio.gather(*(cancelled(core, id) for id in ids), *(core.dispatch(a_start(id, "w")) for id in ids))
+            assert [(await ended(core, id)).status for id in ids] == ["cancelled"] * len(ids)
+
     async def test_cancel_tells_the_running_activity(self, cores):
         """Which may put away what it holds."""
         begun, told = asyncio.Event(), asyncio.Event()
