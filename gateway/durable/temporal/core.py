@@ -195,8 +195,11 @@ class TemporalDurableCore:
     async def _order(self, workflow_id: str, name: str, details: dict[str, Json]) -> None:
         encoded(details, "the order")
         id = execution_id(self._server.task_queue, workflow_id)
-        if not await self._server.signal(id, ORDER, an_order(name, details), request=f"order:{time.time_ns()}"):
-            await self.describe(workflow_id)  # raises where nothing is known; an ended run stays as it ended
+        for _ in range(2):  # one that has begun between the two looks gets the order after all
+            if await self._server.signal(id, ORDER, an_order(name, details), request=f"order:{time.time_ns()}"):
+                return
+            if (await self.describe(workflow_id)).status.ended:  # it stays as it ended; what nobody knows is raised
+                return
 
     async def dead_letters(self, *, type: str | None = None, limit: int = 100) -> Sequence[DeadLetter]:
         return [await self._letter(located) for located in (await self._reading.letters(type=type))[:limit]]
