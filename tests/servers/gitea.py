@@ -32,6 +32,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -145,13 +146,13 @@ class Gitea:
 
     def token(self, user: User, scopes: list[str]) -> str:
         """A new token of that account with these scopes: `["read:repository", "read:issue"]`, `["all"]`."""
-        made = self._client.post(
-            f"/users/{user.login}/tokens",
-            auth=(user.login, user.password),
-            json={"name": f"token-{next(self._count)}", "scopes": scopes},
-        )
+        made = self._asked_for_token(user, scopes)
         assert made.status_code == 201, made.text
         return str(made.json()["sha1"])
+
+    def _asked_for_token(self, user: User, scopes: list[str]) -> httpx.Response:
+        wanted = {"name": f"token-{next(self._count)}", "scopes": scopes}
+        return self._client.post(f"/users/{user.login}/tokens", auth=(user.login, user.password), json=wanted)
 
     def delete_account(self, login: str, *, purge: bool = False) -> None:
         """Remove the account; what it wrote becomes a ghost's (unless purged). It may own no repository."""
@@ -188,9 +189,13 @@ class Gitea:
         base = [str(self._binary), "--config", str(self._ini), "admin", "user"]
         create = ["create", "--admin", "--username", "root-admin", "--password", password, "--email", "root@example.test"]
         subprocess.run([*base, *create, "--must-change-password=false"], check=True, capture_output=True)
-        made = [*base, "generate-access-token", "-u", "root-admin", "-t", "first", "--scopes", "all", "--raw"]
-        token = _last_line(subprocess.run(made, check=True, capture_output=True, text=True).stdout)
-        return User(login="root-admin", id=1, password=password, token=token)
+        admin = User(login="root-admin", id=1, password=password, token="")
+        # from the server itself, once it knows whom another process has written: a token that process made was not always taken
+        until = time.monotonic() + 60
+        while (made := self._asked_for_token(admin, ["all"])).status_code == 401 and time.monotonic() < until:
+            time.sleep(0.1)
+        assert made.status_code == 201, made.text
+        return replace(admin, token=str(made.json()["sha1"]))
 
 
 @functools.cache
