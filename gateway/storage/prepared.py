@@ -23,6 +23,8 @@ from gateway.storage.faults import as_raised
 
 _VALUES = 999
 """Of one statement at most: what SQLite took until 3.32, which long-lived systems still have."""
+_FEW = 8
+"""Rows that are inserted by one statement, whatever their number; more by one for each power of two in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,9 +131,11 @@ class PreparedInsert(Prepared):
         ready = self._for(connection)
         start, most = 0, max(1, _VALUES // len(ready.parameters(rows[0])))
         while start < len(rows):
-            size = 1 << (min(len(rows) - start, most).bit_length() - 1)
+            size = min(len(rows) - start, most)
+            if size > _FEW:  # or there would be a statement for each number there is
+                size = 1 << (size.bit_length() - 1)
             values = [value for row in rows[start : start + size] for value in ready.parameters(row)]
-            text = f"{ready.text}{_another_row(ready.text) * (size - 1)}"
+            text = _of_rows(ready.text, size)
             try:
                 _cursor(connection).execute(text, values)
             except Exception as problem:
@@ -140,8 +144,10 @@ class PreparedInsert(Prepared):
 
 
 @functools.cache
-def _another_row(text: str) -> str:
-    return f", {text[text.rindex('(') :]}"
+def _of_rows(text: str, size: int) -> str:
+    """The insertion of one row as one of several: what stands in the last brackets, again and again."""
+    start, end = text.rindex("("), text.rindex(")") + 1
+    return ", ".join([text[:end], *[text[start:end]] * (size - 1)]) + text[end:]
 
 
 def prepared_insert(table: Table, *, without: Collection[str] = ()) -> PreparedInsert:

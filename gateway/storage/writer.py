@@ -185,7 +185,7 @@ class Writer:
         if alone and group[0].prepared and can_pipeline(connection):
             return [_in_one_go(connection, group[0])]
         connection.begin()
-        outcomes = [_alone(connection, group[0])] if alone else _each(connection, group)
+        outcomes = [_alone(connection, group[0])] if alone else _as_a_whole(connection, group) or _each(connection, group)
         if alone and not isinstance(outcomes[0], _Done):
             connection.rollback()
             return outcomes
@@ -215,25 +215,37 @@ def _in_one_go(connection: Connection, unit: Unit) -> _Outcome:
         return problem  # of a statement nobody waited for
 
 
+def _as_a_whole(connection: Connection, group: Sequence[Unit]) -> list[_Outcome] | None:
+    """What became of a group that is of one kind, in one call that needs no savepoint; None where it is of several."""
+    if len({unit.kind for unit in group}) > 1:
+        return None
+    outcome = _alone(connection, _in_one(group))
+    if isinstance(outcome, _Done):
+        return outcome.result  # type: ignore[no-any-return]
+    connection.rollback()
+    connection.begin()
+    return [_saved(connection, unit) for unit in group]
+
+
 def _each(connection: Connection, group: Sequence[Unit]) -> list[_Outcome]:
     """What became of each unit of a group. Neighbours that share their work are one call, unless that fails."""
     outcomes: list[_Outcome] = []
     for _, neighbours in itertools.groupby(group, lambda unit: unit.kind):
         units = list(neighbours)
-        outcomes += (_in_one(connection, units) if len(units) > 1 else None) or [_saved(connection, unit) for unit in units]
+        together = _saved(connection, _in_one(units)) if len(units) > 1 else None
+        outcomes += together.result if isinstance(together, _Done) else [_saved(connection, unit) for unit in units]
     return outcomes
 
 
-def _in_one(connection: Connection, units: Sequence[Unit]) -> list[_Outcome] | None:
-    """Units of one kind in one call; None where it failed, for whichever of them."""
+def _in_one(units: Sequence[Unit]) -> Unit:
+    """Units of one kind as one, whose result is the outcome of each."""
     shared = [unit.shared for unit in units if unit.shared is not None]
 
     def work(connection: Connection) -> list[_Outcome]:
         results = shared[0][0](connection, [item for _, item in shared])
         return [_Done(result) for _, result in zip(units, results, strict=True)]
 
-    outcome = _saved(connection, Unit(work=work, loop=units[0].loop, waiter=units[0].waiter))
-    return outcome.result if isinstance(outcome, _Done) else None
+    return Unit(work=work, loop=units[0].loop, waiter=units[0].waiter)
 
 
 def _saved(connection: Connection, unit: Unit) -> _Outcome:

@@ -6,40 +6,43 @@ A large blob is kept in parts: a whole one of 25 MB does not pass MariaDB's 16 M
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, cast
 
 from sqlalchemy import Connection, select
 
 from gateway.errors import Erased, StorageError
-from gateway.storage.prepared import PreparedFor, prepared_insert
 from gateway.storage.sql.packing import ZLIB, packed, unpacked
 from gateway.storage.sql.tables import blobs
-from gateway.storage.sql.upsert import insert_new
+from gateway.storage.sql.upsert import insert_new, insert_new_each
 from policies.canonical import Kind, digest
 from policies.model import Digest
 
 _PART = 1024 * 1024
 ERASED: Final = "erased"
 """The kind of a tombstone, which stands where bytes were."""
-_HELD = PreparedFor(lambda names: select(blobs.c.digest).where(blobs.c.digest.in_(names), blobs.c.part == 0))
-_INSERT = prepared_insert(blobs)
 
 
 def keep_blobs(connection: Connection, kind: Kind, contents: Iterable[tuple[Digest, bytes]]) -> None:
     """Keep these bytes under their digests, which the caller has computed already."""
     for name, content in contents:
-        # one statement a part: together they would be one large packet again
-        for row in _parts(kind, name, content):
-            if not insert_new(connection, blobs, row):
-                break  # one transaction writes all parts, so where one is known all are
+        _keep(connection, list(_parts(kind, name, content)))
 
 
 def keep_new_blobs(connection: Connection, kind: Kind, contents: Mapping[Digest, bytes]) -> None:
-    """The same for many, which are likely to be new: one look, and one writing of those that are."""
-    if contents:
-        held = {row[0] for row in _HELD.run(connection, sorted(contents))}
-        _INSERT.run_many(connection, [row for name in sorted(contents.keys() - held) for row in _parts(kind, name, contents[name])])
+    """The same for many, which are likely to be new: those of one part together. By name, or two gateways could wait for each other."""
+    made = [list(_parts(kind, name, contents[name])) for name in sorted(contents)]
+    insert_new_each(connection, blobs, [parts[0] for parts in made if len(parts) == 1])
+    for parts in made:
+        if len(parts) > 1:
+            _keep(connection, parts)
+
+
+def _keep(connection: Connection, parts: Sequence[Mapping[str, object]]) -> None:
+    """One statement a part: together they would be one large packet again."""
+    for row in parts:
+        if not insert_new(connection, blobs, row):
+            break  # one transaction writes all parts, so where one is known all are, or all have been erased
 
 
 def _parts(kind: Kind, name: Digest, content: bytes) -> Iterator[dict[str, object]]:

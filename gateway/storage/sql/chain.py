@@ -13,6 +13,7 @@ from gateway.storage.sql.tables import chain_head, seals, unsealed
 
 _HEAD = select(chain_head.c.position, chain_head.c.hash)
 _ENLIST = prepared_insert(unsealed, without={"ord"})
+_SEAL = prepared_insert(seals)
 _AT_ONCE = 500
 
 
@@ -44,7 +45,7 @@ def seal_waiting(connection: Connection, limit: int) -> Head:
         return head
     made = sealed(head, [_entry(row) for row in waiting])
     for start in range(0, len(made), _AT_ONCE):
-        connection.execute(seals.insert(), [_row(seal) for seal in made[start : start + _AT_ONCE]])
+        _SEAL.run_many(connection, [_row(seal) for seal in made[start : start + _AT_ONCE]])
         ords = [row.ord for row in waiting[start : start + _AT_ONCE]]
         connection.execute(delete(unsealed).where(unsealed.c.ord.in_(ords)))
     _move_head(connection, head, made[-1].head)

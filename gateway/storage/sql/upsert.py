@@ -6,13 +6,13 @@ The statements are prepared for each set of columns: building one costs more tha
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Table, bindparam
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
-from gateway.storage.prepared import Prepared
+from gateway.storage.prepared import Prepared, PreparedInsert
 
 Row = Mapping[str, Any]
 
@@ -25,20 +25,26 @@ def insert_new(connection: Connection, table: Table, row: Row) -> bool:
     return _insert_new(table, connection.dialect.name, tuple(row)).changed(connection, **row) == 1
 
 
+def insert_new_each(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """The same for rows of the same columns, whichever of them are new."""
+    if rows:
+        _insert_new(table, connection.dialect.name, tuple(rows[0])).run_many(connection, rows)
+
+
 def put(connection: Connection, table: Table, row: Row) -> None:
     """Insert the row, or replace all of what stands under its primary key."""
     _put(table, connection.dialect.name, tuple(row)).changed(connection, **row)
 
 
 @functools.cache
-def _insert_new(table: Table, dialect: str, columns: tuple[str, ...]) -> Prepared:
+def _insert_new(table: Table, dialect: str, columns: tuple[str, ...]) -> PreparedInsert:
     match dialect:
         case "sqlite":
-            return Prepared(sqlite.insert(table).values(_open(columns)).on_conflict_do_nothing())
+            return PreparedInsert(sqlite.insert(table).values(_open(columns)).on_conflict_do_nothing())
         case "postgresql":
-            return Prepared(postgresql.insert(table).values(_open(columns)).on_conflict_do_nothing())
+            return PreparedInsert(postgresql.insert(table).values(_open(columns)).on_conflict_do_nothing())
         case _:
-            return Prepared(mysql.insert(table).values(_open(columns)).prefix_with("IGNORE"))
+            return PreparedInsert(mysql.insert(table).values(_open(columns)).prefix_with("IGNORE"))
 
 
 @functools.cache
