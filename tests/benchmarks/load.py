@@ -1,13 +1,21 @@
-"""A closed loop of HTTP requests: so many connections, each sending its next request when the last is answered."""
+"""A closed loop of HTTP requests: so many connections, each sending its next request when the last is answered.
+
+It shares its processors with what is measured, so that requests are made beforehand, and answers are read no further than
+their status and length say.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import functools
+import re
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+_HEAD = re.compile(rb"HTTP/1\.1 (\d{3}) .*?\r\ncontent-length: *(\d+)\r\n.*?\r\n\r\n", re.DOTALL | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,33 +33,60 @@ async def closed_loop(
 ) -> Load:
     """`bodies(n)`: headers and body of the n-th request. Every answer must have this status."""
     parts = urlsplit(url)
-    numbers = iter(range(requests))
-    latencies: list[float] = []
-
-    async def one_connection() -> None:
-        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-        for number in numbers:
-            headers, body = bodies(number)
-            lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-            head = f"POST {parts.path or '/'} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Length: {len(body)}\r\n{lines}\r\n"
-            started = time.perf_counter()
-            writer.write(head.encode() + body)
-            answered = await _answer(reader)
-            latencies.append((time.perf_counter() - started) * 1000)
-            if answered != status:
-                raise AssertionError(f"expected {status} from {url}, got {answered}")
-        writer.close()
-        await writer.wait_closed()
-
+    waiting = iter([_request(parts.netloc, parts.path or "/", *bodies(number)) for number in range(requests)])
+    connect = functools.partial(asyncio.get_running_loop().create_connection, functools.partial(_Connection, waiting, status))
     started = time.perf_counter()
-    await asyncio.gather(*(one_connection() for _ in range(at_once)))
+    connections = [(await connect(parts.hostname, parts.port))[1] for _ in range(at_once)]
+    await asyncio.gather(*(each.ended for each in connections))
     elapsed = time.perf_counter() - started
-    percentiles = statistics.quantiles(latencies, n=100)
+    percentiles = statistics.quantiles([latency for each in connections for latency in each.latencies], n=100)
     return Load(rate=requests / elapsed, p50=percentiles[49], p99=percentiles[98], requests=requests)
 
 
-async def _answer(reader: asyncio.StreamReader) -> int:
-    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-    length = next(int(line.split(":")[1]) for line in head if line.lower().startswith("content-length:"))
-    await reader.readexactly(length)
-    return int(head[0].split()[1])
+def _request(host: str, path: str, headers: Mapping[str, str], body: bytes) -> bytes:
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}\r\n{lines}\r\n".encode() + body
+
+
+class _Connection(asyncio.Protocol):
+    """One connection's requests, taken from those of all. `ended`: nothing is left to send; `latencies` in milliseconds."""
+
+    def __init__(self, waiting: Iterator[bytes], status: int) -> None:
+        self._waiting, self._status = waiting, status
+        self._received = bytearray()
+        self.latencies: list[float] = []
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._send_next()
+
+    def _send_next(self) -> None:
+        request = next(self._waiting, None)
+        if request is None:
+            self.ended.set_result(None)
+            self._transport.close()
+        else:
+            self._sent_at = time.perf_counter()
+            self._transport.write(request)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head = _HEAD.match(self._received)
+        if head is None or len(self._received) < head.end() + int(head[2]):
+            return
+        self.latencies.append((time.perf_counter() - self._sent_at) * 1000)
+        if int(head[1]) != self._status:
+            self._fail(AssertionError(f"expected {self._status}, got {bytes(self._received[:1000])!r}"))
+        self._received.clear()
+        if not self.ended.done():
+            self._send_next()
+
+    def connection_lost(self, problem: Exception | None) -> None:
+        if not self.ended.done():
+            self._fail(ConnectionError(f"the connection was closed: {problem}"))
+
+    def _fail(self, problem: Exception) -> None:
+        self.ended.set_exception(problem)
+        self._transport.close()
