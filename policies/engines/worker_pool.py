@@ -29,7 +29,9 @@ _WATCH_EVERY = 0.05
 _WORTH_A_WORKER = 0.05
 """Seconds of work waiting; starting a worker takes about twice that."""
 _WORTH_SHARING = 0.0003
-"""Seconds of one evaluation: several times what the asking process spends on it, so that another worker gives more than it takes."""
+"""Seconds of one evaluation: several times what this room spends on it, so that another worker gives more than it takes."""
+_BUSY = 0.7
+"""Of one processor. A process that asks and spends as much is what others wait for, not the worker."""
 _BEHIND_FOR_LONG = 0.25
 """Seconds of such work given behind other work."""
 _FORGIVEN = 0.25
@@ -72,6 +74,7 @@ class WorkerPool:
         self._failed_starts = 0
         self._usual = 0.0
         self._behind = self._behind_at = 0.0
+        self._behind_since = (0.0, 0.0)
         self._dispatch_planned = False
         self._closed = False
 
@@ -147,13 +150,18 @@ class WorkerPool:
                 job.fail(EngineCrashed(str(problem)))
 
     def _share(self, job: Job) -> None:
-        """The job comes behind others: with enough of that, another worker."""
+        """The job comes behind others: with enough of that, another worker, unless this process is what holds all of them up."""
         now = time.monotonic()
-        self._behind = max(0.0, self._behind - _FORGIVEN * (now - self._behind_at)) + job.estimate
+        self._behind = max(0.0, self._behind - _FORGIVEN * (now - self._behind_at))
+        if not self._behind:
+            self._behind_since = (now, time.process_time())
+        self._behind += job.estimate
         self._behind_at = now
-        if self._behind > _BEHIND_FOR_LONG and self._usual > _WORTH_SHARING:
+        if self._behind > _BEHIND_FOR_LONG:
             self._behind = 0.0
-            self._grow()
+            began, spent = self._behind_since
+            if self._usual > _WORTH_SHARING and time.process_time() - spent < _BUSY * (now - began):
+                self._grow()
 
     def _on_frame(self, process: WorkerProcess, kind: int, number: int, body: bytes) -> None:
         seat = next(seat for seat in self._seats if seat.process is process)

@@ -151,7 +151,7 @@ def test_workers_are_started_as_they_are_needed(run, monkeypatch):
 def test_another_worker_shares_what_never_fills_a_queue(run, monkeypatch):
     """A few at a time, without a pause: no queue is long then, and yet each evaluation waits for others."""
     monkeypatch.setattr(worker_pool, "_WORTH_A_WORKER", float("inf"))
-    for name, value in (("_WORTH_SHARING", 0.0), ("_BEHIND_FOR_LONG", 0.01), ("_FORGIVEN", 0.0)):
+    for name, value in (("_WORTH_SHARING", 0.0), ("_BEHIND_FOR_LONG", 0.01), ("_FORGIVEN", 0.0), ("_BUSY", float("inf"))):
         monkeypatch.setattr(worker_pool, name, value)
     before = set(children(os.getpid()))
     engine = OpaLibrary(workers=2, compile_deadline=60.0, evaluation_deadline=60.0, patience=300.0)
