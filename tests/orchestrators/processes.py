@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -13,8 +12,7 @@ from pathlib import Path
 
 import httpx
 
-_LIBC = ctypes.CDLL(None)
-_PR_SET_PDEATHSIG = 1
+from tests.servers.children import die_with_parent
 
 
 @contextmanager
@@ -32,7 +30,7 @@ def running(
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
         try:
             until = time.monotonic() + 300
@@ -60,8 +58,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=20)
     process.wait()
-
-
-def _die_with_parent() -> None:
-    """In the child, before it becomes the server: Linux ends it when the tests are killed."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

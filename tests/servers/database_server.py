@@ -8,7 +8,6 @@ are killed.
 from __future__ import annotations
 
 import atexit
-import ctypes
 import os
 import shutil
 import signal
@@ -22,10 +21,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
+from tests.servers.children import die_with_parent
 from tests.servers.ports import free_port
 
 _START_LIMIT = 240.0
-_PR_SET_PDEATHSIG = 1
 
 
 class DatabaseServer(ABC):
@@ -79,7 +78,7 @@ class DatabaseServer(ABC):
                 user=self.as_user,
                 group=self.as_user,
                 extra_groups=[] if self.as_user else None,
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
             )
         deadline = time.monotonic() + _START_LIMIT
         while True:
@@ -168,11 +167,3 @@ def until_exit(make: Callable[[], DatabaseServer]) -> DatabaseServer:
     atexit.register(server.remove)
     server.start()
     return server
-
-
-_LIBC = ctypes.CDLL(None)
-
-
-def _die_with_parent() -> None:
-    """In the child, before it becomes the server: Linux ends it when the thread that started it ends, killed or not."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -22,11 +22,9 @@ Everything is synchronous and raises on any answer that is not a success, so tha
 from __future__ import annotations
 
 import atexit
-import ctypes
 import functools
 import itertools
 import os
-import signal
 import subprocess
 import tempfile
 import time
@@ -39,14 +37,12 @@ from typing import Any
 import httpx
 
 from tests.servers.catalogue import server
+from tests.servers.children import die_with_parent, end
 from tests.servers.gitea_project import ALL_EVENTS, Project, Pull, User
 from tests.servers.need import need
 from tests.servers.ports import free_port
 
 __all__ = ["ALL_EVENTS", "Gitea", "Project", "Pull", "User", "running_gitea", "session_gitea"]
-
-_LIBC = ctypes.CDLL(None)
-_PR_SET_PDEATHSIG = 1
 
 _INI = """\
 APP_NAME = Gitea under test
@@ -226,7 +222,7 @@ def running_gitea(*, queue: str = "channel", extra: str = "") -> Iterator[Gitea]
         command = [str(binary), "--config", str(ini)]
         subprocess.run([*command, "migrate"], check=True, capture_output=True)
         with (folder / "output.txt").open("wb") as output:
-            process = subprocess.Popen([*command, "web"], stdout=output, stderr=subprocess.STDOUT, preexec_fn=_die_with_parent)
+            process = subprocess.Popen([*command, "web"], stdout=output, stderr=subprocess.STDOUT, preexec_fn=die_with_parent)
             try:
                 url = f"http://127.0.0.1:{port}"
                 _wait_until_ready(url, process, folder)
@@ -236,7 +232,7 @@ def running_gitea(*, queue: str = "channel", extra: str = "") -> Iterator[Gitea]
                 finally:
                     gitea.close()
             finally:
-                _stop(process)
+                end(process)
 
 
 def _configuration(binary: Path, folder: Path, port: int, queue: str, extra: str) -> str:
@@ -280,17 +276,3 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes], folder: Path, 
             pass
         assert time.monotonic() < until, f"gitea was not ready within {seconds} s"
         time.sleep(0.05)
-
-
-def _die_with_parent() -> None:
-    """In the child, before it becomes the server: Linux ends it when the tests are killed."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(timeout=15)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

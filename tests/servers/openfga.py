@@ -13,9 +13,7 @@ Reference of the calls: https://openfga.dev/api/service.
 from __future__ import annotations
 
 import atexit
-import ctypes
 import functools
-import signal
 import subprocess
 import tempfile
 import time
@@ -27,6 +25,7 @@ from typing import Any
 
 import httpx
 
+from tests.servers.children import die_with_parent, end
 from tests.servers.need import need
 from tests.servers.ports import free_port
 
@@ -171,7 +170,7 @@ def running_openfga(*options: str, postgresql: str | None = None) -> Iterator[Op
     command += ["--playground-enabled=false", "--metrics-enabled=false", "--profiler-enabled=false", "--experimentals", _EXPERIMENTS]
     command += options
     with tempfile.TemporaryDirectory(prefix="admit-openfga-") as folder, (Path(folder) / "output.txt").open("w+b") as output:
-        process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT, preexec_fn=_die_with_parent)
+        process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT, preexec_fn=die_with_parent)
         try:
             url = f"http://127.0.0.1:{port}"
             _wait_until_ready(url, process, Path(output.name))
@@ -181,12 +180,7 @@ def running_openfga(*options: str, postgresql: str | None = None) -> Iterator[Op
             finally:
                 openfga.close()
         finally:
-            process.terminate()
-            try:
-                process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            end(process)
 
 
 def _datastore(binary: Path, postgresql: str | None) -> list[str]:
@@ -208,12 +202,3 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes], output: Path, 
             pass
         assert time.monotonic() < until, f"openfga was not ready within {seconds} s"
         time.sleep(0.05)
-
-
-_LIBC = ctypes.CDLL(None)
-_PR_SET_PDEATHSIG = 1
-
-
-def _die_with_parent() -> None:
-    """In the child, before it becomes the server: Linux ends it when the tests are killed."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -6,10 +6,8 @@ One server for a session of tests, in memory; each test has a task queue of its 
 from __future__ import annotations
 
 import atexit
-import ctypes
 import functools
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -20,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.children import die_with_parent, end
 from tests.servers.ports import free_port
 
 
@@ -64,17 +63,12 @@ def running_temporal(*, port: int | None = None, database: Path | None = None) -
     if database is not None:
         command += ["--db-filename", str(database)]
     with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, preexec_fn=_die_with_parent)
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, preexec_fn=die_with_parent)
         try:
             _wait_until_ready(port, process)
             yield f"127.0.0.1:{port}"
         finally:
-            process.terminate()
-            try:
-                process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            end(process)
 
 
 def _wait_until_ready(port: int, process: subprocess.Popen[bytes], *, seconds: float = 240) -> None:
@@ -90,12 +84,3 @@ def _wait_until_ready(port: int, process: subprocess.Popen[bytes], *, seconds: f
             pass
         assert time.monotonic() < until, f"temporal was not ready within {seconds} s"
         time.sleep(0.1)
-
-
-_LIBC = ctypes.CDLL(None)
-_PR_SET_PDEATHSIG = 1
-
-
-def _die_with_parent() -> None:
-    """In the child, before it becomes the server: Linux ends it when the tests are killed."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

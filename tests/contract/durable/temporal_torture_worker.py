@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from tests.contract.durable.torture_worker import LEASE
 
 
 async def main(url, effects, address, queue):
-    """For ever."""
+    """For as long as whoever started it."""
+    started_by = os.getppid()
     core = TemporalDurableCore(
         database=Database(url),
         workflows=WORKFLOWS,
@@ -28,7 +30,8 @@ async def main(url, effects, address, queue):
         concurrency=16,
     )
     await core.start()
-    await asyncio.Event().wait()
+    while os.getppid() == started_by:
+        await asyncio.sleep(1)
 
 
 if __name__ == "__main__":

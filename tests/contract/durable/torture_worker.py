@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +20,8 @@ LEASE = 1.5
 
 
 async def main(url, effects):
-    """For ever."""
+    """For as long as whoever started it."""
+    started_by = os.getppid()
     database = Database(url)
     core = SqlDurableCore(
         database=database, workflows=WORKFLOWS, activities=Effects(Path(effects)).activities(), poll=0.1, lease=LEASE, concurrency=16
@@ -28,7 +30,8 @@ async def main(url, effects):
         with suppress(DatabaseUnavailable):
             await core.start()
             break
-    await asyncio.Event().wait()
+    while os.getppid() == started_by:
+        await asyncio.sleep(1)
 
 
 if __name__ == "__main__":
