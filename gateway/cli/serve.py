@@ -64,6 +64,7 @@ def serve(
         settings.require_safe_address()
         with bound(*settings.address) as listening, asyncio.Runner(loop_factory=_loop) as runner:
             runner.run(_serve(settings, listening))
+        typer.echo("admit has stopped")
 
 
 def _loop() -> asyncio.AbstractEventLoop:
@@ -128,5 +129,7 @@ async def listen(app: FastAPI, listening: socket.socket) -> None:
     """Serve until told to stop; requests under way are answered."""
     import uvicorn
 
+    from gateway.cli.server import Server
+
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_keep_alive=_QUIET, timeout_graceful_shutdown=10)
-    await uvicorn.Server(config).serve(sockets=[listening])
+    await Server(config).serve(sockets=[listening])

@@ -97,17 +97,23 @@ class GatewayProcess:
 
     def kill(self) -> None:
         """As the kernel would: no goodbye."""
-        self._end(signal.SIGKILL)
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait(PATIENCE)
+        self._process = None
 
     def stop(self) -> None:
         """As an operator would."""
-        self._end(signal.SIGTERM)
-
-    def _end(self, how: signal.Signals) -> None:
         if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(how)
-            self._process.wait(PATIENCE)
+            self._process.send_signal(signal.SIGTERM)
+            self.wait()
         self._process = None
+
+    def wait(self) -> None:
+        """Until it has ended by itself, and well."""
+        assert self._process is not None
+        code = self._process.wait(PATIENCE)
+        assert code == 0, f"admit serve ended with {code}: {self.log.read_text()[-4000:]}"
 
     def log_count(self, text: str) -> int:
         """How many lines of this run's log hold the text."""

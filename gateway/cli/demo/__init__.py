@@ -28,5 +28,5 @@ def demo(
     from gateway.cli.demo.play import play
 
     configure_logs(quiet=True)
-    with plain_errors(), contextlib.suppress(KeyboardInterrupt):
+    with plain_errors(), contextlib.suppress(asyncio.CancelledError):
         asyncio.run(play(once=once, port=port))

@@ -18,6 +18,7 @@ import policies
 from gateway.cli.demo.deployments import SETTINGS, play_deployments
 from gateway.cli.demo.samples import SCENES, Scene, stage
 from gateway.cli.outputs import Checked, render
+from gateway.cli.server import Server
 from gateway.config import Connection, Settings
 from gateway.domain.clock import utc_now
 from gateway.domain.record import Decision
@@ -35,7 +36,7 @@ _PATIENCE = 30.0
 
 
 async def play(*, once: bool, port: int) -> None:
-    """Every scene in turn; then, unless `once`, serve the pages until interrupted."""
+    """Every scene in turn; then, unless `once`, serve the pages. Told to stop, it is cancelled."""
     forge = MemoryForge(connection=_CONNECTION, webhook_secrets=("demo",), url="http://forge.invalid")
     stage(forge)
     with tempfile.TemporaryDirectory(prefix="admit-demo-") as folder:
@@ -89,13 +90,20 @@ async def _served(forge: MemoryForge, folder: Path, port: int) -> AsyncIterator[
     )
     async with running_gateway(settings, forges={_CONNECTION: forge}, open_pages=True) as gateway:
         config = uvicorn.Config(gateway.app, host="127.0.0.1", port=port, log_config=None, access_log=False, lifespan="off")
-        server = uvicorn.Server(config)
+        server, playing = Server(config), asyncio.current_task()
+
+        def interrupt(_: object) -> None:
+            if playing is not None:
+                playing.cancel()
+
         serving = asyncio.create_task(server.serve())
+        serving.add_done_callback(interrupt)
         try:
-            while not server.started and not serving.done():
+            while not server.started:
                 await asyncio.sleep(0.01)
             yield gateway, url
         finally:
+            serving.remove_done_callback(interrupt)
             server.should_exit = True
             await serving
 
