@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -51,8 +51,15 @@ class GiteaClient:
         self._timeout = timeout
         self._client = client or httpx.AsyncClient(limits=httpx.Limits(max_connections=AT_ONCE), trust_env=False)
         self._slots = asyncio.Semaphore(AT_ONCE)
+        self._asking: set[asyncio.Task[Any]] = set()
 
     async def close(self) -> None:
+        """What is still asked is given up: of several requests at once one may have failed, and then nobody waits for the others. A
+        connection that one of them opened afterwards would never be closed."""
+        asking = tuple(self._asking)
+        for task in asking:
+            task.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
         await self._client.aclose()
 
     async def get(self, path: str, **params: str | int) -> Document:
@@ -72,19 +79,30 @@ class GiteaClient:
     ) -> Answer:
         """One request; its success. Raises as the module says."""
         where = f"{method} {path}"
-        async with self._slots, self._connected(where):
-            response = await self._client.request(
-                method,
-                self._api + path,
-                params=dict(params or {}),
-                json=json,
-                headers={"Authorization": f"token {self._token}", "Accept": "application/json"},
-                timeout=self._timeout,
-                follow_redirects=False,
-            )
+        with self._under_way():
+            async with self._slots, self._connected(where):
+                response = await self._client.request(
+                    method,
+                    self._api + path,
+                    params=dict(params or {}),
+                    json=json,
+                    headers={"Authorization": f"token {self._token}", "Accept": "application/json"},
+                    timeout=self._timeout,
+                    follow_redirects=False,
+                )
         if not response.is_success:
             raise self._fault(where, response)
         return self._answer(where, response, expect_json)
+
+    @contextmanager
+    def _under_way(self) -> Iterator[None]:
+        task = asyncio.current_task()
+        assert task is not None
+        self._asking.add(task)
+        try:
+            yield
+        finally:
+            self._asking.discard(task)
 
     async def everything(self, path: str, *, key: str | None = None, hidden: bool = False, **params: str | int) -> Sequence[Document]:
         """All items of a list, all pages. `key`: the list stands in this field of an object.

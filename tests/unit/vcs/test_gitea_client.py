@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -163,3 +164,21 @@ def test_no_part_leaves_its_place(part: str) -> None:
     """A name from a payload or an address cannot lead to another endpoint."""
     with pytest.raises(NotFound):
         path_of("repos", part, "pulls")
+
+
+async def test_nothing_is_asked_any_more_once_it_is_closed() -> None:
+    """Of requests at once one may have failed; a connection that another of them opens afterwards would stay open."""
+    arrived = asyncio.Event()
+
+    async def answer(_: httpx.Request) -> httpx.Response:
+        arrived.set()
+        await asyncio.Event().wait()
+        raise AssertionError("nobody says so")
+
+    client = GiteaClient(
+        url="https://git.test", token="canary", timeout=240, client=httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    )
+    asking = [asyncio.create_task(client.request("GET", "/version")) for _ in range(20)]
+    await arrived.wait()
+    await client.close()
+    assert all(task.cancelled() for task in asking)
